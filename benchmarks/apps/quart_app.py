@@ -1,0 +1,25 @@
+"""Quart on asyncio: what the asyncio servers serve. `quart_trio_app.py` is its twin, line for line."""
+
+import os
+from typing import Any
+
+from quart import Quart, request
+
+from benchmarks.apps.bare import HELLO
+
+app = Quart(__name__)
+
+
+@app.get("/")
+async def hello() -> str:
+    return HELLO.decode()
+
+
+@app.post("/echo")
+async def echo() -> Any:
+    return await request.get_json()
+
+
+@app.get("/pid")
+async def pid() -> str:
+    return str(os.getpid())

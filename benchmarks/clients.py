@@ -1,0 +1,75 @@
+"""One request at a time, to see that a server answers; and connections that ask once and then stay silent."""
+
+import contextlib
+import http.client
+import resource
+import socket
+from collections.abc import Iterator
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+# Descriptors beside the idle connections: the server's own, and its epoll sets and pipes.
+SPARE_DESCRIPTORS = 512
+ANSWER_SECONDS = 10.0
+
+
+def allow_connections(count: int) -> None:
+    """Raise the limit of open files, which the servers inherit, so that both ends can hold so many."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = count + SPARE_DESCRIPTORS
+    if hard != resource.RLIM_INFINITY and hard < wanted:
+        raise OSError(f"{count} connections need {wanted} open files; the hard limit is {hard}")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
+@contextlib.contextmanager
+def idle_connections(port: int, count: int) -> Iterator[list[socket.socket]]:
+    """So many open connections, each of which has been answered once."""
+    with contextlib.ExitStack() as stack:
+        connections = []
+        for _ in range(count):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS))
+            ask(connection)
+            connections.append(connection)
+        yield connections
+
+
+def fetch(port: int, path: str = "/", body: bytes | None = None) -> tuple[int, bytes]:
+    """Status and body of one request on a connection of its own: a GET, or a POST of JSON.
+
+    Raises OSError or http.client.HTTPException when no answer comes.
+    """
+    client = http.client.HTTPConnection("127.0.0.1", port, timeout=ANSWER_SECONDS)
+    headers = {"Connection": "close"} | ({"Content-Type": "application/json"} if body else {})
+    with contextlib.closing(client):
+        client.request("POST" if body else "GET", path, body, headers)
+        response = client.getresponse()
+        return response.status, response.read()
+
+
+def ask(connection: socket.socket) -> None:
+    """One GET and its whole answer, whose head must tell its length. ConnectionError at an early end."""
+    connection.sendall(REQUEST)
+    answer = b""
+    while not _is_whole(answer):
+        data = connection.recv(65536)
+        if not data:
+            raise ConnectionError("closed by the server before the end of its answer")
+        answer += data
+
+
+def _is_whole(answer: bytes) -> bool:
+    head, end, body = answer.partition(b"\r\n\r\n")
+    _, found, length = head.lower().partition(b"\r\ncontent-length:")
+    return bool(end and found) and len(body) >= int(length.partition(b"\r\n")[0])
+
+
+def still_open(connections: list[socket.socket]) -> int:
+    """How many of these silent connections the server has not closed."""
+    count = 0
+    for connection in connections:
+        connection.setblocking(False)
+        with contextlib.suppress(OSError):
+            connection.recv(1)
+            continue
+        count += 1
+    return count

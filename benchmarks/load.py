@@ -1,0 +1,88 @@
+"""wrk, the closed-loop client: 32 keep-alive connections, each asking again as soon as it is answered."""
+
+import contextlib
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from .cores import on_client_core
+
+SCRIPT = Path(__file__).with_name("wrk.lua")
+CONNECTIONS = 32
+# wrk counts an answer later than its timeout as an error, and its default of 2 s is about what a reload of a
+# whole uWSGI instance takes: nothing is lost there, it is late.
+TIMEOUT = "30s"
+# Longer than any measurement that is ended by stop().
+OPEN_END_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Load:
+    """What wrk counted."""
+
+    requests: int
+    seconds: float
+    bytes: int
+    p50_ms: float
+    p99_ms: float
+    connect: int
+    read: int
+    write: int
+    timeout: int
+    status: int
+
+    @property
+    def per_second(self) -> float:
+        return self.requests / self.seconds
+
+    @property
+    def failed(self) -> int:
+        """Socket errors, timeouts and answers that are not 2xx or 3xx."""
+        return self.connect + self.read + self.write + self.timeout + self.status
+
+
+def wrk(url: str, seconds: float, body: Path | None = None, connections: int = CONNECTIONS) -> Load:
+    """Load the URL for so many whole seconds; with a body, by POST requests that carry that file."""
+    command = _command(url, round(seconds), body, connections)
+    return _parse(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+class Background:
+    """A wrk that runs until `stop()`, which returns what it counted."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def run_for(self, seconds: float) -> None:
+        """Let it load the server for so long. Raises CalledProcessError when it has ended before its time."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            raise subprocess.CalledProcessError(self._process.wait(seconds), "wrk")
+
+    def stop(self) -> Load:
+        self._process.send_signal(signal.SIGINT)
+        output, _ = self._process.communicate(timeout=30)
+        return _parse(output)
+
+
+@contextlib.contextmanager
+def wrk_in_background(url: str, body: Path | None = None) -> Iterator[Background]:
+    command = _command(url, OPEN_END_SECONDS, body, CONNECTIONS)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        yield Background(process)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _command(url: str, seconds: int, body: Path | None, connections: int) -> list[str]:
+    shape = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", TIMEOUT]
+    posted = ["--", str(body)] if body else []
+    return on_client_core(["wrk", *shape, "--latency", "-s", str(SCRIPT), url, *posted])
+
+
+def _parse(output: str) -> Load:
+    return Load(**json.loads(output.strip().splitlines()[-1]))

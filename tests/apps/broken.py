@@ -1,0 +1,26 @@
+"""Apps that cannot be served, each in its own way."""
+
+from probe import Receive, Scope, Send, app
+
+not_callable = 42
+
+
+def create_broken() -> object:
+    raise RuntimeError("the factory gave up")
+
+
+async def startup_fails(scope: Scope, receive: Receive, send: Send) -> None:
+    """Says so, as ASGI has it."""
+    if scope["type"] != "lifespan":
+        await app(scope, receive, send)
+        return
+    await receive()
+    await send({"type": "lifespan.startup.failed", "message": "no database today"})
+
+
+async def startup_raises(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] != "lifespan":
+        await app(scope, receive, send)
+        return
+    await receive()
+    raise RuntimeError("the database is on fire")

@@ -1,0 +1,276 @@
+"""A real uWSGI for a test: its ini is written, it is started, asked and ended, and nothing of it may be left.
+
+Environment variables choose another uWSGI than the one beside this Python:
+
+    TRIO_TEST_UWSGI     the binary
+    TRIO_TEST_OPTIONS   lines that every ini then needs, with semicolons between: plugin=python3;home=/venv
+"""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from support.processes import alive, kill, session_members
+from support.waiting import eventually
+
+CHECKOUT = Path(__file__).parents[2]
+APPS = CHECKOUT / "tests" / "apps"
+UWSGI = os.environ.get("TRIO_TEST_UWSGI") or str(Path(sys.executable).parent / "uwsgi")
+EXTRA = [line.partition("=") for line in os.environ.get("TRIO_TEST_OPTIONS", "").split(";") if line]
+
+# What a worker logs when it accepts, and when it had to be ended by its own last deadline.
+ACCEPTING = r"\[worker \d+\] INFO trio_worker\.worker: accepting on"
+OUTSTAYED = "still running at the end of the time that a worker has"
+
+# Seconds that a uWSGI has to end when a test is over.
+END_TIMEOUT = 15.0
+
+# Of an ini: a list is an option given more than once, None leaves out what would be there otherwise.
+Options = Mapping[str, Any]
+
+
+def free_port(host: str = "127.0.0.1") -> int:
+    """A TCP port that nobody listens on. uWSGI's own `:0` is another port after each reload of the master."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+class Server:
+    """One uWSGI in a directory of its own.
+
+    Args:
+        directory: where its ini, log and sockets are; also its working directory.
+        options: of the ini, besides the usual ones.
+        environment: variables added to our own.
+
+    Attributes:
+        directory: see above.
+        address: host and port of the first TCP socket.
+        unix_path: the first UNIX socket.
+        process: the master.
+        socket_files: the UNIX sockets that must be gone at the end.
+    """
+
+    def __init__(self, directory: Path, options: Options, environment: dict[str, str] | None = None) -> None:
+        self.directory = directory
+        self.environment = environment or {}
+        self.ini = directory / "uwsgi.ini"
+        self.unix_path = directory / "s"
+        self.address = ("127.0.0.1", free_port())
+        given = {**self._defaults(), **options}
+        self.options = {key: value for key, value in given.items() if value is not None}
+        self.ini.write_text("[uwsgi]\n" + "".join(f"{line}\n" for line in _lines(self.options)))
+        self.socket_files = [self.unix_path] if str(self.unix_path) in self.options.get("socket", []) else []
+
+    def _defaults(self) -> Options:
+        return {key: value for key, _, value in EXTRA} | {
+            "master": True,
+            "enable-threads": True,
+            "py-call-uwsgi-fork-hooks": True,
+            "python-worker-override": CHECKOUT / "trio_worker" / "override.py",
+            "pythonpath": [CHECKOUT, APPS],
+            "processes": 1,
+            "module": "probe:app",
+            "socket": [f"{self.address[0]}:{self.address[1]}", str(self.unix_path)],
+            "worker-reload-mercy": 10,
+            "vacuum": True,
+            "ini": CHECKOUT / "trio_worker" / "metrics.ini",
+            "stats": self.directory / "stats",
+            "master-fifo": self.directory / "fifo",
+        }
+
+    @property
+    def url(self) -> str:
+        """The first TCP socket as a URL, without a slash at the end."""
+        return f"http://{self.address[0]}:{self.address[1]}"
+
+    @property
+    def processes(self) -> int:
+        """How many workers there are."""
+        return int(str(self.options.get("processes", 1)))
+
+    @property
+    def master_pid(self) -> int:
+        """Of the process that was started; a reload of the master keeps it."""
+        return self.process.pid
+
+    def start(self) -> None:
+        """Start it; does not wait for its workers."""
+        with (self.directory / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [UWSGI, "--ini", str(self.ini)],
+                cwd=self.directory,
+                env=os.environ | self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    def wait_accepting(self, count: int, timeout: float = 20.0) -> None:
+        """Wait until workers have begun to accept `count` times since the start."""
+
+        def look() -> bool:
+            assert self.process.poll() is None, f"uWSGI ended with {self.process.returncode}:\n{self.log}"
+            return self.count(ACCEPTING) >= count
+
+        eventually(look, timeout, lambda: f"{count} workers accepting\n{self.log}")
+
+    @property
+    def log(self) -> str:
+        """All that it has logged."""
+        return (self.directory / "log").read_text("utf-8", "replace")
+
+    def count(self, pattern: str) -> int:
+        """How often the log has matched `pattern`, a regular expression of lines."""
+        return len(re.findall(pattern, self.log, re.MULTILINE))
+
+    def wait_log(self, pattern: str, count: int = 1, timeout: float = 10.0) -> str:
+        """Wait until the log has matched `pattern` `count` times; returns the last match."""
+
+        def look() -> list[re.Match[str]]:
+            found = list(re.finditer(pattern, self.log, re.MULTILINE))
+            return found if len(found) >= count else []
+
+        return eventually(look, timeout, lambda: f"{count} times {pattern!r} in the log\n{self.log}")[-1][0]
+
+    def stats(self) -> Any:
+        """The JSON of uWSGI's stats server."""
+        return eventually(lambda: _read_json(str(self.options["stats"])))
+
+    def metrics(self) -> dict[str, int]:
+        """Our metrics as the stats server shows them, by their names below `trio.`."""
+        found = self.stats()["metrics"].items()
+        return {name.removeprefix("trio."): each["value"] for name, each in found if name.startswith("trio.")}
+
+    def worker_pids(self) -> list[int]:
+        """The processes of the workers in the order of their ids."""
+        return [worker["pid"] for worker in self.stats()["workers"] if worker["pid"]]
+
+    def fifo(self, command: str) -> None:
+        """Write a command to the master's FIFO."""
+        with open(str(self.options["master-fifo"]), "w") as fifo:
+            fifo.write(command)
+
+    def signal(self, number: int, pid: int | None = None) -> None:
+        """Send a signal, to the master unless `pid` says otherwise."""
+        os.kill(pid or self.master_pid, number)
+
+    def wait_end(self, timeout: float = END_TIMEOUT) -> int:
+        """Wait until the master has ended; returns its exit code."""
+        return self.process.wait(timeout)
+
+    def end(self) -> None:
+        """End it by SIGINT.
+
+        As often as it takes: uWSGI forgets one that meets it on its way up, and each makes the master look at
+        once whether its workers have ended, instead of within a second.
+        """
+        eventually(self._ended, END_TIMEOUT, lambda: f"the end of uWSGI\n{self.log}")
+
+    def _ended(self) -> bool:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+            try:
+                self.process.wait(0.1)
+            except subprocess.TimeoutExpired:
+                return False
+        return True
+
+    def close(self) -> None:
+        """End it and look for what it left: a process, a socket file, a worker that did not end by itself.
+
+        Raises:
+            AssertionError: something is left.
+        """
+        try:
+            self.end()
+            eventually(lambda: not session_members(self.process.pid), 3, lambda: f"no process is left\n{self.log}")
+        finally:
+            kill(session_members(self.process.pid))
+            if self.process.poll() is None:
+                self.process.wait()
+        assert OUTSTAYED not in self.log, self.log
+        # uWSGI does not know the sockets that it inherited from itself in a reload of the master.
+        left = [path for path in self.socket_files if path.exists() and f"{path} changed inode" not in self.log]
+        assert not left, f"{left} was left\n{self.log}"
+
+
+def _lines(options: Options) -> Iterator[str]:
+    for key, value in options.items():
+        for each in value if isinstance(value, list) else [value]:
+            yield f"{key} = {'true' if each is True else each}"
+
+
+def _read_json(path: str) -> Any:
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(5)
+        client.connect(path)
+        return json.loads(b"".join(iter(lambda: client.recv(65536), b"")) or b"null")
+
+
+class Servers:
+    """Starts servers for one scope of tests and ends them all.
+
+    Args:
+        directories: where each gets a new directory from.
+        options: of every one of them.
+    """
+
+    def __init__(self, directories: Iterator[Path], options: Options) -> None:
+        self._directories = directories
+        self._options = options
+        self._servers: list[Server] = []
+
+    def __call__(self, *, ready: bool = True, environment: dict[str, str] | None = None, **options: Any) -> Server:
+        """Start a uWSGI whose ini holds `options` (an underscore stands for a hyphen) besides the usual ones.
+
+        Args:
+            ready: whether to wait until every worker accepts.
+            environment: variables for it.
+            options: see `Server`.
+        """
+        given = {key.replace("_", "-"): value for key, value in options.items()}
+        server = Server(next(self._directories), {**self._options, **given}, environment)
+        server.start()
+        self._servers.append(server)
+        if ready:
+            server.wait_accepting(server.processes)
+        return server
+
+    def close(self) -> None:
+        """End all of them; what is wrong with one does not keep the others alive."""
+        errors = [error for server in self._servers for error in _errors(server)]
+        if errors:
+            raise errors[0] if len(errors) == 1 else ExceptionGroup("servers that left something", errors)
+
+
+def _errors(server: Server) -> Iterable[Exception]:
+    try:
+        server.close()
+    except (AssertionError, subprocess.TimeoutExpired) as error:
+        yield error
+
+
+@contextmanager
+def servers(directories: Iterator[Path], options: Options) -> Iterator[Servers]:
+    """`Servers` for the length of a with block."""
+    started = Servers(directories, options)
+    try:
+        yield started
+    finally:
+        started.close()
+
+
+__all__ = ["ACCEPTING", "APPS", "CHECKOUT", "UWSGI", "Server", "Servers", "alive", "free_port", "servers"]

@@ -1,0 +1,200 @@
+"""The ASGI app as the protocols call it: fenced, counted and logged.
+
+One layer around the app, whatever protocol a request came by. It is plain ASGI 3, and it keeps four promises to the
+layers below it: an exception of the app goes no further, a request that is refused or cancelled is answered, every
+request is counted once, and every request can be logged once.
+"""
+
+import contextlib
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+import trio
+
+from trio_worker.asgi import HANDLE, App, Handle, Message, Receive, Record, Scope, Send
+from trio_worker.metrics import Counters
+from trio_worker.websockets import Session
+
+log = logging.getLogger(__name__)
+
+# Seconds that the answer to a cancelled request may take before the connection is given up.
+REFUSAL_DEADLINE = 1.0
+
+_REASONS: Mapping[int, bytes] = {
+    400: b"The request is not valid HTTP.\n",
+    408: b"The request took too long to arrive.\n",
+    413: b"The request's body is larger than this server takes.\n",
+    500: b"The server failed to answer this request.\n",
+    503: b"The server is shutting down.\n",
+    504: b"The request took longer than this server allows.\n",
+}
+
+
+class Request:
+    """One HTTP request while it runs, and afterwards what counters and log want to know of it.
+
+    Attributes:
+        scope: its ASGI scope.
+        began: when it began, in seconds of `time.perf_counter`.
+        status: of the response, 0 before there is one.
+        headers: the response's, as the app gave them.
+        sent: bytes of the response's body.
+        micros: how long it took, in microseconds, once it has ended.
+    """
+
+    __slots__ = ("_send", "began", "headers", "micros", "scope", "sent", "status")
+
+    def __init__(self, scope: Scope, send: Send) -> None:
+        self.scope = scope
+        self._send = send
+        self.began = time.perf_counter()
+        self.status = 0
+        self.headers: Any = ()
+        self.sent = 0
+        self.micros = 0
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass the app's message on and keep its figures. Not a coroutine itself: it only hands one on."""
+        kind = message["type"]
+        if kind == "http.response.body":
+            self.sent += len(message.get("body", b""))
+        elif kind == "http.response.start":
+            self.status = message["status"]
+            self.headers = message.get("headers", ())
+        return self._send(message)
+
+    def cancel(self, status: int = 0) -> None:
+        """Cancel it from outside its task; see `Handle.cancel`."""
+        self.scope["extensions"][HANDLE].cancel(status)
+
+    async def refuse(self, status: int) -> None:
+        """Answer in the app's place, if the response has not begun; bounded, also in a cancelled task."""
+        handle: Handle = self.scope["extensions"][HANDLE]
+        if handle.begun:
+            return
+        handle.status = status
+        body = _REASONS[status]
+        headers = [
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(body)),
+        ]
+        if self.scope["http_version"].startswith("1"):
+            headers.append((b"connection", b"close"))
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + REFUSAL_DEADLINE):
+            await self.send({"type": "http.response.start", "status": status, "headers": headers})
+            await self.send({"type": "http.response.body", "body": body})
+
+
+class Application:
+    """The fence around the app.
+
+    Args:
+        app: the ASGI 3 callable.
+        counters: of this worker.
+        draining: set when the worker begins to drain.
+        log_request: called with every request and WebSocket session at its end, None where they are not logged.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        counters: Counters,
+        draining: trio.Event,
+        log_request: Callable[[Record], None] | None = None,
+    ) -> None:
+        self._app = app
+        self._counters = counters
+        self._draining = draining
+        self._log_request = log_request
+        self.in_flight: set[Request] = set()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run one request or WebSocket session to its end. Only `trio.Cancelled` comes out of it."""
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        else:
+            await self._websocket(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, send)
+        self.in_flight.add(request)
+        try:
+            await self._app(scope, receive, request.send)
+            await self._returned(request, scope["extensions"][HANDLE])
+        except trio.Cancelled:
+            await self._cancelled(request)
+            raise
+        except Exception as error:
+            await self._failed(request, error)
+        except BaseExceptionGroup as group:
+            cancelled, errors = group.split(trio.Cancelled)
+            if errors is not None:
+                await self._failed(request, errors)
+            if cancelled is not None:
+                await self._cancelled(request)
+                raise cancelled from None
+        finally:
+            self.in_flight.discard(request)
+            self._finish(request)
+
+    async def _returned(self, request: Request, handle: Handle) -> None:
+        if handle.gone:
+            self._counters.disconnects += 1
+        elif not handle.begun:
+            scope = request.scope
+            log.error("the app returned without a response to %s %s", scope["method"], scope["path"])
+            await _quietly(request.refuse, 500)
+
+    async def _failed(self, request: Request, error: BaseException) -> None:
+        if request.scope["extensions"][HANDLE].gone or (isinstance(error, OSError) and _is_disconnect(error)):
+            self._counters.disconnects += 1
+            return  # The client had gone, which ASGI tells an app by an OSError from `send`.
+        scope = request.scope
+        self._counters.exceptions += 1
+        log.error("exception in %s %s", scope["method"], scope["path"], exc_info=error)
+        await _quietly(request.refuse, 500)
+
+    async def _cancelled(self, request: Request) -> None:
+        handle = request.scope["extensions"][HANDLE]
+        if handle.status:
+            await _quietly(request.refuse, handle.status)
+        else:
+            self._counters.disconnects += 1
+
+    def _finish(self, request: Request) -> None:
+        request.micros = int((time.perf_counter() - request.began) * 1_000_000)
+        self._counters.add_request(request.status, request.micros, request.sent)
+        if self._log_request is not None:
+            self._log_request(request)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        session = Session(scope, receive, send, self._counters)
+        try:
+            await session.run(self._app, self._draining)
+        except Exception as error:
+            self._session_failed(scope, error)
+        except BaseExceptionGroup as group:
+            cancelled, errors = group.split(trio.Cancelled)
+            if errors is not None:
+                self._session_failed(scope, errors)
+            if cancelled is not None:
+                raise cancelled from None
+        finally:
+            session.finish()
+            if self._log_request is not None:
+                self._log_request(session)
+
+    def _session_failed(self, scope: Scope, error: BaseException) -> None:
+        self._counters.exceptions += 1
+        log.error("exception in WebSocket %s", scope["path"], exc_info=error)
+
+
+async def _quietly(refuse: Callable[[int], Awaitable[None]], status: int) -> None:
+    with contextlib.suppress(OSError, trio.BrokenResourceError):  # The client did not wait for its answer.
+        await refuse(status)
+
+
+def _is_disconnect(error: OSError) -> bool:
+    return isinstance(error, ConnectionError)

@@ -1,0 +1,64 @@
+"""The words of ASGI 3 that more than one module here speaks, and the one that we add.
+
+https://asgi.readthedocs.io/en/latest/specs/main.html
+"""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any, Protocol
+
+import trio
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+# The key in a scope's `extensions` under which a request finds its Handle.
+HANDLE = "trio_worker.handle"
+
+
+class Handle:
+    """A running request as the layers around the app reach it.
+
+    Attributes:
+        cancel_scope: the scope that the request runs in.
+        status: the status to answer with in the app's place if the response has not begun; 0 for none.
+        body_ready: whether all of the request's body had come when the app was called.
+        gone: whether the client has gone before its response was complete.
+        begun: whether anything of the response has left; after that nobody can answer in the app's place.
+    """
+
+    __slots__ = ("begun", "body_ready", "cancel_scope", "gone", "status")
+
+    def __init__(self, cancel_scope: trio.CancelScope) -> None:
+        self.cancel_scope = cancel_scope
+        self.status = 0
+        self.begun = False
+        self.gone = False
+        self.body_ready = False
+
+    def cancel(self, status: int = 0) -> None:
+        """Cancel the request. The first status that is given stands."""
+        self.status = self.status or status
+        self.cancel_scope.cancel()
+
+
+class Record(Protocol):
+    """What a log line can tell of a request or of a WebSocket session that has ended.
+
+    Attributes:
+        scope: its ASGI scope.
+        began: when it began, in seconds of `time.perf_counter`.
+        status: of the response, 0 if there was none.
+        headers: the response's, as the app gave them.
+        sent: bytes of the response's body or of all messages.
+        micros: how long it took, in microseconds.
+    """
+
+    scope: Scope
+    began: float
+    status: int
+    headers: Any
+    sent: int
+    micros: int

@@ -1,0 +1,100 @@
+"""
+`trio-worker check uwsgi.ini`: what each line of an ini means to a Trio worker, before it is started.
+
+The ini is read as uWSGI reads it (ini.py), each key is looked up in the option table, and the
+rules of check_rules.py look for what would not work. The app is loaded once, in an interpreter of
+its own; no socket is bound and nothing is started.
+"""
+
+from collections.abc import Iterator
+from itertools import groupby
+from typing import TextIO
+
+from trio_worker import ini, option_table
+from trio_worker.check_rules import RULES, Configuration, Finding, Level
+from trio_worker.ini import Setting
+
+__all__ = ["Finding", "Level", "check", "main"]
+
+OWN = "this worker's own"
+UNRELATED = "not about workers"
+PLACEHOLDER = "placeholder"
+UNKNOWN = "unknown"
+
+
+def check(path: str) -> list[Finding]:
+    """
+    Everything that is wrong with an ini file, in the order of its lines.
+
+    `path` may name a section behind a colon. Relative names in the ini count from the working
+    directory, as in uWSGI. Loading the app runs its code.
+
+    Raises OSError where the file cannot be read.
+    """
+    return _findings(Configuration(ini.read(path), option_table.load()))
+
+
+def main(path: str, out: TextIO) -> int:
+    """
+    Print what each key of an ini means, then what is wrong with it.
+
+    Returns the exit status: 1 where there is an error, 0 otherwise.
+    """
+    try:
+        settings = ini.read(path)
+    except OSError as error:
+        print(f"error: {path}: {error.strerror}", file=out)
+        return 1
+    configuration = Configuration(settings, option_table.load())
+    findings = _findings(configuration)
+    for line in (*_listing(configuration), *_report(findings)):
+        print(line, file=out)
+    return 1 if _count(findings, Level.ERROR) else 0
+
+
+def _findings(configuration: Configuration) -> list[Finding]:
+    place = {id(setting): number for number, setting in enumerate(configuration.settings)}
+    found = [finding for rule in RULES for finding in rule(configuration)]
+    return sorted(found, key=lambda finding: place.get(id(finding.setting), len(place)))
+
+
+def _listing(configuration: Configuration) -> Iterator[str]:
+    width = max((len(setting.key) for setting in configuration.settings), default=0)
+    file = None
+    for (its_file, key), run in groupby(configuration.settings, key=lambda each: (each.file, each.key)):
+        if its_file != file:
+            file = its_file
+            yield f"{file}:"
+        meaning, note = _meaning(key, configuration)
+        yield f"{_lines(list(run)):>9}  {key:{width}}  {meaning:24}  {note}".rstrip()
+
+
+def _lines(run: list[Setting]) -> str:
+    first, last = run[0].line, run[-1].line
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def _meaning(key: str, configuration: Configuration) -> tuple[str, str]:
+    table = configuration.table
+    if option := table.by_name.get(key):
+        return option.meaning.value, option.hint
+    if key in table.own:
+        return OWN, table.own[key]
+    if key in table.unrelated:
+        return UNRELATED, table.unrelated[key]
+    return (PLACEHOLDER if configuration.is_placeholder(key) else UNKNOWN), ""
+
+
+def _report(findings: list[Finding]) -> Iterator[str]:
+    yield ""
+    for finding in findings:
+        yield f"{finding.level.value}: {_where(finding.setting)}{finding.message}"
+    yield f"errors: {_count(findings, Level.ERROR)}, warnings: {_count(findings, Level.WARNING)}"
+
+
+def _where(setting: Setting | None) -> str:
+    return f"{setting.file}:{setting.line}: {setting.key}: " if setting else ""
+
+
+def _count(findings: list[Finding], level: Level) -> int:
+    return sum(finding.level is level for finding in findings)

@@ -1,0 +1,65 @@
+"""The `trio-worker` command: what an operator needs besides the ini.
+
+trio-worker path          the override script, for `python-worker-override = @(exec://trio-worker path)`
+trio-worker metrics       the metrics' declarations, for `ini = exec://trio-worker metrics`
+trio-worker starter       a starter ini
+trio-worker check FILE    what each line of an ini means under this worker, and what is wrong with it
+trio-worker build-plugin  the native plugin for the uWSGI in use
+"""
+
+import argparse
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from trio_worker import __version__, check
+from trio_worker.native.build import BuildError, build
+
+PACKAGE = Path(__file__).parent
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    parser = _parser()
+    given = parser.parse_args(arguments)
+    if given.command == "path":
+        print(PACKAGE / "override.py")
+    elif given.command == "metrics":
+        print((PACKAGE / "metrics.ini").read_text(), end="")
+    elif given.command == "starter":
+        print((PACKAGE / "starter.ini").read_text(), end="")
+    elif given.command == "check":
+        return check.main(given.file, sys.stdout)
+    else:
+        return _build(given.uwsgi, Path(given.into))
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="trio-worker", description="A Trio worker for uWSGI.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("path", help="print where the override script is")
+    commands.add_parser("metrics", help="print the declarations of the metrics")
+    commands.add_parser("starter", help="print a starter ini")
+    checking = commands.add_parser("check", help="say what each line of an ini means under this worker")
+    checking.add_argument("file", help="the ini, perhaps with :section")
+    building = commands.add_parser("build-plugin", help="build the native plugin for the uWSGI in use")
+    building.add_argument("--uwsgi", default=None, help="the uWSGI binary (default: beside this Python, else on PATH)")
+    building.add_argument("--into", default=".", help="the folder that the plugin is written into (default: this one)")
+    return parser
+
+
+def _build(uwsgi: str | None, into: Path) -> int:
+    beside = Path(sys.executable).parent / "uwsgi"
+    binary = uwsgi or (str(beside) if beside.exists() else shutil.which("uwsgi"))
+    if binary is None:
+        print("trio-worker: there is no uwsgi beside this Python nor on PATH; name one with --uwsgi", file=sys.stderr)
+        return 1
+    try:
+        print(build(Path(binary), into))
+    except BuildError as error:
+        print(f"trio-worker: {error}", file=sys.stderr)
+        return 1
+    return 0

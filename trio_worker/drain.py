@@ -1,0 +1,44 @@
+"""The end of a worker's connections: gracefully, step by step within the mercy that uWSGI has, or at once.
+
+Stop accepting comes before, exit after. In between: what is in flight finishes; idle keep-alive connections get one
+more chance, because a request may be on its way already; then they end; and what is still there when the time is up
+is aborted.
+"""
+
+import trio
+
+from trio_worker.service import Service
+
+# Seconds that aborted connections have for their answers and cleanup before the worker goes on without them.
+ABORT_GRACE = 1.5
+
+
+async def drain(service: Service, deadline: float) -> None:
+    """End all connections gracefully; returns when none is left.
+
+    Args:
+        service: the worker's.
+        deadline: when what is still running is cancelled, on Trio's clock in seconds.
+    """
+    connections = service.connections
+    service.draining.set()
+    for connection in connections:
+        connection.start_drain()
+    with trio.move_on_after(service.options.drain_linger):
+        await connections.wait_empty()
+    for connection in connections:
+        connection.end_linger()
+    with trio.move_on_at(deadline):
+        await connections.wait_empty()
+    await abort(service)
+
+
+async def abort(service: Service) -> None:
+    """Cancel every request (503 where the response has not begun) and end every connection; bounded."""
+    service.draining.set()
+    for request in list(service.application.in_flight):
+        request.cancel(503)
+    for connection in service.connections:
+        connection.abort()
+    with trio.move_on_after(ABORT_GRACE):
+        await service.connections.wait_empty()

@@ -1,0 +1,46 @@
+"""Hypercorn's configuration: its own TOML file where the ini names one, our defaults elsewhere."""
+
+import logging
+import time
+from wsgiref.handlers import format_date_time
+
+from hypercorn.config import Config
+
+from trio_worker.options import OptionError, Options
+
+# More requests than a connection will see: Hypercorn closes an HTTP/2 connection at this count with streams in flight.
+UNLIMITED = 2**62
+
+
+class EngineConfig(Config):
+    """Hypercorn's Config with our name in the `server` header."""
+
+    keep_alive_max_requests = UNLIMITED
+    errorlog = logging.getLogger("trio_worker.hypercorn")
+
+    def response_headers(self, protocol: str) -> list[tuple[bytes, bytes]]:
+        """The headers that every response gets; those of uWSGI operators who hide them are empty."""
+        headers = []
+        if self.include_date_header:
+            headers.append((b"date", format_date_time(time.time()).encode()))
+        if self.include_server_header:
+            headers.append((b"server", b"trio-worker"))
+        return headers
+
+
+def make_config(options: Options) -> Config:
+    """The configuration for these options.
+
+    Raises:
+        OptionError: the file of `trio-hypercorn-config` cannot be used.
+    """
+    config: Config = EngineConfig()
+    if options.hypercorn_config is not None:
+        try:
+            config = EngineConfig.from_toml(options.hypercorn_config)
+        except (OSError, ValueError, TypeError) as error:
+            key, allowed = "trio-hypercorn-config", f"a Hypercorn TOML file ({error})"
+            raise OptionError(key, options.hypercorn_config, allowed) from None
+    config.include_date_header = options.date_header
+    config.include_server_header = options.server_header
+    return config

@@ -1,0 +1,154 @@
+"""The inherited listening sockets: one task accepts on all of them.
+
+The sockets are shared with the other workers and with the master: they are never shut down, and made non-blocking once.
+Which worker a new connection wakes is up to the kernel, and it has favourites: the one that ran last. So whoever has
+accepted steps aside for a moment and rejoins at the end of the queue, and takes more at a time the longer others queue.
+"""
+
+import logging
+import os
+import select
+import socket
+from collections.abc import Callable, Sequence
+from typing import Self
+
+import trio
+
+from trio_worker.wire import unix_path
+
+log = logging.getLogger(__name__)
+
+# Seconds that a worker keeps away from the sockets after it has accepted. The event loop's timer cannot do less.
+STEP_ASIDE = 0.001
+
+# Connections that are accepted in one go when the queue does not get empty.
+MAX_BATCH = 16
+
+# Seconds to wait when the process has no descriptor or memory left for another connection.
+EXHAUSTED_PAUSE = 0.1
+
+Accepted = Callable[[socket.socket, object], None]
+
+
+class Listeners:
+    """Accepts connections on inherited descriptors.
+
+    Args:
+        descriptors: `uwsgi.sockets`.
+        accepted: called with each new socket and its peer's address; must not block.
+        alone: whether no other worker accepts on these sockets, so that there is nobody to step aside for.
+        has_room: whether another connection may be accepted now.
+    """
+
+    def __init__(
+        self, descriptors: Sequence[int], accepted: Accepted, alone: bool, has_room: Callable[[], bool]
+    ) -> None:
+        # A duplicate, so that closing ours leaves uWSGI's descriptor alone.
+        self._sockets = {each.fileno(): each for each in map(_inherit, descriptors)}
+        self._accepted = accepted
+        self._alone = alone
+        self._has_room = has_room
+        self._running = trio.Event()
+        self._running.set()
+        self._scope = trio.CancelScope()
+        self._batch = 1
+        self._exhausted = False
+
+    def describe(self) -> str:
+        """The sockets in words, for the log."""
+        return ", ".join(_describe(each) for each in self._sockets.values()) or "no socket"
+
+    @property
+    def paused(self) -> bool:
+        """Whether accepting is paused."""
+        return not self._running.is_set()
+
+    def pause(self) -> None:
+        """Accept nothing until `resume`; connections wait in the kernel's queue meanwhile."""
+        self._running = trio.Event()
+        self._scope.cancel()
+
+    def resume(self) -> None:
+        """Accept again."""
+        self._running.set()
+
+    async def run(self) -> None:
+        """Accept until cancelled, with pauses."""
+        while True:
+            await self._running.wait()
+            with trio.CancelScope() as self._scope:
+                await self._accept_loop()
+
+    async def _accept_loop(self) -> None:
+        with select.epoll() as queue:
+            self._join(queue)
+            while True:
+                await trio.lowlevel.wait_readable(queue.fileno())
+                accepted = sum(self._accept(self._sockets[fd]) for fd, _ in queue.poll(0))
+                if self._exhausted or not self._has_room():
+                    self._leave(queue)
+                    await self._wait_for_room()
+                    self._join(queue)
+                elif accepted and not self._alone:
+                    self._leave(queue)
+                    await trio.sleep(STEP_ASIDE)
+                    self._join(queue)
+                else:
+                    await trio.lowlevel.checkpoint()
+
+    def _join(self, queue: select.epoll) -> None:
+        # Exclusive: one new connection need not wake every worker.
+        for descriptor in self._sockets:
+            queue.register(descriptor, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+
+    def _leave(self, queue: select.epoll) -> None:
+        for descriptor in self._sockets:
+            queue.unregister(descriptor)
+
+    async def _wait_for_room(self) -> None:
+        while self._exhausted or not self._has_room():
+            self._exhausted = False
+            await trio.sleep(EXHAUSTED_PAUSE)
+
+    def _accept(self, listener: socket.socket) -> int:
+        """Accept a batch; returns how many there were."""
+        limit = MAX_BATCH if self._alone else self._batch
+        for count in range(limit):
+            try:
+                accepted, address = listener.accept()
+            except BlockingIOError:
+                self._batch = 1
+                return count
+            except ConnectionError:
+                continue  # This client had gone again before it was accepted.
+            except OSError as error:
+                log.error("cannot accept on %s: %s", _describe(listener), error)
+                self._exhausted = True
+                return count
+            self._accepted(accepted, address)
+            if not self._has_room():
+                return count + 1
+        self._batch = min(MAX_BATCH, self._batch * 2)
+        return limit
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        # The duplicates only: uWSGI's descriptors stay open, and the sockets are not shut down.
+        for each in self._sockets.values():
+            each.close()
+
+
+def _inherit(descriptor: int) -> socket.socket:
+    listener = socket.socket(fileno=os.dup(descriptor))
+    listener.setblocking(False)
+    return listener
+
+
+def _describe(listener: socket.socket) -> str:
+    name = listener.getsockname()
+    if listener.family == socket.AF_UNIX:
+        return "unix:" + unix_path(name)
+    host = f"[{name[0]}]" if listener.family == socket.AF_INET6 else name[0]
+    return f"{host}:{name[1]}"

@@ -1,0 +1,157 @@
+"""Counters of this worker and their way into uWSGI's metrics.
+
+A request adds to plain integers here. Once a second, and at exit, what was added since goes to uWSGI in one
+`metric_inc` per name: uWSGI's lock and its linked list of names are never on a request's path. Gauges carry the
+worker's id and are set, never incremented, so a worker that crashes leaves nothing behind that its successor would
+add to.
+"""
+
+import logging
+from bisect import bisect_left
+from collections.abc import Callable, Iterator, Mapping
+
+import trio
+
+log = logging.getLogger(__name__)
+
+# Upper bounds of `request_time.le.B`: the names of the metrics and the bounds in microseconds.
+REQUEST_TIME_BOUNDS = {
+    "1ms": 1_000,
+    "5ms": 5_000,
+    "10ms": 10_000,
+    "25ms": 25_000,
+    "50ms": 50_000,
+    "100ms": 100_000,
+    "250ms": 250_000,
+    "500ms": 500_000,
+    "1s": 1_000_000,
+    "2500ms": 2_500_000,
+    "5s": 5_000_000,
+}
+_BOUNDS = list(REQUEST_TIME_BOUNDS.values())
+
+
+class Counters:
+    """What this worker has counted since it started; times are in microseconds, sizes in bytes of body."""
+
+    __slots__ = (
+        "bytes_in",
+        "bytes_out",
+        "connections",
+        "disconnects",
+        "exceptions",
+        "messages_in",
+        "messages_out",
+        "micros",
+        "requests",
+        "responses",
+        "sessions",
+        "slots",
+        "timeouts",
+    )
+
+    def __init__(self) -> None:
+        self.requests = self.exceptions = self.disconnects = self.timeouts = 0
+        self.bytes_in = self.bytes_out = self.connections = self.micros = 0
+        self.sessions = self.messages_in = self.messages_out = 0
+        # By the hundreds of the status: the first two places stay empty.
+        self.responses = [0] * 6
+        # Requests by the first bound that is not below their time; the last place holds the slower ones.
+        self.slots = [0] * (len(_BOUNDS) + 1)
+
+    def add_request(self, status: int, micros: int, sent: int) -> None:
+        """Count one finished HTTP request; a status of 0 stands for no response at all."""
+        self.requests += 1
+        self.micros += micros
+        self.bytes_out += sent
+        self.slots[bisect_left(_BOUNDS, micros)] += 1
+        if status:
+            self.responses[status // 100] += 1
+
+    def add_refusal(self, status: int) -> None:
+        """Count a request that was refused before the app saw it, as one that took no time."""
+        self.add_request(status, 0, 0)
+
+    def totals(self) -> dict[str, int]:
+        """Every counter by its name below `trio.`, the histogram cumulative as its names say."""
+        totals = {
+            "requests": self.requests,
+            "exceptions": self.exceptions,
+            "disconnects": self.disconnects,
+            "timeouts": self.timeouts,
+            "bytes.in": self.bytes_in,
+            "bytes.out": self.bytes_out,
+            "connections": self.connections,
+            "websocket.sessions": self.sessions,
+            "websocket.messages.in": self.messages_in,
+            "websocket.messages.out": self.messages_out,
+            "request_time.us": self.micros,
+        }
+        totals |= {f"responses.{hundreds}xx": self.responses[hundreds] for hundreds in range(1, 6)}
+        return totals | dict(self._histogram())
+
+    def _histogram(self) -> Iterator[tuple[str, int]]:
+        below = 0
+        for name, count in zip(REQUEST_TIME_BOUNDS, self.slots, strict=False):
+            below += count
+            yield f"request_time.le.{name}", below
+
+
+class Metrics:
+    """The flush of one worker's counters and gauges into uWSGI's metrics.
+
+    Args:
+        counters: what is flushed.
+        worker_id: uWSGI's number of this worker, from 1.
+        gauges: each gauge's name below `trio.worker.N.` and the call that gives its value now.
+        increase: `uwsgi.metric_inc`.
+        put: `uwsgi.metric_set`. Both return None for a name that is not declared.
+    """
+
+    def __init__(
+        self,
+        counters: Counters,
+        worker_id: int,
+        gauges: Mapping[str, Callable[[], int]],
+        increase: Callable[[str, int], bool | None],
+        put: Callable[[str, int], bool | None],
+    ) -> None:
+        self.loop_lag = 0
+        self._counters = counters
+        self._prefix = f"trio.worker.{worker_id}."
+        self._gauges = dict(gauges) | {"loop_lag.us": lambda: self.loop_lag}
+        self._increase = increase
+        self._put = put
+        self._flushed = dict.fromkeys(counters.totals(), 0)
+        self._undeclared: set[str] = set()
+
+    def declare(self) -> None:
+        """Look for every name once, set the gauges to 0, and name the undeclared ones in one warning."""
+        names = [f"trio.{name}" for name in self._flushed]
+        self._undeclared = {name for name in names if self._increase(name, 0) is None}
+        gauges = [self._prefix + name for name in self._gauges]
+        self._undeclared |= {name for name in gauges if self._put(name, 0) is None}
+        if self._undeclared:
+            log.warning(
+                "these metrics are not declared and will not be kept: %s "
+                "(load the plugin, or include trio_worker/metrics.ini)",
+                " ".join(sorted(self._undeclared)),
+            )
+
+    def flush(self) -> None:
+        """Hand over what was counted since the last flush, and the gauges as they stand."""
+        for name, total in self._counters.totals().items():
+            if total != self._flushed[name] and f"trio.{name}" not in self._undeclared:
+                self._increase(f"trio.{name}", total - self._flushed[name])
+                self._flushed[name] = total
+        for name, value in self._gauges.items():
+            if self._prefix + name not in self._undeclared:
+                self._put(self._prefix + name, value())
+
+    async def run(self, interval: float) -> None:
+        """Flush every `interval` seconds until cancelled; how late the loop wakes is the `loop_lag` gauge."""
+        while True:
+            due = trio.current_time() + interval
+            await trio.sleep_until(due)
+            self.loop_lag = max(0, round((trio.current_time() - due) * 1_000_000))
+            self.flush()

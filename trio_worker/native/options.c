@@ -1,0 +1,37 @@
+/*
+ * The trio-* options, declared so that --help lists them and strict = true accepts them.
+ *
+ * uWSGI keeps every option of the configuration whether it knows it or not; the worker
+ * reads them there (configuration.c), so nothing is left to do as one is met.
+ */
+#include "trio.h"
+
+static void keep(char *name, char *value, void *data) {
+	(void) name;
+	(void) value;
+	(void) data;
+}
+
+#define VALUE(name, help) { "trio-" name, required_argument, 0, help, keep, NULL, 0 }
+#define FLAG(name, help) { "trio-" name, no_argument, 0, help, keep, NULL, 0 }
+
+struct uwsgi_option uwsgi_trio_options[] = {
+	VALUE("http1", "who serves HTTP/1.1 in a Trio worker: express or hypercorn"),
+	VALUE("hypercorn-config", "load Hypercorn's configuration from the specified TOML file"),
+	VALUE("quart-direct", "let a QuartTrio app answer without a nursery per request: true or false"),
+	VALUE("uwsgi-allow", "accept uwsgi packets over TCP from the specified addresses or networks"),
+	VALUE("proxy-allow", "accept PROXY protocol headers from the specified addresses or networks"),
+	VALUE("keepalive-timeout", "close a connection idle for the specified seconds"),
+	VALUE("header-timeout", "give a client the specified seconds to send a request's head"),
+	VALUE("body-timeout", "close a connection whose request body stalls for the specified seconds"),
+	VALUE("write-timeout", "close a connection whose client reads nothing for the specified seconds"),
+	VALUE("drain-linger", "serve idle keep-alive connections for the specified seconds while a worker drains"),
+	VALUE("certfile", "serve TLS with the specified certificate chain"),
+	VALUE("keyfile", "the private key of trio-certfile"),
+	VALUE("ca-certs", "ask TLS clients for a certificate signed by the specified authorities"),
+	VALUE("max-connections", "stop accepting in a worker that holds the specified number of connections"),
+	VALUE("metrics-interval", "flush metrics and statistics every specified seconds"),
+	FLAG("no-date-header", "do not add a Date header to responses"),
+	FLAG("no-server-header", "do not add a Server header to responses"),
+	{ NULL, 0, 0, NULL, NULL, NULL, 0 }
+};

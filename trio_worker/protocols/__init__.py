@@ -1,0 +1,1 @@
+"""What is spoken on a connection, one module per protocol."""

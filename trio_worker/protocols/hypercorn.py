@@ -1,0 +1,183 @@
+"""Hands a connection to Hypercorn: HTTP/2, WebSocket, upgrades, and HTTP/1.1 where the express lane is off.
+
+Hypercorn's protocol classes parse and serialise; the connection itself is ours. That is what makes its end certain: a
+write is bounded by the wire's deadline, a close needs no checkpoint, and what a connection raises ends that
+connection only.
+"""
+
+import math
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import trio
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.h11 import H2CProtocolRequiredError, H2ProtocolAssumedError
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ConnectionState
+
+from trio_worker.connections import Connection
+from trio_worker.protocols.hypercorn_protocols import ANY_STREAM, Http1, Http2
+from trio_worker.protocols.hypercorn_tasks import TaskGroup
+from trio_worker.service import Service
+from trio_worker.wire import Wire
+
+# Seconds that a client has to close its side after we have closed ours (RFC 9112 section 9.6).
+LINGERING_CLOSE = 2.0
+
+Command = Callable[[], Awaitable[None]]
+
+
+class HypercornConnection(Connection):
+    """A connection that Hypercorn's protocols speak on.
+
+    Args:
+        service: the worker's.
+        wire: the connection; bytes that were read to find the protocol have been given back to it.
+        http2: whether it begins with HTTP/2, by prior knowledge or by ALPN.
+    """
+
+    def __init__(self, service: Service, wire: Wire, http2: bool) -> None:
+        super().__init__(wire)
+        self._service = service
+        self._http2 = http2
+        self._parts: tuple[Any, ...]
+        self._protocol: Http1 | Http2
+        self._send_lock = trio.Lock()
+        # What others ask of the connection runs in a task of its own, because none of them may wait.
+        self._command, self._commands = trio.open_memory_channel[Command](math.inf)
+        self._idle = True
+        self._closing = False
+        self._lingered = False
+
+    async def serve(self) -> None:
+        """Serve it to its end, the last task of the app included."""
+        async with trio.open_nursery() as nursery:
+            self.cancel_scope = nursery.cancel_scope
+            nursery.start_soon(self._obey)
+            async with trio.open_nursery() as tasks:
+                self._parts = self._make_parts(TaskGroup(self._service, tasks))
+                await self._begin(self._http2)
+                await self._read()
+                await self._protocol.handle(Closed())
+            nursery.cancel_scope.cancel()
+
+    def _make_parts(self, tasks: TaskGroup) -> tuple[Any, ...]:
+        """What every one of Hypercorn's protocols is made of."""
+        return (
+            self._service.application,
+            self._service.hypercorn,
+            WorkerContext(None),
+            tasks,
+            ConnectionState(self._service.state),
+            self.wire.scheme == "https",
+            self.wire.client,
+            self.wire.server,
+            self._send,
+        )
+
+    async def _begin(self, http2: bool, headers: Any = None, settings: Any = None) -> None:
+        if self._idle:
+            self.wire.deadline = trio.current_time() + self._service.options.header_timeout
+        if not http2:
+            self._protocol = Http1(self._service.draining, *self._parts)
+            return
+        self._protocol = Http2(*self._parts)
+        await self._protocol.initiate(headers, settings)
+        if self._service.draining.is_set():
+            self.start_drain()
+
+    async def _obey(self) -> None:
+        async for command in self._commands:
+            await command()
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                data = await self.wire.receive()
+            except (OSError, trio.BrokenResourceError):
+                return
+            if not self._closing:
+                await self._handle(RawData(data))
+            if not data:
+                return
+
+    async def _handle(self, event: RawData) -> None:
+        try:
+            await self._protocol.handle(event)
+        except H2ProtocolAssumedError as preface:
+            await self._begin(http2=True)
+            await self._protocol.handle(RawData(preface.data))
+        except H2CProtocolRequiredError as upgrade:
+            await self._begin(http2=True, headers=upgrade.headers, settings=upgrade.settings)
+            if upgrade.data:
+                await self._protocol.handle(RawData(upgrade.data))
+
+    async def _send(self, event: Event) -> None:
+        """What Hypercorn's protocols call with everything they want."""
+        if isinstance(event, RawData):
+            await self._write(event.data)
+        elif isinstance(event, Updated):
+            self._set_idle(event.idle)
+        elif isinstance(event, Closed):
+            await self._close()
+            await self._protocol.handle(Closed())
+
+    async def _write(self, data: bytes) -> None:
+        # The shield keeps an answer whole when its request is cancelled half-way through a write. It ends with the
+        # wire: the sweeper aborts that when the client does not read.
+        with trio.CancelScope(shield=True):
+            try:
+                async with self._send_lock:
+                    await self.wire.send(data)
+            except (OSError, trio.BrokenResourceError):
+                self.wire.abort()
+                await self._protocol.handle(Closed())
+
+    def _set_idle(self, idle: bool) -> None:
+        self._idle = idle
+        if self._closing:
+            return
+        self.wire.deadline = trio.current_time() + self._service.options.keepalive_timeout if idle else math.inf
+        if idle and self._lingered:
+            self.wire.end_reading()
+
+    async def _close(self) -> None:
+        """End our side; the reading task goes on until the client ends its own, or the deadline."""
+        if not self._closing:
+            self._closing = True
+            self.wire.deadline = trio.current_time() + LINGERING_CLOSE
+            await self.wire.end_writing()
+
+    def expire(self) -> None:
+        """Idle for too long, a client that does not read, or one that does not close."""
+        if self._idle and not self._closing and not self.wire.stalled:
+            self.wire.deadline = trio.current_time() + LINGERING_CLOSE
+            self._closing = True
+            self.wire.end_reading()
+            return
+        if self.wire.stalled:
+            self._service.counters.timeouts += 1
+        self.abort()
+
+    def hang_up(self) -> None:
+        """The client has gone: tell the protocol, whose reading task may be waiting for the app just now."""
+        if not self._idle and not self._closing:
+            self._command.send_nowait(self._gone)
+
+    async def _gone(self) -> None:
+        self.cancel_scope.deadline = trio.current_time() + LINGERING_CLOSE
+        await self._protocol.handle(Closed())
+
+    def start_drain(self) -> None:
+        """HTTP/2 clients are asked not to open new streams; HTTP/1.1 ones are told with their next answer."""
+        if isinstance(self._protocol, Http2):
+            protocol = self._protocol
+            self._command.send_nowait(lambda: protocol.go_away(ANY_STREAM))
+
+    def end_linger(self) -> None:
+        """End when idle, now or at the end of what is in flight."""
+        self._lingered = True
+        if isinstance(self._protocol, Http2):
+            self._command.send_nowait(self._protocol.go_away)
+        if self._idle:
+            self.wire.end_reading()

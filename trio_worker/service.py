@@ -1,0 +1,43 @@
+"""What every connection of a worker shares: one object, made at start and passed down."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import trio
+
+from trio_worker.application import Application
+from trio_worker.connections import Connections
+from trio_worker.deadlines import Clock
+from trio_worker.disconnects import Disconnects
+from trio_worker.metrics import Counters
+from trio_worker.options import Options
+
+
+@dataclass(slots=True)
+class Service:
+    """The worker as its connections see it.
+
+    Attributes:
+        options: what the ini says.
+        counters: what the metrics and SIGUSR1 show.
+        application: the app, fenced and counted.
+        draining: set when the worker takes no new connections any more.
+        state: copied into every scope; what lifespan startup left there, and `draining`.
+        clock: the sweeper of all deadlines, and its time.
+        connections: the open ones.
+        disconnects: who watches them for hang-ups.
+        hypercorn: the configuration of the general engine.
+    """
+
+    options: Options
+    counters: Counters
+    application: Application
+    draining: trio.Event
+    state: dict[str, Any]
+    hypercorn: Any
+    clock: Clock = field(default_factory=Clock)
+    connections: Connections = field(default_factory=Connections)
+    disconnects: Disconnects = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.disconnects = Disconnects(self.connections)

@@ -1,0 +1,46 @@
+"""What uWSGI's master says to a worker, and what each signal makes it do.
+
+| signal | sent by | the worker |
+|---|---|---|
+| SIGINT, SIGTERM | destroy, brutal reload | cancels everything, exits |
+| SIGHUP, SIGWINCH | graceful reload; max-worker-lifetime, cheaper | drains, exits |
+| SIGTSTP | pause, resume | stops or starts accepting |
+| SIGUSR1 | a person | writes its counters to the log |
+| SIGUSR2 | a person | writes its task tree with stacks to the log |
+"""
+
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+
+import trio
+
+DESTROY = (signal.SIGINT, signal.SIGTERM)
+GRACEFUL = (signal.SIGHUP, signal.SIGWINCH)
+PAUSE = signal.SIGTSTP
+COUNTERS = signal.SIGUSR1
+TASKS = signal.SIGUSR2
+
+ALL = (*DESTROY, *GRACEFUL, PAUSE, COUNTERS, TASKS)
+
+
+async def dispatch(received: AsyncIterator[int], handlers: Mapping[int, Callable[[], None]]) -> None:
+    """Call the handler of each signal as it comes, until cancelled. A handler must not block."""
+    async for number in received:
+        handlers[number]()
+
+
+def task_tree() -> str:
+    """Every Trio task of this process with the lines of its stack, indented by nursery."""
+    root = trio.lowlevel.current_root_task()
+    return "" if root is None else "\n".join(_lines(root, 0))
+
+
+def _lines(task: trio.lowlevel.Task, depth: int) -> Iterator[str]:
+    indent = "  " * depth
+    yield f"{indent}- {task.name}"
+    for frame, line in task.iter_await_frames():
+        code = frame.f_code
+        yield f"{indent}    {code.co_filename}:{line} in {code.co_name}"
+    for nursery in task.child_nurseries:
+        for child in nursery.child_tasks:
+            yield from _lines(child, depth + 1)

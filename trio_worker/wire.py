@@ -1,0 +1,201 @@
+"""One client's connection as bytes: what every protocol reads from and writes to.
+
+The system call is tried first and waited for only when the kernel says so: under load the data is already there, and
+a wait costs more than the call. A wire carries one deadline. Nothing here watches it: the sweeper of deadlines.py looks
+at all of them together, so that a deadline costs an assignment and no timer.
+"""
+
+import contextlib
+import os
+import socket
+from math import inf
+from typing import Protocol
+
+import trio
+
+# As much as one read takes: what the kernel buffers for a busy connection, and the bound of what pipelining can queue.
+RECEIVE_SIZE = 65536
+
+Address = tuple[str, int | None]
+
+
+class Wire(Protocol):
+    """What a protocol asks of its connection; a socket and a TLS stream both have it.
+
+    Attributes:
+        client: the peer's address, None where it has none (UNIX sockets).
+        server: our own address; the path and None for a UNIX socket.
+        scheme: "http", or "https" over TLS.
+        deadline: when the sweeper calls `expire()` on the connection, on Trio's clock in seconds; `inf` for never.
+        stalled: whether a write is waiting for the client to read.
+        alpn: the protocol that TLS agreed on, None where it did not.
+    """
+
+    client: Address | None
+    server: Address | None
+    scheme: str
+    deadline: float
+    stalled: bool
+    alpn: str | None
+
+    def fileno(self) -> int: ...
+    def unread(self, data: bytes) -> None: ...
+    async def receive(self) -> bytes: ...
+    async def send(self, data: bytes) -> None: ...
+    async def send_parts(self, *parts: bytes) -> None: ...
+    async def send_file(self, descriptor: int, offset: int, count: int) -> None: ...
+    def end_reading(self) -> None: ...
+    def abort(self) -> None: ...
+    async def end_writing(self) -> None: ...
+    def close(self) -> None: ...
+
+
+class SocketWire:
+    """A wire over a plain, non-blocking stream socket, TCP or UNIX.
+
+    Args:
+        sock: the accepted socket; the wire owns it from here on.
+        address: what `accept` said of the peer.
+        write_timeout: seconds that a write may wait without the client reading anything.
+    """
+
+    __slots__ = (
+        "_socket",
+        "_unread",
+        "_write_timeout",
+        "alpn",
+        "client",
+        "deadline",
+        "scheme",
+        "server",
+        "stalled",
+    )
+
+    def __init__(self, sock: socket.socket, address: object, write_timeout: float) -> None:
+        sock.setblocking(False)
+        self._socket = sock
+        self._unread = b""
+        self._write_timeout = write_timeout
+        self.deadline = inf
+        self.stalled = False
+        self.scheme = "http"
+        self.alpn: str | None = None
+        self.client: Address | None = None
+        self.server: Address | None = None
+        name = sock.getsockname()
+        if sock.family == socket.AF_UNIX:
+            self.server = (unix_path(name), None)
+        else:
+            # Answers leave in one write: waiting for more to send (Nagle) only delays them.
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.server = name[:2]
+            if isinstance(address, tuple):
+                self.client = address[:2]
+
+    def fileno(self) -> int:
+        """The socket's descriptor, -1 once it is closed."""
+        return self._socket.fileno()
+
+    def unread(self, data: bytes) -> None:
+        """Give back bytes that were read: the next `receive` returns them first."""
+        self._unread = data + self._unread
+
+    async def receive(self) -> bytes:
+        """The next bytes, at most RECEIVE_SIZE of them, or b"" when the client has ended its side.
+
+        Raises:
+            OSError: the connection broke.
+        """
+        if self._unread:
+            data, self._unread = self._unread, b""
+            return data
+        while True:
+            try:
+                return self._socket.recv(RECEIVE_SIZE)
+            except BlockingIOError:
+                await trio.lowlevel.wait_readable(self._socket)
+
+    async def send(self, data: bytes) -> None:
+        """Write all of `data`; waits while the client does not read. Raises like `receive`."""
+        try:
+            sent = self._socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            await self._send_rest(memoryview(data)[sent:])
+
+    async def send_parts(self, *parts: bytes) -> None:
+        """Write the parts one after the other in one system call, without joining them first."""
+        try:
+            sent = self._socket.sendmsg(parts)
+        except BlockingIOError:
+            sent = 0
+        for part in parts:
+            if sent < len(part):
+                await self._send_rest(memoryview(part)[sent:])
+            sent = max(0, sent - len(part))
+
+    async def _send_rest(self, rest: memoryview) -> None:
+        while rest:
+            await self._writable()
+            try:
+                rest = rest[self._socket.send(rest) :]
+            except BlockingIOError:
+                continue
+
+    async def send_file(self, descriptor: int, offset: int, count: int) -> None:
+        """Write `count` bytes of an open file from `offset` with sendfile(2). Raises like `receive`.
+
+        Raises:
+            EOFError: the file ended before `count` bytes.
+        """
+        while count > 0:
+            try:
+                sent = os.sendfile(self._socket.fileno(), descriptor, offset, count)
+            except BlockingIOError:
+                await self._writable()
+                continue
+            if sent == 0:
+                raise EOFError("the file ended before the announced number of bytes")
+            offset += sent
+            count -= sent
+
+    async def _writable(self) -> None:
+        before, self.deadline = self.deadline, trio.current_time() + self._write_timeout
+        self.stalled = True
+        try:
+            await trio.lowlevel.wait_writable(self._socket)
+        finally:
+            self.stalled = False
+            self.deadline = before
+
+    def end_reading(self) -> None:
+        """Make `receive` return what the kernel holds already and then b"", even in a task that waits there now.
+
+        The kernel decides whether a request came in time, so none is lost between a look and a close.
+        """
+        self._shutdown(socket.SHUT_RD)
+
+    async def end_writing(self) -> None:
+        """Tell the client that nothing more will come; what it still sends can be read (RFC 9112 section 9.6)."""
+        self._shutdown(socket.SHUT_WR)
+
+    def abort(self) -> None:
+        """End both directions now: whoever reads gets b"", whoever writes an OSError, also while waiting."""
+        self._shutdown(socket.SHUT_RDWR)
+
+    def _shutdown(self, how: int) -> None:
+        with contextlib.suppress(OSError):  # The client was faster.
+            self._socket.shutdown(how)
+
+    def close(self) -> None:
+        """Close the descriptor, when nobody uses the wire any more."""
+        self._socket.close()
+
+
+def unix_path(name: str | bytes) -> str:
+    """The printable name of a UNIX socket; abstract ones are written with the usual `@`.
+
+    uWSGI binds an abstract name together with the NUL that ends it in C.
+    """
+    return "@" + name[1:].rstrip(b"\0").decode("utf-8", "replace") if isinstance(name, bytes) else name
