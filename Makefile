@@ -2,21 +2,27 @@
 PYTHON ?= python3
 VENV := .venv/$(notdir $(PYTHON))
 
-.PHONY: serve test lint bench plugin
+.PHONY: serve test test-long lint bench plugin profile
 serve: $(VENV)/ready
 	$(VENV)/bin/uwsgi --ini uwsgi.ini
 
 test: $(VENV)/ready
 	$(VENV)/bin/python -m pytest
 
+test-long: $(VENV)/ready
+	$(VENV)/bin/python -m pytest -m long
+
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
 
 bench: $(VENV)/ready
-	$(VENV)/bin/pip install --quiet -e '.[bench]' && $(VENV)/bin/python -m benchmarks
+	$(VENV)/bin/pip install --quiet -e '.[bench]' && $(VENV)/bin/python -m benchmarks $(ARGS)
 
 plugin: $(VENV)/ready
 	$(VENV)/bin/trio-worker build-plugin
+
+profile: $(VENV)/ready
+	$(VENV)/bin/pip install --quiet -e '.[bench]' && $(VENV)/bin/python -m benchmarks.profile
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install --quiet -e '.[uwsgi,quart,test,dev]' && touch $@

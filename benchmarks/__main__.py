@@ -4,6 +4,8 @@ A full run of everything takes about two hours; `--rounds 1 --seconds 2 --reload
 """
 
 import argparse
+import os
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable
@@ -35,15 +37,27 @@ SECTIONS: dict[str, Callable[[Plan], Finding]] = {
 }
 
 
+# What the sections run, with the Debian package that brings it.
+PROGRAMS = {"wrk": "wrk", "h2load": "nghttp2-client", "nginx": "nginx", "taskset": "util-linux"}
+
+
 def main() -> int:
-    """Run what the command line asks for; the exit status is 1 when a figure could not be kept."""
+    """Run what the command line asks for; status 1 when a program is missing or the README has no place."""
     arguments = _parser().parse_args()
+    if missing := _missing_programs():
+        _say(f"not installed: {', '.join(missing)} (apt-get install {' '.join(PROGRAMS[name] for name in missing)})")
+        return 1
     _warn_of_one_core()
     leave_the_server_core()
     with tempfile.TemporaryDirectory(prefix="trio-worker-bench-") as folder:
         plan = _plan(arguments, Path(folder))
         findings = [_measured(plan, name) for name in arguments.sections or SECTIONS]
     return _keep(arguments, findings)
+
+
+def _missing_programs() -> list[str]:
+    os.environ["PATH"] += ":/usr/sbin"  # where Debian keeps nginx, and which a user's own PATH leaves out
+    return [program for program in PROGRAMS if shutil.which(program) is None]
 
 
 def _parser() -> argparse.ArgumentParser:

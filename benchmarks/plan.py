@@ -64,6 +64,8 @@ class Turns(Generic[N]):
             return measure()
         except (Unavailable, OSError, psutil.Error, subprocess.SubprocessError) as reason:
             self._absent.add(contestant.name)
-            self._plan.left_out.append(f"{contestant.name}: {reason}")
-            self._plan.say(f"left out {contestant.name}: {reason}")
+            line = f"{contestant.name}: {reason}"
+            if line not in self._plan.left_out:
+                self._plan.left_out.append(line)
+            self._plan.say(f"left out {line}")
             return None

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.uwsgi import Servers, servers
+from support.uwsgi import UWSGI, Servers, servers
+
+from trio_worker.native.build import build
 
 ENGINES = ("express", "hypercorn")
 
@@ -43,3 +45,9 @@ def module_uwsgi(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     """Starts uWSGIs for all tests of a file, whose tests must not change them."""
     with servers(_directories(tmp_path_factory), {"trio-http1": engine}) as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The native plugin, built for the uWSGI of these tests."""
+    return build(Path(UWSGI), tmp_path_factory.mktemp("plugin"))

@@ -32,6 +32,9 @@ try:
     native = load()
 except PluginRefused as refused:
     native = refused
+def served(**counts):
+    native.requests[0] += counts["requests"]
+    native.account(Counts(**counts))
 path = f"worker{uwsgi.worker_id()}"
 if os.path.exists(path):
     os.unlink(path)
@@ -61,7 +64,7 @@ memory-report = false
 """
 
 SOCKET = "socket = a.sock\n"
-ONE_REQUEST = "native.account(Counts(requests=1, app=-1))"
+ONE_REQUEST = "served(requests=1, app=-1)"
 
 T = TypeVar("T")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from native_uwsgi import ONE_REQUEST, SOCKET, UWSGI, Start, ask, eventually, uwsgis
 
+from trio_worker import option_table
 from trio_worker.native.build import build
 
 
@@ -26,7 +27,7 @@ def start(plugin: Path) -> Iterator[Start]:
 def test_counts_reach_the_stats_server(start: Start) -> None:
     instance = start()
     counts = "requests=4, running_time=900, response_time=4000, tx=512, exceptions=2, read_errors=3"
-    instance.run(f"native.account(Counts({counts}, write_errors=5, static_requests=6, harakiri=7, app=-1))")
+    instance.run(f"served({counts}, write_errors=5, static_requests=6, harakiri=7, app=-1)")
     worker = eventually(lambda: (found := instance.worker())["requests"] == 4 and found)
     shown = {key: worker[key] for key in ("delta_requests", "running_time", "tx", "exceptions", "harakiri_count")}
     assert shown == {
@@ -49,10 +50,10 @@ def test_the_average_moves_as_that_of_uwsgi_does(start: Start) -> None:
     instance = start()
     average = 0
     for response_time in (1000, 400, 7000):
-        instance.run(f"native.account(Counts(requests=1, response_time={response_time}, app=-1))")
+        instance.run(f"served(requests=1, response_time={response_time}, app=-1)")
         average = (average + response_time) // 2
     assert instance.worker()["avg_rt"] == average
-    instance.run("native.account(Counts(requests=3, response_time=3 * 1000, app=-1))")
+    instance.run("served(requests=3, response_time=3 * 1000, app=-1)")
     for _ in range(3):
         average = (average + 1000) // 2
     assert instance.worker()["avg_rt"] == pytest.approx(average, abs=1)
@@ -66,10 +67,19 @@ def test_totals_of_several_workers_are_exact(start: Start) -> None:
     assert [instance.worker(number)["requests"] for number in (1, 2, 3)] == [1000] * 3
 
 
+def test_requests_are_not_lost_with_a_worker_that_is_killed(start: Start) -> None:
+    instance = start(SOCKET + "enable-metrics = true\n")
+    instance.run("native.requests.__setitem__(0, 7)")
+    os.kill(instance.worker()["pid"], signal.SIGKILL)
+    eventually(lambda: instance.worker()["respawn_count"] == 2)
+    assert instance.run("native.requests[0]") == 7
+    eventually(lambda: instance.metric("worker.0.requests") == instance.worker()["requests"] == 7)
+
+
 def test_requests_and_exceptions_of_an_app(start: Start) -> None:
     instance = start(SOCKET + "module = wsgiref.simple_server:demo_app\n")
-    instance.run("native.account(Counts(requests=5, exceptions=2, app=0))")
-    instance.run("native.account(Counts(requests=5, exceptions=2, app=1))")
+    instance.run("served(requests=5, exceptions=2, app=0)")
+    instance.run("served(requests=5, exceptions=2, app=1)")
     app = instance.worker()["apps"][0]
     assert (app["requests"], app["exceptions"]) == (5, 2)
 
@@ -106,12 +116,11 @@ def test_repeated_options_come_whole_and_in_order(start: Start) -> None:
 
 
 def test_strict_and_help_know_the_options(start: Start, plugin: Path) -> None:
-    instance = start(SOCKET + "strict = true\ntrio-http1 = express\ntrio-no-date-header = true\n")
+    instance = start(SOCKET + "strict = true\ntrio-http1 = express\ntrio-date-header = false\n")
     assert instance.run("uwsgi.opt['trio-http1'].decode()") == "express"
     shown = subprocess.run([UWSGI, "--plugin", plugin, "--help"], capture_output=True, text=True, check=True)
-    listed = [line.split()[0] for line in shown.stdout.splitlines() if line.startswith("    --trio-")]
-    assert len(listed) == 17
-    assert {"--trio-keepalive-timeout", "--trio-no-server-header"} < set(listed)
+    listed = {line.split()[0] for line in shown.stdout.splitlines() if line.startswith("    --trio-")}
+    assert listed == {f"--{name}" for name in option_table.load().own}
 
 
 def test_sockets_tell_their_protocol(start: Start) -> None:

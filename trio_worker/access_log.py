@@ -1,194 +1,140 @@
-"""uWSGI's request log: which requests get a line (`disable-logging`, `log-4xx` ...) and what the line says
-(`log-format`).
+"""uWSGI's request log: which requests get a line (`disable-logging`, `log-4xx` ...), what the line says, where it goes.
 
-The format is compiled once into a template and one small function for each of its variables. A name that uWSGI does not
-know stands for a log variable or header there and is `-` when unset; here likewise.
+What a line says is compiled in log_format.py; how lines are written is told in log_buffer.py.
 """
 
 import re
-import time
-from collections.abc import Callable
-from functools import lru_cache, partial
+from collections.abc import Callable, Mapping
 
-from trio_worker.asgi import Record
-from trio_worker.metrics import Counters
+from trio_worker.asgi import HANDLE, Record
+from trio_worker.log_buffer import LogBuffer, Write, takes_many, writer
+from trio_worker.log_format import TEXTS, Value, compile_format, formatted_time, header
 from trio_worker.options import Options
 
-Value = Callable[[Record], object]
-
-# uWSGI's line when the ini gives no log-format (core/logging.c, uwsgi_logit_simple).
+# uWSGI's line when the ini gives no log-format (core/logging.c, uwsgi_logit_simple). What stands in angle brackets
+# here depends on options.
 DEFAULT_FORMAT = (
-    "[pid: %(pid)|app: 0|req: %(request)/%(request)] %(addr) (%(user)) {%(vars) vars in %(pktsize) bytes} [%(ctime)] "
-    "%(method) %(uri) => generated %(rsize) bytes in %(msecs) msecs (%(proto) %(status)) "
+    "<memory>[pid: %(pid)|app: 0|req: %(request)/%(request)] %(addr) (%(user)) {%(vars) vars in %(pktsize) bytes} "
+    "[%(ctime)] %(method) %(uri) => generated %(rsize) bytes in <time>%(via)(%(proto) %(status)) "
     "%(headers) headers in %(hsize) bytes (%(switches) switches on core %(core))"
 )
+MEMORY = "{address space usage: %(vsz) bytes/%(vszM)MB} {rss usage: %(rss) bytes/%(rssM)MB} "
 
-_VARIABLE = re.compile(r"%\(([^)]*)\)")
+# Where uWSGI's processes write their log, and request lines as well unless there is a req-logger.
+LOG_DESCRIPTOR = 2
+
+# The options that let a request be logged in spite of `disable-logging`.
+CONDITIONS = ("log_zero", "log_slow", "log_4xx", "log_5xx", "log_big", "log_sendfile", "log_ioerror")
+
+_METRIC = re.compile(r"%\(metric\.([^)]+)\)")
+
+Given = Value | int | str
 
 
-def make_logger(
-    options: Options, counters: Counters, pid: int, worker_id: int, write: Callable[[str], object]
-) -> Callable[[Record], None] | None:
-    """The function that logs one finished request, or None when the ini wants none logged.
+class RequestLog:
+    """The request log of one worker.
 
     Args:
         options: the parsed ini.
-        counters: of this worker, for the running number in the line.
-        pid: of this worker.
-        worker_id: uWSGI's number of this worker.
-        write: `uwsgi.log`.
+        own: values of the variables that are the worker's: pid, wid, request.
+        read_metric: `uwsgi.metric_get`.
+        write_request: what writes a line to `req-logger`; None without the plugin.
+
+    Attributes:
+        buffer: the lines on their way, None where every line is written at once.
     """
-    if options.disable_logging and not (options.log_4xx or options.log_5xx or options.log_slow):
-        return None
-    given = options.log_format
-    values = VALUES | {
-        "pid": lambda _: pid,
-        "wid": lambda _: worker_id,
-        "request": lambda _: counters.requests,
-    }
-    render = compile_format(given or DEFAULT_FORMAT, values, empty="-" if given else "")
 
-    def log_all(record: Record) -> None:
-        write(render(record))
+    def __init__(
+        self,
+        options: Options,
+        own: Mapping[str, Given],
+        read_metric: Callable[[str], object],
+        write_request: Write | None,
+    ) -> None:
+        self.buffer: LogBuffer | None = None
+        self._options = options
+        self._render = _compile(options, own, read_metric)
+        self._write = self._open(write_request)
 
-    def log_some(record: Record) -> None:
-        if _wanted(options, record):
-            write(render(record))
+    def _open(self, write_request: Write | None) -> Write:
+        if self._options.req_logger and write_request is not None:
+            return write_request
+        write = writer(LOG_DESCRIPTOR)
+        if not takes_many(LOG_DESCRIPTOR):
+            return write
+        self.buffer = LogBuffer(write)
+        return self.buffer.add
 
-    return log_some if options.disable_logging else log_all
+    def chooser(self) -> Callable[[Record], None]:
+        """The function to call with every request that has ended.
+
+        With `disable-logging` and no condition, only requests that ask for it themselves have a line.
+        """
+        if not self._options.disable_logging:
+            return self._log
+        return self._log_some if any(getattr(self._options, each) for each in CONDITIONS) else self._log_asked
+
+    def _log(self, record: Record) -> None:
+        self._write(self._render(record).encode("utf-8", "backslashreplace") + b"\n")
+
+    def _log_asked(self, record: Record) -> None:
+        if record.notes is not None and record.notes.log_this:
+            self._log(record)
+
+    def _log_some(self, record: Record) -> None:
+        if wanted(self._options, record):
+            self._log(record)
+
+    def flush(self) -> None:
+        """Write what is gathered."""
+        if self.buffer is not None:
+            self.buffer.flush()
 
 
-def _wanted(options: Options, record: Record) -> bool:
+def wanted(options: Options, record: Record) -> bool:
+    """Whether a request is logged in spite of `disable-logging` (core/logging.c, log_request)."""
+    status, size = record.status, record.sent
     return bool(
-        (options.log_4xx and 400 <= record.status <= 499)
-        or (options.log_5xx and 500 <= record.status <= 599)
+        (record.notes is not None and record.notes.log_this)
+        or (options.log_zero and size == 0)
         or (options.log_slow and record.micros >= options.log_slow * 1000)
+        or (options.log_4xx and 400 <= status <= 499)
+        or (options.log_5xx and 500 <= status <= 599)
+        or (options.log_big and size >= options.log_big)
+        or (options.log_sendfile and record.by_sendfile)
+        or (options.log_ioerror and _broken(record))
     )
 
 
-def compile_format(format: str, values: dict[str, Value], empty: str = "-") -> Callable[[Record], str]:
-    """A function from a record to its line.
-
-    Args:
-        format: in the syntax of uWSGI's `log-format`.
-        values: what each variable stands for.
-        empty: what is written where a variable has no value.
-    """
-    pieces = _VARIABLE.split(format)
-    template = "%s".join(piece.replace("%", "%%") for piece in pieces[::2])
-    getters = [values.get(name) or _named(name) for name in pieces[1::2]]
-
-    def render(record: Record) -> str:
-        found = [getter(record) for getter in getters]
-        return _printable(template % tuple(empty if each in ("", None) else each for each in found))
-
-    return render
+def _broken(record: Record) -> bool:
+    """Whether the client went away before it had its answer."""
+    handle = record.scope["extensions"].get(HANDLE)
+    return handle is not None and handle.gone
 
 
-def _named(name: str) -> Value:
-    """A request variable (`var.HTTP_X_NAME`), else a log variable, which nobody has set."""
-    if name.startswith("var.HTTP_"):
-        return partial(_header, name.removeprefix("var.HTTP_").replace("_", "-").lower().encode())
-    return lambda record: ""
+def _compile(
+    options: Options, own: Mapping[str, Given], read_metric: Callable[[str], object]
+) -> Callable[[Record], str]:
+    format = options.log_format
+    given = {**own, "via": lambda record: " via sendfile() " if record.by_sendfile else " "}
+    if options.log_x_forwarded_for:
+        given["addr"] = _forwarded
+    if options.log_format_strftime and options.log_date.startswith("%"):
+        given["ftime"] = formatted_time(options.log_date)
+    for name in _METRIC.findall(format or ""):
+        given[f"metric.{name}"] = _metric(name, read_metric)
+    return compile_format(format or _default_format(options), given, empty="-" if format else "")
 
 
-def _printable(line: str) -> str:
-    # A client must not be able to begin a new line in the log.
-    return line if line.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
+def _default_format(options: Options) -> str:
+    took = "%(micros) micros" if options.log_micros else "%(msecs) msecs"
+    memory = MEMORY if options.memory_report else ""
+    return DEFAULT_FORMAT.replace("<time>", took).replace("<memory>", memory)
 
 
-def _header(name: bytes, record: Record) -> str:
-    for each, value in record.scope["headers"]:
-        if each == name:
-            return str(value.decode("latin-1"))
-    return ""
+def _forwarded(record: Record) -> object:
+    return header(b"x-forwarded-for", record) or TEXTS["addr"](record) or "-"
 
 
-def _uri(record: Record) -> str:
-    scope = record.scope
-    raw: bytes = scope.get("raw_path") or scope["path"].encode()
-    query: bytes = scope["query_string"]
-    return (raw + b"?" + query if query else raw).decode("latin-1")
-
-
-def _address(record: Record) -> str:
-    client = record.scope.get("client")
-    return client[0] if client else ""
-
-
-def _request_size(record: Record) -> int:
-    return sum(len(name) + len(value) for name, value in record.scope["headers"])
-
-
-def _header_size(record: Record) -> int:
-    # The status line, a line for each header, the empty line.
-    return 19 + sum(len(name) + len(value) + 4 for name, value in record.headers)
-
-
-@lru_cache(maxsize=4)
-def _ctime(second: int) -> str:
-    return time.ctime(second)
-
-
-@lru_cache(maxsize=4)
-def _apache_time(second: int) -> str:
-    return time.strftime("%d/%b/%Y:%H:%M:%S %z", time.localtime(second))
-
-
-def _began(record: Record) -> float:
-    """When the request began, in seconds since the epoch."""
-    return time.time() - record.micros / 1_000_000
-
-
-def _memory(column: int, unit: int) -> Value:
-    def read(record: Record) -> int:
-        with open("/proc/self/statm") as statm:
-            return int(statm.read().split()[column]) * 4096 // unit
-
-    return read
-
-
-def _zero(record: Record) -> int:
-    return 0
-
-
-# The variables of uWSGI's log-format (core/logging.c, uwsgi_register_logchunks).
-VALUES: dict[str, Value] = {
-    "uri": _uri,
-    "method": lambda record: record.scope.get("method", "GET"),
-    "user": lambda record: "",
-    "addr": _address,
-    "host": partial(_header, b"host"),
-    "proto": lambda record: "HTTP/" + record.scope["http_version"],
-    "uagent": partial(_header, b"user-agent"),
-    "referer": partial(_header, b"referer"),
-    "status": lambda record: record.status,
-    "rsize": lambda record: record.sent,
-    "hsize": _header_size,
-    "size": lambda record: record.sent + _header_size(record),
-    "cl": lambda record: int(_header(b"content-length", record) or 0),
-    "micros": lambda record: record.micros,
-    "msecs": lambda record: record.micros // 1000,
-    "secs": lambda record: record.micros // 1_000_000,
-    "tmsecs": lambda record: int(_began(record) * 1000),
-    "tmicros": lambda record: int(_began(record) * 1_000_000),
-    "time": lambda record: int(_began(record)),
-    "epoch": lambda record: int(time.time()),
-    "ctime": lambda record: _ctime(int(_began(record))),
-    "ltime": lambda record: _apache_time(int(_began(record))),
-    "ftime": lambda record: _apache_time(int(_began(record))),
-    "vars": lambda record: len(record.scope["headers"]),
-    "pktsize": _request_size,
-    "headers": lambda record: len(record.headers),
-    "vsz": _memory(0, 1),
-    "vszM": _memory(0, 1024 * 1024),
-    "rss": _memory(1, 1),
-    "rssM": _memory(1, 1024 * 1024),
-    "switches": _zero,
-    "core": _zero,
-    "modifier1": _zero,
-    "modifier2": _zero,
-    "werr": _zero,
-    "rerr": _zero,
-    "ioerr": _zero,
-}
+def _metric(name: str, read: Callable[[str], object]) -> Value:
+    return lambda record: read(name) or 0

@@ -8,12 +8,15 @@ request is counted once, and every request can be logged once.
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import trio
 
-from trio_worker.asgi import HANDLE, App, Handle, Message, Receive, Record, Scope, Send
+from trio_worker.accounting import Ledger
+from trio_worker.asgi import HANDLE, App, Handle, Message, Notes, Receive, Record, Scope, Send
+from trio_worker.current import CURRENT
+from trio_worker.log_format import printable
 from trio_worker.metrics import Counters
 from trio_worker.websockets import Session
 
@@ -26,10 +29,18 @@ _REASONS: Mapping[int, bytes] = {
     400: b"The request is not valid HTTP.\n",
     408: b"The request took too long to arrive.\n",
     413: b"The request's body is larger than this server takes.\n",
+    431: b"The request's trailers are larger than this server takes.\n",
     500: b"The server failed to answer this request.\n",
     503: b"The server is shutting down.\n",
     504: b"The request took longer than this server allows.\n",
 }
+
+
+# The messages that send a file; https://asgi.readthedocs.io/en/latest/extensions.html.
+_SENDFILE = ("http.response.pathsend", "http.response.zerocopysend")
+
+# The messages that have headers.
+_HEADS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 
 
 class Request:
@@ -42,9 +53,11 @@ class Request:
         headers: the response's, as the app gave them.
         sent: bytes of the response's body.
         micros: how long it took, in microseconds, once it has ended.
+        by_sendfile: whether the app has sent a file by its name or descriptor.
+        notes: what the app has asked the log for.
     """
 
-    __slots__ = ("_send", "began", "headers", "micros", "scope", "sent", "status")
+    __slots__ = ("_send", "began", "by_sendfile", "headers", "micros", "notes", "scope", "sent", "status")
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.scope = scope
@@ -54,6 +67,8 @@ class Request:
         self.headers: Any = ()
         self.sent = 0
         self.micros = 0
+        self.by_sendfile = False
+        self.notes: Notes | None = None
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass the app's message on and keep its figures. Not a coroutine itself: it only hands one on."""
@@ -63,6 +78,9 @@ class Request:
         elif kind == "http.response.start":
             self.status = message["status"]
             self.headers = message.get("headers", ())
+        elif kind in _SENDFILE:
+            self.by_sendfile = True
+            self.sent += message.get("count") or _announced(self.headers)
         return self._send(message)
 
     def cancel(self, status: int = 0) -> None:
@@ -70,11 +88,14 @@ class Request:
         self.scope["extensions"][HANDLE].cancel(status)
 
     async def refuse(self, status: int) -> None:
-        """Answer in the app's place, if the response has not begun; bounded, also in a cancelled task."""
+        """Answer in the app's place, if the response has not begun; bounded, also in a cancelled task.
+
+        A status that the request was cancelled with stands, whatever the app has made of the cancellation.
+        """
         handle: Handle = self.scope["extensions"][HANDLE]
         if handle.begun:
             return
-        handle.status = status
+        handle.status = status = handle.status or status
         body = _REASONS[status]
         headers = [
             (b"content-type", b"text/plain; charset=utf-8"),
@@ -95,6 +116,9 @@ class Application:
         counters: of this worker.
         draining: set when the worker begins to drain.
         log_request: called with every request and WebSocket session at its end, None where they are not logged.
+        added: headers that every response gets besides its own.
+        ledger: where uWSGI's master looks whether the worker is busy.
+        raised: called with every exception that leaves the app.
     """
 
     def __init__(
@@ -103,26 +127,38 @@ class Application:
         counters: Counters,
         draining: trio.Event,
         log_request: Callable[[Record], None] | None = None,
+        added: Sequence[tuple[bytes, bytes]] = (),
+        ledger: Ledger | None = None,
+        raised: Callable[[BaseException], object] | None = None,
     ) -> None:
         self._app = app
         self._counters = counters
+        self._ledger = ledger = ledger or Ledger()
+        self._busy = ledger.busy
+        self._raised = raised
+        self._sessions = 0
         self._draining = draining
         self._log_request = log_request
+        self._added = added
         self.in_flight: set[Request] = set()
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Run one request or WebSocket session to its end. Only `trio.Cancelled` comes out of it."""
-        if scope["type"] == "http":
-            await self._http(scope, receive, send)
-        else:
-            await self._websocket(scope, receive, send)
+        if self._added:
+            send = _adding(self._added, send)
+        run = self._http if scope["type"] == "http" else self._websocket
+        return run(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, send)
         self.in_flight.add(request)
+        self._busy[0] = 1
+        CURRENT.set(request)
         try:
             await self._app(scope, receive, request.send)
-            await self._returned(request, scope["extensions"][HANDLE])
+            handle = scope["extensions"][HANDLE]
+            if handle.gone or not handle.begun:
+                await self._returned(request, handle)
         except trio.Cancelled:
             await self._cancelled(request)
             raise
@@ -136,7 +172,10 @@ class Application:
                 await self._cancelled(request)
                 raise cancelled from None
         finally:
+            CURRENT.set(None)
             self.in_flight.discard(request)
+            if not self.in_flight and not self._sessions:
+                self._busy[0] = 0
             self._finish(request)
 
     async def _returned(self, request: Request, handle: Handle) -> None:
@@ -144,16 +183,19 @@ class Application:
             self._counters.disconnects += 1
         elif not handle.begun:
             scope = request.scope
-            log.error("the app returned without a response to %s %s", scope["method"], scope["path"])
+            log.error("the app returned without a response to %s %s", scope["method"], printable(scope["path"]))
             await _quietly(request.refuse, 500)
 
     async def _failed(self, request: Request, error: BaseException) -> None:
-        if request.scope["extensions"][HANDLE].gone or (isinstance(error, OSError) and _is_disconnect(error)):
-            self._counters.disconnects += 1
-            return  # The client had gone, which ASGI tells an app by an OSError from `send`.
         scope = request.scope
+        if scope["extensions"][HANDLE].gone:
+            self._counters.disconnects += 1
+            if _is_disconnect(error):
+                return  # ASGI tells an app by an OSError from `send` that its client has gone.
         self._counters.exceptions += 1
-        log.error("exception in %s %s", scope["method"], scope["path"], exc_info=error)
+        log.error("exception in %s %s", scope["method"], printable(scope["path"]), exc_info=error)
+        if self._raised is not None:
+            self._raised(error)
         await _quietly(request.refuse, 500)
 
     async def _cancelled(self, request: Request) -> None:
@@ -166,11 +208,16 @@ class Application:
     def _finish(self, request: Request) -> None:
         request.micros = int((time.perf_counter() - request.began) * 1_000_000)
         self._counters.add_request(request.status, request.micros, request.sent)
+        ledger = self._ledger
+        ledger.requests[0] = ledger.base + self._counters.requests
         if self._log_request is not None:
             self._log_request(request)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         session = Session(scope, receive, send, self._counters)
+        self._sessions += 1
+        self._busy[0] = 1
+        CURRENT.set(session)
         try:
             await session.run(self._app, self._draining)
         except Exception as error:
@@ -183,12 +230,23 @@ class Application:
                 raise cancelled from None
         finally:
             session.finish()
+            self._finish_session()
             if self._log_request is not None:
                 self._log_request(session)
 
+    def _finish_session(self) -> None:
+        """To uWSGI a session is a request."""
+        self._sessions -= 1
+        self._ledger.base += 1
+        self._ledger.requests[0] = self._ledger.base + self._counters.requests
+        if not self.in_flight and not self._sessions:
+            self._busy[0] = 0
+
     def _session_failed(self, scope: Scope, error: BaseException) -> None:
         self._counters.exceptions += 1
-        log.error("exception in WebSocket %s", scope["path"], exc_info=error)
+        log.error("exception in WebSocket %s", printable(scope["path"]), exc_info=error)
+        if self._raised is not None:
+            self._raised(error)
 
 
 async def _quietly(refuse: Callable[[int], Awaitable[None]], status: int) -> None:
@@ -196,5 +254,23 @@ async def _quietly(refuse: Callable[[int], Awaitable[None]], status: int) -> Non
         await refuse(status)
 
 
-def _is_disconnect(error: OSError) -> bool:
-    return isinstance(error, ConnectionError)
+def _is_disconnect(error: BaseException) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(map(_is_disconnect, error.exceptions))
+    return isinstance(error, OSError)
+
+
+def _announced(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """The Content-Length, 0 without one."""
+    return next((int(value) for name, value in headers if name.lower() == b"content-length" and value.isdigit()), 0)
+
+
+def _adding(added: Sequence[tuple[bytes, bytes]], send: Send) -> Send:
+    """`send` that gives every response these headers (uWSGI's add-header)."""
+
+    def add(message: Message) -> Awaitable[None]:
+        if message["type"] in _HEADS:
+            message = {**message, "headers": [*message.get("headers", ()), *added]}
+        return send(message)
+
+    return add

@@ -44,6 +44,21 @@ class Handle:
         self.cancel_scope.cancel()
 
 
+class Notes:
+    """What the app has asked the log to tell of its request, or to keep for itself.
+
+    Attributes:
+        logvars: uWSGI's log variables by name.
+        log_this: whether the request is logged whatever the ini says.
+    """
+
+    __slots__ = ("log_this", "logvars")
+
+    def __init__(self) -> None:
+        self.logvars: dict[str, str] = {}
+        self.log_this = False
+
+
 class Record(Protocol):
     """What a log line can tell of a request or of a WebSocket session that has ended.
 
@@ -54,6 +69,8 @@ class Record(Protocol):
         headers: the response's, as the app gave them.
         sent: bytes of the response's body or of all messages.
         micros: how long it took, in microseconds.
+        by_sendfile: whether the app has sent a file by its name or descriptor.
+        notes: what the app has asked the log for, None when nothing.
     """
 
     scope: Scope
@@ -62,3 +79,5 @@ class Record(Protocol):
     headers: Any
     sent: int
     micros: int
+    by_sendfile: bool
+    notes: Notes | None

@@ -4,6 +4,7 @@ trio-worker path          the override script, for `python-worker-override = @(e
 trio-worker metrics       the metrics' declarations, for `ini = exec://trio-worker metrics`
 trio-worker starter       a starter ini
 trio-worker check FILE    what each line of an ini means under this worker, and what is wrong with it
+trio-worker options       every option that this worker knows, as Markdown; `--own` for its own alone
 trio-worker build-plugin  the native plugin for the uWSGI in use
 """
 
@@ -13,8 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from trio_worker import __version__, check
+from trio_worker import __version__, check, option_table
 from trio_worker.native.build import BuildError, build
+from trio_worker.options import own_defaults
 
 PACKAGE = Path(__file__).parent
 
@@ -29,6 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print((PACKAGE / "metrics.ini").read_text(), end="")
     elif given.command == "starter":
         print((PACKAGE / "starter.ini").read_text(), end="")
+    elif given.command == "options":
+        table = option_table.load()
+        print(table.own_markdown(own_defaults()) if given.own else table.markdown(), end="")
     elif given.command == "check":
         return check.main(given.file, sys.stdout)
     else:
@@ -45,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("starter", help="print a starter ini")
     checking = commands.add_parser("check", help="say what each line of an ini means under this worker")
     checking.add_argument("file", help="the ini, perhaps with :section")
+    listing = commands.add_parser("options", help="print every option that this worker knows, as Markdown")
+    listing.add_argument("--own", action="store_true", help="only those of this worker's own")
     building = commands.add_parser("build-plugin", help="build the native plugin for the uWSGI in use")
     building.add_argument("--uwsgi", default=None, help="the uWSGI binary (default: beside this Python, else on PATH)")
     building.add_argument("--into", default=".", help="the folder that the plugin is written into (default: this one)")

@@ -79,7 +79,7 @@ class Connections:
 
     def expired(self, now: float) -> list[Connection]:
         """Those whose deadline, on Trio's clock in seconds, has passed."""
-        return [connection for connection in self._open.values() if connection.wire.deadline <= now]
+        return [each for each in self._open.values() if each.wire.deadline <= now or each.wire.stall_deadline <= now]
 
     async def wait_empty(self) -> None:
         """Wait until none is open."""

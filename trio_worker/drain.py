@@ -12,6 +12,10 @@ from trio_worker.service import Service
 # Seconds that aborted connections have for their answers and cleanup before the worker goes on without them.
 ABORT_GRACE = 1.5
 
+# Seconds of them in which the answers to cancelled requests may leave, and between two looks whether they have.
+ANSWER_GRACE = 0.3
+ANSWER_POLL = 0.01
+
 
 async def drain(service: Service, deadline: float) -> None:
     """End all connections gracefully; returns when none is left.
@@ -36,9 +40,18 @@ async def drain(service: Service, deadline: float) -> None:
 async def abort(service: Service) -> None:
     """Cancel every request (503 where the response has not begun) and end every connection; bounded."""
     service.draining.set()
-    for request in list(service.application.in_flight):
-        request.cancel(503)
+    await _refuse(service)
     for connection in service.connections:
         connection.abort()
     with trio.move_on_after(ABORT_GRACE):
         await service.connections.wait_empty()
+
+
+async def _refuse(service: Service) -> None:
+    """Cancel every request, and let the answers leave before their connections end under them."""
+    in_flight = service.application.in_flight
+    with trio.move_on_after(ANSWER_GRACE):
+        while in_flight:
+            for request in list(in_flight):
+                request.cancel(503)
+            await trio.sleep(ANSWER_POLL)

@@ -5,13 +5,19 @@ peek return at once for ever.
 """
 
 import logging
+import ssl
 
 import trio
 
 from trio_worker.connections import Connection
 from trio_worker.protocols.http1 import Http1Connection
 from trio_worker.protocols.hypercorn import HypercornConnection
+from trio_worker.protocols.proxy import ProxyError, may_begin
+from trio_worker.protocols.proxy import parse as parse_proxy
+from trio_worker.protocols.uwsgi import UwsgiConnection
+from trio_worker.protocols.uwsgi_packet import PING_HEADER
 from trio_worker.service import Service
+from trio_worker.tls import TlsWire
 from trio_worker.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -19,38 +25,111 @@ log = logging.getLogger(__name__)
 # RFC 9113 section 3.4.
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
+# The first byte of a TLS record with a handshake in it (RFC 8446 section 5.1).
+TLS_RECORD = b"\x16"
+
+# The first byte of a uwsgi packet is its modifier1: requests have 0, and what no HTTP begins with is refused as the
+# packet that it must be. Line breaks may come before a request in HTTP (RFC 9112 section 2.2).
+UWSGI_MODIFIERS = frozenset(range(0x20)) - {*b"\r\n", *TLS_RECORD}
+
 
 class Arrival(Connection):
-    """A connection whose protocol is not known yet."""
+    """A connection whose protocol is not known yet, or lies behind a PROXY header or behind TLS.
 
-    __slots__ = ("_service",)
+    Args:
+        service: the worker's.
+        wire: the connection.
+        first: what came of it so far.
+    """
 
-    def __init__(self, service: Service, wire: Wire) -> None:
+    __slots__ = ("_first", "_service")
+
+    def __init__(self, service: Service, wire: Wire, first: bytes) -> None:
         super().__init__(wire)
         self._service = service
+        self._first = first
 
     async def serve(self) -> Connection | None:
-        """Read the first bytes and return the connection in its protocol, None where nothing came."""
+        """Read the first bytes and return the connection in its protocol, None where there is none."""
         self.wire.deadline = trio.current_time() + self._service.options.header_timeout
         with self.cancel_scope:
-            first = await self.wire.receive()
-            while first and len(first) < len(HTTP2_PREFACE) and HTTP2_PREFACE.startswith(first):
-                more = await self.wire.receive()
-                if not more:
-                    break
-                first += more
-            if first:
-                self.wire.unread(first)
-                return choose(self._service, self.wire, first)
+            try:
+                return await self._find_protocol()
+            except ProxyError as error:
+                log.warning("closed the connection of %s: its PROXY header is refused: %s", self.wire.client, error)
+            except ssl.SSLError as error:
+                log.info("no TLS with %s: %s", self.wire.client, error.reason or error)
         return None
+
+    async def _find_protocol(self) -> Connection | None:
+        service = self._service
+        if service.options.enable_proxy_protocol:
+            await self._take_proxy_header()
+        await self._read_until_decided()
+        certificates = service.tls.find(self.wire.server) if self._first[:1] == TLS_RECORD else None
+        if certificates is not None:
+            self.wire.unread(self._first)
+            self.wire = tls = TlsWire(self.wire, certificates)
+            await tls.handshake()
+            self._first = b""
+            await self._read_until_decided()
+        elif self._first and service.tls.is_required(self.wire.server):
+            log.info("closed the connection of %s: it is no TLS, and this is an https-socket", self.wire.client)
+            return None
+        return choose(service, self.wire, self._first) if self._first else None
+
+    async def _read_until_decided(self) -> None:
+        while is_undecided(self._first) and (more := await self.wire.receive()):
+            self._first += more
+
+    async def _take_proxy_header(self) -> None:
+        """Take the names that a PROXY header gives to both ends, where there is one.
+
+        Raises:
+            ProxyError: it is not valid, or the peer may not say it.
+        """
+        wire, header = self.wire, None
+        while header is None:
+            if not may_begin(self._first):
+                return
+            header = parse_proxy(self._first)
+            if header is None:
+                if not (more := await wire.receive()):
+                    return
+                self._first += more
+        if wire.client not in self._service.options.proxy_allow:
+            raise ProxyError("its sender is not in trio-proxy-allow")
+        self._first = self._first[header.size :]
+        if header.speaks_for:
+            wire.client, wire.server = header.client, header.server
+            wire.scheme = "https" if header.tls else wire.scheme
+
+
+def is_undecided(first: bytes) -> bool:
+    """Whether more protocols than one begin with these bytes."""
+    if len(first) < len(PING_HEADER) and PING_HEADER.startswith(first):
+        return True
+    return len(first) < len(HTTP2_PREFACE) and HTTP2_PREFACE.startswith(first)
 
 
 def choose(service: Service, wire: Wire, first: bytes) -> Connection:
-    """The connection for what begins with these bytes."""
+    """The connection for what begins with these bytes, which are given back to the wire."""
+    wire.unread(first)
+    is_packet = first[0] in UWSGI_MODIFIERS or first.startswith(PING_HEADER)
+    if is_packet and not isinstance(wire, TlsWire):
+        return UwsgiConnection(service, wire)
     http2 = first.startswith(HTTP2_PREFACE)
     if http2 or service.options.http1 == "hypercorn":
         return HypercornConnection(service, wire, http2)
     return Http1Connection(service, wire)
+
+
+def _begin(service: Service, wire: Wire) -> Connection:
+    """The connection in its protocol already where the first bytes are here and have no layer around them."""
+    first = wire.receive_now()
+    if is_undecided(first) or service.tls or service.options.enable_proxy_protocol:
+        return Arrival(service, wire, first)
+    return choose(service, wire, first)
 
 
 async def welcome(service: Service, wire: Wire) -> None:
@@ -58,11 +137,12 @@ async def welcome(service: Service, wire: Wire) -> None:
     descriptor = wire.fileno()
     service.counters.connections += 1
     service.disconnects.watch(descriptor)
-    connection: Connection | None = Arrival(service, wire)
     try:
+        connection: Connection | None = _begin(service, wire)
         while connection is not None:
             service.connections.add(descriptor, connection)
-            connection = await connection.serve()
+            following = await connection.serve()
+            wire, connection = connection.wire, following
     except (OSError, trio.BrokenResourceError):
         pass  # The client went away.
     except Exception:

@@ -37,7 +37,7 @@ class Exchange(Response):
 
     Args:
         source: the protocol's side.
-        method, target, version: of the request; the target as it came.
+        method, target, version: of the request; the target is a path with its query, or `*`.
         headers: of the request, names in lower case.
         keep_alive: whether the client lets the connection go on afterwards.
 
@@ -76,23 +76,21 @@ class Exchange(Response):
 
     def scope(self) -> Scope:
         """The ASGI scope of this request (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
-        source = self._source
+        source, wire = self._source, self._source.wire
         path, _, query = self.target.partition(b"?")
-        if not path.startswith(b"/"):
-            path = _origin_form(path)
         return {
             "type": "http",
             "asgi": ASGI,
             "http_version": self.version,
             "method": self.method,
-            "scheme": source.wire.scheme,
+            "scheme": wire.scheme,
             "path": path.decode() if b"%" not in path else unquote_to_bytes(path).decode("utf-8", "replace"),
             "raw_path": path,
             "query_string": query,
             "root_path": "",
             "headers": self.headers,
-            "client": source.wire.client,
-            "server": source.wire.server,
+            "client": wire.client,
+            "server": wire.server,
             "state": source.service.state.copy(),
             "extensions": self._extensions(),
         }
@@ -101,7 +99,11 @@ class Exchange(Response):
         can = EXTENSIONS
         if self.version == "1.1":
             can = EXTENSIONS_CHUNKED if self._source.may_chunk else EXTENSIONS_1_1
-        return {**can, HANDLE: self._source.handle}
+        extensions = can.copy()
+        extensions[HANDLE] = self._source.handle
+        if self._source.wire.extensions:
+            extensions.update(self._source.wire.extensions)
+        return extensions
 
     @property
     def takes_trailers(self) -> bool:
@@ -119,7 +121,7 @@ class Exchange(Response):
             return await self._disconnect()
         if self.expects_continue:
             await self._continue()
-        while not self.body and not self.body_complete and not self._gone:
+        while not (self.body or self.body_complete or self._gone or self.complete):
             await self._source.read_body()
         if self._gone or self.complete:
             return {"type": "http.disconnect"}
@@ -131,7 +133,7 @@ class Exchange(Response):
 
     async def _continue(self) -> None:
         self.expects_continue = False
-        if not self._source.handle.begun and not self.body:
+        if not (self._source.handle.begun or self.body or self.body_complete):
             await self._source.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     async def _disconnect(self) -> Message:
@@ -143,10 +145,8 @@ class Exchange(Response):
                 self._ended = None
         return {"type": "http.disconnect"}
 
-    async def send(self, message: Message) -> None:
-        """ASGI's `send`; see `Response.send`."""
-        await super().send(message)
-        if self._ended is not None and self.complete:
+    def _completed(self) -> None:
+        if self._ended is not None:
             self._ended.set()
 
     def disconnect(self) -> None:
@@ -154,12 +154,3 @@ class Exchange(Response):
         self._gone = True
         if self._ended is not None:
             self._ended.set()
-
-
-def _origin_form(target: bytes) -> bytes:
-    """The path of a target in absolute form (RFC 9112 section 3.2.2); `*` stays what it is."""
-    _, separator, rest = target.partition(b"://")
-    if not separator:
-        return target
-    _, slash, path = rest.partition(b"/")
-    return slash + path or b"/"

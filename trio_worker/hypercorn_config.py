@@ -7,9 +7,13 @@ from wsgiref.handlers import format_date_time
 from hypercorn.config import Config
 
 from trio_worker.options import OptionError, Options
+from trio_worker.protocols import websocket_pongs
 
 # More requests than a connection will see: Hypercorn closes an HTTP/2 connection at this count with streams in flight.
 UNLIMITED = 2**62
+
+# uWSGI's default of websockets-ping-freq, in seconds.
+PING_FREQ = 30
 
 
 class EngineConfig(Config):
@@ -41,6 +45,18 @@ def make_config(options: Options) -> Config:
         except (OSError, ValueError, TypeError) as error:
             key, allowed = "trio-hypercorn-config", f"a Hypercorn TOML file ({error})"
             raise OptionError(key, options.hypercorn_config, allowed) from None
+    _set_websockets(config, options)
     config.include_date_header = options.date_header
     config.include_server_header = options.server_header
     return config
+
+
+def _set_websockets(config: Config, options: Options) -> None:
+    """uWSGI's limits of WebSocket sessions, where the ini gives them."""
+    if options.websockets_max_size is not None:
+        config.websocket_max_message_size = options.websockets_max_size * 1024
+    if options.websockets_ping_freq is not None:
+        config.websocket_ping_interval = options.websockets_ping_freq
+    if options.websockets_pong_tolerance is not None:
+        websocket_pongs.install(options.websockets_pong_tolerance)
+        config.websocket_ping_interval = config.websocket_ping_interval or PING_FREQ

@@ -92,7 +92,7 @@ class Lifespan:
     async def crashed(self) -> BaseException | None:
         """Wait until the lifespan ends by itself, which only a failing background task of the app makes it do."""
         await self._ended.wait()
-        return self._error
+        return self._error if self._asked else None
 
     async def shutdown(self, timeout: float) -> None:
         """Shut the app down within `timeout` seconds; a failure is logged, nothing is raised."""

@@ -9,6 +9,8 @@ import logging
 import os
 import select
 import socket
+import stat
+import sys
 from collections.abc import Callable, Sequence
 from typing import Self
 
@@ -27,6 +29,10 @@ MAX_BATCH = 16
 # Seconds to wait when the process has no descriptor or memory left for another connection.
 EXHAUSTED_PAUSE = 0.1
 
+# Where struct tcp_info (tcp(7)) has the field that counts the queue of a listening socket.
+TCP_INFO_SIZE = 104
+TCPI_UNACKED = 24
+
 Accepted = Callable[[socket.socket, object], None]
 
 
@@ -44,7 +50,7 @@ class Listeners:
         self, descriptors: Sequence[int], accepted: Accepted, alone: bool, has_room: Callable[[], bool]
     ) -> None:
         # A duplicate, so that closing ours leaves uWSGI's descriptor alone.
-        self._sockets = {each.fileno(): each for each in map(_inherit, descriptors)}
+        self._sockets = {each.fileno(): each for each in map(_inherit, filter(_is_socket, descriptors))}
         self._accepted = accepted
         self._alone = alone
         self._has_room = has_room
@@ -57,6 +63,10 @@ class Listeners:
     def describe(self) -> str:
         """The sockets in words, for the log."""
         return ", ".join(_describe(each) for each in self._sockets.values()) or "no socket"
+
+    def backlog(self) -> int:
+        """How many connections wait in the longest queue; UNIX sockets do not tell."""
+        return max((_queue(each) for each in self._sockets.values() if each.family != socket.AF_UNIX), default=0)
 
     @property
     def paused(self) -> bool:
@@ -138,6 +148,18 @@ class Listeners:
         # The duplicates only: uWSGI's descriptors stay open, and the sockets are not shut down.
         for each in self._sockets.values():
             each.close()
+
+
+def _is_socket(descriptor: int) -> bool:
+    # Where map-socket gives a socket to other workers, uWSGI has put /dev/null in its place here.
+    return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
+
+
+def _queue(listener: socket.socket) -> int:
+    if listener.fileno() < 0:
+        return 0
+    information = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_SIZE)
+    return int.from_bytes(information[TCPI_UNACKED : TCPI_UNACKED + 4], sys.byteorder)
 
 
 def _inherit(descriptor: int) -> socket.socket:

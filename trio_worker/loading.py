@@ -139,7 +139,8 @@ class Mounts:
         for prefix, app in self.apps:
             if path == prefix or path.startswith(prefix + "/"):
                 if prefix:
-                    scope["root_path"] = scope.get("root_path", "") + prefix
+                    # The path is whole, so this is all of it, whatever SCRIPT_NAME a front sent (manage-script-name).
+                    scope["root_path"] = prefix
                 await app(scope, receive, send)
                 return
         await _not_found(scope, send)

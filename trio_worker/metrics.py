@@ -40,6 +40,8 @@ class Counters:
         "connections",
         "disconnects",
         "exceptions",
+        "harakiri",
+        "heads_out",
         "messages_in",
         "messages_out",
         "micros",
@@ -54,6 +56,8 @@ class Counters:
         self.requests = self.exceptions = self.disconnects = self.timeouts = 0
         self.bytes_in = self.bytes_out = self.connections = self.micros = 0
         self.sessions = self.messages_in = self.messages_out = 0
+        # For uWSGI's own statistics only: requests cancelled by harakiri, bytes of response heads.
+        self.harakiri = self.heads_out = 0
         # By the hundreds of the status: the first two places stay empty.
         self.responses = [0] * 6
         # Requests by the first bound that is not below their time; the last place holds the slower ones.
@@ -106,6 +110,7 @@ class Metrics:
         gauges: each gauge's name below `trio.worker.N.` and the call that gives its value now.
         increase: `uwsgi.metric_inc`.
         put: `uwsgi.metric_set`. Both return None for a name that is not declared.
+        account: called at every flush, for what is no metric.
     """
 
     def __init__(
@@ -115,6 +120,7 @@ class Metrics:
         gauges: Mapping[str, Callable[[], int]],
         increase: Callable[[str, int], bool | None],
         put: Callable[[str, int], bool | None],
+        account: Callable[[], None] | None = None,
     ) -> None:
         self.loop_lag = 0
         self._counters = counters
@@ -122,16 +128,23 @@ class Metrics:
         self._gauges = dict(gauges) | {"loop_lag.us": lambda: self.loop_lag}
         self._increase = increase
         self._put = put
+        self._account = account
         self._flushed = dict.fromkeys(counters.totals(), 0)
         self._undeclared: set[str] = set()
 
-    def declare(self) -> None:
-        """Look for every name once, set the gauges to 0, and name the undeclared ones in one warning."""
+    def declare(self, has_plugin: bool = False) -> None:
+        """Look for every name once, set the gauges to 0, and name the undeclared ones in one warning.
+
+        Args:
+            has_plugin: whether the plugin declares them, if anybody wants metrics.
+        """
         names = [f"trio.{name}" for name in self._flushed]
         self._undeclared = {name for name in names if self._increase(name, 0) is None}
         gauges = [self._prefix + name for name in self._gauges]
         self._undeclared |= {name for name in gauges if self._put(name, 0) is None}
-        if self._undeclared:
+        if self._undeclared and has_plugin:
+            log.info("no metrics are kept (`enable-metrics = true` has them kept)")
+        elif self._undeclared:
             log.warning(
                 "these metrics are not declared and will not be kept: %s "
                 "(load the plugin, or include trio_worker/metrics.ini)",
@@ -147,6 +160,8 @@ class Metrics:
         for name, value in self._gauges.items():
             if self._prefix + name not in self._undeclared:
                 self._put(self._prefix + name, value())
+        if self._account is not None:
+            self._account()
 
     async def run(self, interval: float) -> None:
         """Flush every `interval` seconds until cancelled; how late the loop wakes is the `loop_lag` gauge."""

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 _COLUMNS = ("option", "meaning", "what happens, or what to use instead")
-_OWN_COLUMNS = ("option", "what it sets")
+_OWN_COLUMNS = ("option", "default", "what it sets")
 
 
 class Meaning(enum.Enum):
@@ -89,8 +89,12 @@ class OptionTable:
     def markdown(self) -> str:
         """The table in Markdown, a section for each topic, as the README shows it."""
         sections = [_section(topic, _COLUMNS, map(_line, rows)) for topic, rows in self._topics().items()]
-        own = (f"| `{name}` | {note} |" for name, note in self.own.items())
-        return "\n\n".join([*sections, _section("this worker's own", _OWN_COLUMNS, own)]) + "\n"
+        return "\n\n".join(sections) + "\n"
+
+    def own_markdown(self, defaults: Mapping[str, str]) -> str:
+        """The options of this worker's own in Markdown, each with its default in words."""
+        lines = (f"| `{name}` | {defaults[name]} | {note} |" for name, note in self.own.items())
+        return _table(_OWN_COLUMNS, lines) + "\n"
 
     def _topics(self) -> dict[str, list[Row]]:
         topics: dict[str, list[Row]] = {}
@@ -147,9 +151,13 @@ def _unique(items: Iterable[tuple[str, T]]) -> Iterator[tuple[str, T]]:
 
 
 def _section(title: str, columns: Sequence[str], lines: Iterable[str]) -> str:
+    return f"### {title.capitalize()}\n\n{_table(columns, lines)}"
+
+
+def _table(columns: Sequence[str], lines: Iterable[str]) -> str:
     head = f"| {' | '.join(columns)} |"
     rule = f"|{'---|' * len(columns)}"
-    return "\n".join([f"### {title.capitalize()}", "", head, rule, *lines])
+    return "\n".join([head, rule, *lines])
 
 
 def _line(row: Row) -> str:

@@ -8,14 +8,18 @@ reached is complete, so the empty last message that frameworks send costs nothin
 
 import enum
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 import trio
 
 from trio_worker.asgi import Handle, Message
-from trio_worker.response_head import ResponseError, header_lines, status_line
+from trio_worker.response_head import Prepared, ResponseError, header_lines, prepare
 from trio_worker.wire import Wire
+
+# Pieces of a streamed body between two checkpoints: a client that reads as fast as the app writes never makes a write
+# wait, and would otherwise keep everybody else waiting.
+PIECES_AT_ONCE = 16
 
 # Up to this size the parts of a write are joined into one buffer; above it the kernel gathers them.
 JOIN_LIMIT = 16384
@@ -42,6 +46,11 @@ class Framing(enum.Enum):
     CLOSE = "by the end of the connection"
 
 
+# A member of an Enum costs a call of Python code each time on Python 3.11; these names cost nothing.
+START, BODY, TRAILERS, COMPLETE = State
+UNDECIDED, NONE, LENGTH, CHUNKED, CLOSE = Framing
+
+
 class Channel(Protocol):
     """What a response asks of the protocol that its request came by.
 
@@ -59,8 +68,8 @@ class Channel(Protocol):
     @property
     def closing(self) -> bool: ...
 
-    def own_lines(self, given: Mapping[bytes, bytes]) -> bytes:
-        """The header lines that the server adds to those that the app has given."""
+    def own_lines(self, head: Prepared) -> bytes:
+        """The header lines that the server adds to this head."""
 
 
 class Response:
@@ -75,16 +84,18 @@ class Response:
     Attributes:
         keep_alive: whether it goes on, once the head has left.
         state: see State.
+        complete: whether all of it has been written, whatever the app still does.
     """
 
     __slots__ = (
         "_channel",
         "_fields",
         "_framing",
-        "_given",
         "_head",
+        "_pieces",
         "_remaining",
         "_trailers",
+        "complete",
         "keep_alive",
         "method",
         "state",
@@ -96,25 +107,19 @@ class Response:
         self.method = method
         self.version = version
         self.keep_alive = keep_alive
-        self.state = State.START
-        self._framing = Framing.UNDECIDED
+        self.state = START
+        self.complete = False
+        self._framing = UNDECIDED
         self._remaining = 0
+        self._pieces = 0
         self._trailers = False
-        self._head = b""
-        self._given: dict[bytes, bytes] = {}
+        self._head: Prepared | None = None
         self._fields = b""
 
     @property
     def takes_trailers(self) -> bool:
         """Whether the client said that it reads trailers (`TE: trailers`, RFC 9110 section 10.1.4)."""
         return False
-
-    @property
-    def complete(self) -> bool:
-        """Whether the client has all of it, whatever the app still does."""
-        return self.state is State.COMPLETE or (
-            self._framing is Framing.LENGTH and not self._remaining and self._channel.handle.begun
-        )
 
     async def send(self, message: Message) -> None:
         """ASGI's `send`.
@@ -124,17 +129,26 @@ class Response:
             OSError: the client has gone.
         """
         kind = message["type"]
-        if kind == "http.response.body" and self.state is State.BODY:
-            await self._send_body(message.get("body", b""), message.get("more_body", False))
+        if kind == "http.response.body" and self.state is BODY:
+            data, more = message.get("body", b""), message.get("more_body", False)
+            if self._is_whole(data):
+                await self._write((self._take_whole(data),))
+            elif parts := self._pack(data, more):
+                await self._write(parts)
+            self._advance(more)
+            if more and not self.complete:
+                self._pieces += 1
+                if not self._pieces % PIECES_AT_ONCE:
+                    await trio.lowlevel.checkpoint()
         elif kind == "http.response.start":
             self._start(message)
-        elif kind == "http.response.trailers" and self.state is State.TRAILERS:
+        elif kind == "http.response.trailers" and self.state is TRAILERS:
             await self._send_trailers(message)
-        elif kind == "http.response.pathsend" and self.state is State.BODY:
+        elif kind == "http.response.pathsend" and self.state is BODY:
             await self._send_path(message["path"])
-        elif kind == "http.response.zerocopysend" and self.state is State.BODY:
+        elif kind == "http.response.zerocopysend" and self.state is BODY:
             await self._send_part(message)
-        elif kind == "http.response.early_hint" and self.state is State.START:
+        elif kind == "http.response.early_hint" and self.state is START:
             await self._send_hint(message["links"])
         else:
             raise self._unexpected(kind)
@@ -146,70 +160,76 @@ class Response:
 
     def _start(self, message: Message) -> None:
         handle = self._channel.handle
-        if self.state is not State.START and (handle.begun or not handle.status):
+        if self.state is not START and (handle.begun or not handle.status):
             raise self._unexpected(message["type"])
-        status, headers = message["status"], message.get("headers", ())
-        self._head = status_line(status) + header_lines(headers)
-        self._given = given = {name.lower(): value for name, value in headers}
-        if b"connection" in given or b"transfer-encoding" in given:
-            # How the connection goes on and how the body is framed is the server's to say (RFC 9110 section 7.6.1).
-            self._head = status_line(status) + header_lines(_without_framing(headers))
-            self.keep_alive &= b"close" not in given.get(b"connection", b"").lower()
-        self._trailers = message.get("trailers", False) and self._channel.may_chunk and self.version == "1.1"
-        self._frame(status, given.get(b"content-length"))
-        self.state = State.BODY
-
-    def _frame(self, status: int, length: bytes | None) -> None:
+        status = message["status"]
+        self._head = head = prepare(status, message.get("headers", ()))
+        self.keep_alive = self.keep_alive and not head.close
+        self._trailers = message.get("trailers", False)
         if self.method == "HEAD" or status in (204, 304):
-            self._framing = Framing.NONE
-        elif length is None:
-            self._framing = Framing.UNDECIDED
-        elif length.isdigit():
-            self._framing, self._remaining = Framing.LENGTH, int(length)
+            self._framing = NONE
         else:
-            raise ResponseError(f"content-length is a number of bytes, not {length!r}")
+            self._framing = UNDECIDED if head.length < 0 else LENGTH
+            self._remaining = head.length
+        self.state = BODY
 
-    def _decide(self, size: int, more: bool) -> None:
-        """Frame a body whose length the app has not announced."""
-        if not more and not self._trailers:
-            self._framing, self._remaining = Framing.LENGTH, size
-            self._head += b"content-length: %d\r\n" % size
-        elif self._channel.may_chunk and self.version == "1.1":
-            self._framing = Framing.CHUNKED
-            self._head += b"transfer-encoding: chunked\r\n"
-        else:
-            self._framing = Framing.CLOSE
-            self.keep_alive = False
+    def _decide(self, size: int, more: bool) -> bytes:
+        """Frame a body whose length the app has not announced; returns the header line that says so."""
+        may_chunk = self._channel.may_chunk and self.version == "1.1"
+        if not more and not (self._trailers and may_chunk):
+            self._framing, self._remaining = LENGTH, size
+            return b"content-length: %d\r\n" % size
+        if may_chunk:
+            self._framing = CHUNKED
+            return b"transfer-encoding: chunked\r\n"
+        self._framing = CLOSE
+        self.keep_alive = False
+        return b""
 
-    def _take_head(self) -> bytes:
+    def _take_head(self, head: Prepared, framing: bytes) -> bytes:
         """The head, once; from here on nobody can answer in the app's place."""
         channel = self._channel
         channel.handle.begun = True
+        self._head = None
         if channel.closing or not self.keep_alive:
             self.keep_alive = False
-            own = b"connection: close\r\n"
-        else:
-            own = b"connection: keep-alive\r\n" if self.version == "1.0" else b""
-        head, self._head = b"%b%b%b\r\n" % (self._head, own, channel.own_lines(self._given)), b""
-        return head
+            framing += b"connection: close\r\n"
+        elif self.version == "1.0":
+            framing += b"connection: keep-alive\r\n"
+        return b"%b%b%b\r\n" % (head.lines, framing, channel.own_lines(head))
 
     # The body.
 
-    async def _send_body(self, data: bytes, more: bool) -> None:
-        if self._framing is Framing.UNDECIDED:
-            self._decide(len(data), more)
-        if self._framing is Framing.LENGTH:
+    def _pack(self, data: bytes, more: bool) -> Sequence[bytes]:
+        """The next piece of the body as what is to be written, the head before it where that has not left yet."""
+        if type(data) is not bytes:
+            data = bytes(memoryview(data))  # A TypeError comes now, while the response can still become a 500.
+        framing = self._decide(len(data), more) if self._framing is UNDECIDED else b""
+        if self._framing is LENGTH:
             self._count(len(data), more)
-            if self._head or data:
-                await self._write(data)
-        elif self._framing is Framing.CHUNKED:
-            await self._write_chunk(data, more)
-        elif self._framing is Framing.CLOSE:
-            await self._write(data)
-        elif self._head:
-            await self._write(b"")
-        if not more:
-            self.state = State.TRAILERS if self._trailers else State.COMPLETE
+        parts: tuple[bytes, ...] = (data,) if data and self._framing is not NONE else ()
+        if self._framing is CHUNKED:
+            parts = self._chunk(data, more)
+        if self._head is not None:
+            parts = (self._take_head(self._head, framing), *parts)
+        return parts
+
+    def _is_whole(self, data: bytes) -> bool:
+        """Whether this is what nearly every response is: one piece of bytes as long as its Content-Length says."""
+        whole = self._head is not None and self._framing is LENGTH and type(data) is bytes
+        return whole and len(data) == self._remaining <= JOIN_LIMIT
+
+    def _take_whole(self, data: bytes) -> bytes:
+        self._remaining = 0
+        assert self._head is not None
+        return self._take_head(self._head, b"") + data
+
+    def _chunk(self, data: bytes, more: bool) -> tuple[bytes, ...]:
+        """RFC 9112 section 7.1; an empty piece is no chunk, for that would be the last one."""
+        end = b"" if more or self._trailers else LAST_CHUNK
+        if data:
+            return b"%x\r\n" % len(data), data, b"\r\n" + end
+        return (end,) if end else ()
 
     def _count(self, size: int, more: bool) -> None:
         """Hold `size` bytes of body against the Content-Length that was announced. Raises ResponseError."""
@@ -219,43 +239,52 @@ class Response:
         if self._remaining and not more:
             raise ResponseError(f"the body is {self._remaining} bytes shorter than its Content-Length")
 
-    async def _write_chunk(self, data: bytes, more: bool) -> None:
-        end = b"" if more or self._trailers else LAST_CHUNK
-        if data:
-            await self._write(b"%x\r\n" % len(data), data, b"\r\n" + end)
-        elif end or self._head:
-            await self._write(end)
+    def _advance(self, more: bool) -> None:
+        """Note what has been written; while a write waits, the client may still go without its answer."""
+        if not more:
+            self.state = TRAILERS if self._trailers else COMPLETE
+        if self.state is COMPLETE or (self._framing is LENGTH and not self._remaining):
+            self.complete = True
+            self._completed()
 
-    async def _write(self, *parts: bytes) -> None:
-        if self._head:
-            parts = (self._take_head(), *parts)
+    async def _write(self, parts: Sequence[bytes]) -> None:
+        wire = self._channel.wire
         try:
             if len(parts) == 1:
-                await self._channel.wire.send(parts[0])
+                await wire.send(parts[0])
             elif sum(map(len, parts)) <= JOIN_LIMIT:
-                await self._channel.wire.send(b"".join(parts))
+                await wire.send(b"".join(parts))
             else:
-                await self._channel.wire.send_parts(*parts)
+                await wire.send_parts(*parts)
         except OSError:
             self._channel.handle.gone = True
             raise
 
+    def _completed(self) -> None:
+        """The client has all of it."""
+
     async def _write_file(self, descriptor: int, offset: int, size: int, more: bool) -> None:
         """A piece of the body straight from an open file, by sendfile(2) where the wire can."""
-        if self._framing is Framing.UNDECIDED:
-            self._decide(size, more)
-        if self._framing is Framing.LENGTH:
+        framing = self._decide(size, more) if self._framing is UNDECIDED else b""
+        if self._framing is LENGTH:
             self._count(size, more)
-        chunked = self._framing is Framing.CHUNKED and size > 0
-        if self._head or chunked:
-            await self._write(b"%x\r\n" % size if chunked else b"")
-        if self._framing is not Framing.NONE:
-            await self._channel.wire.send_file(descriptor, offset, size)
-        if self._framing is Framing.CHUNKED:
+        chunked = self._framing is CHUNKED and size > 0
+        before = b"" if self._head is None else self._take_head(self._head, framing)
+        if before or chunked:
+            await self._write((before, b"%x\r\n" % size if chunked else b""))
+        if self._framing is not NONE:
+            await self._copy(descriptor, offset, size)
+        if self._framing is CHUNKED:
             end = b"" if more or self._trailers else LAST_CHUNK
-            await self._write((b"\r\n" if chunked else b"") + end)
-        if not more:
-            self.state = State.TRAILERS if self._trailers else State.COMPLETE
+            await self._write((b"\r\n" if chunked else b"", end))
+        self._advance(more)
+
+    async def _copy(self, descriptor: int, offset: int, size: int) -> None:
+        try:
+            await self._channel.wire.send_file(descriptor, offset, size)
+        except ConnectionError:
+            self._channel.handle.gone = True
+            raise
 
     # The extensions (https://asgi.readthedocs.io/en/latest/extensions.html).
 
@@ -268,29 +297,26 @@ class Response:
     async def _send_part(self, message: Message) -> None:
         """`http.response.zerocopysend`: an open file or a part of it, from its position or an offset."""
         descriptor = message["file"] if isinstance(message["file"], int) else message["file"].fileno()
-        offset = message.get("offset")
-        if offset is None:
-            offset = os.lseek(descriptor, 0, os.SEEK_CUR)
-        count = message.get("count")
+        offset, count = message.get("offset"), message.get("count")
+        start = os.lseek(descriptor, 0, os.SEEK_CUR) if offset is None else offset
         if count is None:
-            count = max(0, os.fstat(descriptor).st_size - offset)
-        await self._write_file(descriptor, offset, count, message.get("more_body", False))
+            count = max(0, os.fstat(descriptor).st_size - start)
+        if offset is None:
+            os.lseek(descriptor, start + count, os.SEEK_SET)  # As a read would, for the part that may follow.
+        await self._write_file(descriptor, start, count, message.get("more_body", False))
 
     async def _send_trailers(self, message: Message) -> None:
         """`http.response.trailers`: fields behind the last chunk (RFC 9112 section 7.1.2), for who asked for them."""
         self._fields += header_lines(message.get("headers", ()))
         if not message.get("more_trailers", False):
-            fields = self._fields if self.takes_trailers else b""
-            self.state = State.COMPLETE
-            await self._write(b"0\r\n%b\r\n" % fields)
+            if self._framing is CHUNKED:
+                fields = self._fields if self.takes_trailers else b""
+                await self._write((b"0\r\n%b\r\n" % fields,))
+            self._trailers = False
+            self._advance(more=False)
 
     async def _send_hint(self, links: Iterable[bytes]) -> None:
         """`http.response.early_hint`: a 103 before the head (RFC 8297)."""
         lines = header_lines([(b"link", link) for link in links])
         if self.version == "1.1":
-            await self._channel.wire.send(b"HTTP/1.1 103 Early Hints\r\n%b\r\n" % lines)
-
-
-def _without_framing(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    hop = (b"connection", b"transfer-encoding")
-    return [(name, value) for name, value in headers if name.lower() not in hop]
+            await self._write((b"HTTP/1.1 103 Early Hints\r\n%b\r\n" % lines,))

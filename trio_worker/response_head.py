@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterable
 from email.utils import formatdate
 from http import HTTPStatus
+from typing import Any, NamedTuple
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
@@ -21,7 +22,7 @@ class ResponseError(Exception):
     """The app sent something that is no valid response; the message says what."""
 
 
-def status_line(status: int) -> bytes:
+def _status_line(status: int) -> bytes:
     """The first line. Raises ResponseError for what is no final status."""
     line = _STATUS_LINES.get(status)
     if line is None or status < 200:
@@ -51,6 +52,79 @@ def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     if odd or b"" in names or lines.count(b"\n") != count or lines.count(b"\r") != count or b"\0" in lines:
         raise ResponseError(f"a header's name or value is not valid in {headers!r}")
     return lines
+
+
+class Prepared(NamedTuple):
+    """What of a head depends on the app alone.
+
+    Attributes:
+        lines: status line and headers, without those that are the server's to say.
+        length: the Content-Length, -1 where there is none.
+        close: whether the app asks for the end of the connection.
+        has_date, has_server: whether the app has set these itself.
+    """
+
+    lines: bytes
+    length: int
+    close: bool
+    has_date: bool
+    has_server: bool
+
+
+# Heads that have been prepared before: many answers differ only in their bodies. Bounded in number and size.
+_prepared: dict[Any, Prepared] = {}
+_PREPARED_COUNT = 512
+_PREPARED_SIZE = 2048
+
+
+def prepare(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Prepared:
+    """Check and serialise what the app gave for a head.
+
+    Raises:
+        ResponseError: something in it is not valid.
+    """
+    key: tuple[Any, ...] = ()
+    try:
+        key = (status, *headers)
+        known = _prepared.get(key)
+    except TypeError:
+        # Lists cannot be looked up. What is not even iterable is refused like what has no pairs in it.
+        return _prepare(status, key[1:] or headers)
+    if known is None:
+        known = _prepare(status, key[1:])  # The key's, because an iterator gives its headers only once.
+        if len(known.lines) <= _PREPARED_SIZE:
+            if len(_prepared) >= _PREPARED_COUNT:
+                _prepared.clear()
+            _prepared[key] = known
+    return known
+
+
+def _prepare(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Prepared:
+    lines = _status_line(status) + header_lines(headers)
+    given = {name.lower(): value for name, value in headers}
+    length = _length(headers) if b"content-length" in given else -1
+    if status == 204:
+        length = -1
+    if b"connection" in given or b"transfer-encoding" in given or (status == 204 and b"content-length" in given):
+        lines = _status_line(status) + header_lines(_without_framing(headers, status))
+    close = b"close" in given.get(b"connection", b"").lower()
+    return Prepared(lines, length, close, b"date" in given, b"server" in given)
+
+
+def _length(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    lengths = [value for name, value in headers if name.lower() == b"content-length"]
+    if len(lengths) > 1 or not lengths[0].isdigit():
+        raise ResponseError(f"content-length is one number of bytes, not {b', '.join(lengths)!r}")
+    return int(lengths[0])
+
+
+def _without_framing(headers: Iterable[tuple[bytes, bytes]], status: int) -> list[tuple[bytes, bytes]]:
+    """Without what is the server's to say: how the connection goes on (RFC 9110 section 7.6.1), how the body is framed.
+
+    A 204 says nothing of a length (RFC 9110 section 8.6).
+    """
+    own = {b"connection", b"transfer-encoding"} | ({b"content-length"} if status == 204 else set())
+    return [(name, value) for name, value in headers if name.lower() not in own]
 
 
 class _Date:

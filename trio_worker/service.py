@@ -11,6 +11,8 @@ from trio_worker.deadlines import Clock
 from trio_worker.disconnects import Disconnects
 from trio_worker.metrics import Counters
 from trio_worker.options import Options
+from trio_worker.tls_certificates import Tls
+from trio_worker.tls_certificates import load as load_certificates
 
 
 @dataclass(slots=True)
@@ -27,6 +29,7 @@ class Service:
         connections: the open ones.
         disconnects: who watches them for hang-ups.
         hypercorn: the configuration of the general engine.
+        tls: the certificates.
     """
 
     options: Options
@@ -38,6 +41,8 @@ class Service:
     clock: Clock = field(default_factory=Clock)
     connections: Connections = field(default_factory=Connections)
     disconnects: Disconnects = field(init=False)
+    tls: Tls = field(init=False)
 
     def __post_init__(self) -> None:
         self.disconnects = Disconnects(self.connections)
+        self.tls = load_certificates(self.options)

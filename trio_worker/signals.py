@@ -3,7 +3,8 @@
 | signal | sent by | the worker |
 |---|---|---|
 | SIGINT, SIGTERM | destroy, brutal reload | cancels everything, exits |
-| SIGHUP, SIGWINCH | graceful reload; max-worker-lifetime, cheaper | drains, exits |
+| SIGHUP | graceful reload | drains, exits |
+| SIGWINCH | max-worker-lifetime, cheaper | drains, exits |
 | SIGTSTP | pause, resume | stops or starts accepting |
 | SIGUSR1 | a person | writes its counters to the log |
 | SIGUSR2 | a person | writes its task tree with stacks to the log |
@@ -15,12 +16,18 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 import trio
 
 DESTROY = (signal.SIGINT, signal.SIGTERM)
-GRACEFUL = (signal.SIGHUP, signal.SIGWINCH)
+RELOAD = signal.SIGHUP
+MAKE_WAY = signal.SIGWINCH
 PAUSE = signal.SIGTSTP
 COUNTERS = signal.SIGUSR1
 TASKS = signal.SIGUSR2
 
-ALL = (*DESTROY, *GRACEFUL, PAUSE, COUNTERS, TASKS)
+ALL = (*DESTROY, RELOAD, MAKE_WAY, PAUSE, COUNTERS, TASKS)
+
+
+def unblock() -> None:
+    """Let the signals come that override.py has blocked while nobody listened."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
 
 
 async def dispatch(received: AsyncIterator[int], handlers: Mapping[int, Callable[[], None]]) -> None:
@@ -32,7 +39,12 @@ async def dispatch(received: AsyncIterator[int], handlers: Mapping[int, Callable
 def task_tree() -> str:
     """Every Trio task of this process with the lines of its stack, indented by nursery."""
     root = trio.lowlevel.current_root_task()
-    return "" if root is None else "\n".join(_lines(root, 0))
+    return "" if root is None else describe(root)
+
+
+def describe(task: trio.lowlevel.Task) -> str:
+    """A task and those in its nurseries with the lines of their stacks, indented by nursery."""
+    return "\n".join(_lines(task, 0))
 
 
 def _lines(task: trio.lowlevel.Task, depth: int) -> Iterator[str]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import trio
 
-from trio_worker.asgi import App, Message, Receive, Scope, Send
+from trio_worker.asgi import App, Message, Notes, Receive, Scope, Send
 from trio_worker.metrics import Counters
 
 SERVICE_RESTART = 1012
@@ -26,8 +26,10 @@ class Session:
         "_restarting",
         "_send",
         "began",
+        "by_sendfile",
         "headers",
         "micros",
+        "notes",
         "scope",
         "sent",
         "status",
@@ -44,6 +46,8 @@ class Session:
         self.headers: Any = ()
         self.sent = 0
         self.micros = 0
+        self.by_sendfile = False
+        self.notes: Notes | None = None
 
     async def run(self, app: App, draining: trio.Event) -> None:
         """Run the app's side of the session to its end; what the app raises comes out."""

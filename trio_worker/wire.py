@@ -8,15 +8,22 @@ at all of them together, so that a deadline costs an assignment and no timer.
 import contextlib
 import os
 import socket
+from collections.abc import Mapping
 from math import inf
-from typing import Protocol
+from types import MappingProxyType
+from typing import Any, Protocol
 
 import trio
+
+# As much as one sendfile(2) takes from a file: it works for as long as the client reads as fast.
+FILE_PIECE = 1 << 20
 
 # As much as one read takes: what the kernel buffers for a busy connection, and the bound of what pipelining can queue.
 RECEIVE_SIZE = 65536
 
 Address = tuple[str, int | None]
+
+NO_EXTENSIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Wire(Protocol):
@@ -28,20 +35,32 @@ class Wire(Protocol):
         scheme: "http", or "https" over TLS.
         deadline: when the sweeper calls `expire()` on the connection, on Trio's clock in seconds; `inf` for never.
         stalled: whether a write is waiting for the client to read.
+        stall_deadline: until when it does, as `deadline`; what a read in another task does prolongs nothing.
         alpn: the protocol that TLS agreed on, None where it did not.
+        root_path: where a front has mounted the app, as it says.
+        extensions: what the scopes of all requests here get in their `extensions`.
     """
 
     client: Address | None
     server: Address | None
     scheme: str
     deadline: float
-    stalled: bool
     alpn: str | None
+    root_path: str
+    extensions: Mapping[str, Any]
+
+    @property
+    def stalled(self) -> bool: ...
+    @property
+    def stall_deadline(self) -> float: ...
 
     def fileno(self) -> int: ...
     def unread(self, data: bytes) -> None: ...
     async def receive(self) -> bytes: ...
+    def receive_now(self) -> bytes: ...
+    async def wait(self) -> None: ...
     async def send(self, data: bytes) -> None: ...
+    def send_now(self, data: bytes) -> None: ...
     async def send_parts(self, *parts: bytes) -> None: ...
     async def send_file(self, descriptor: int, offset: int, count: int) -> None: ...
     def end_reading(self) -> None: ...
@@ -60,14 +79,17 @@ class SocketWire:
     """
 
     __slots__ = (
+        "_server",
         "_socket",
         "_unread",
         "_write_timeout",
         "alpn",
         "client",
         "deadline",
+        "extensions",
+        "root_path",
         "scheme",
-        "server",
+        "stall_deadline",
         "stalled",
     )
 
@@ -78,19 +100,29 @@ class SocketWire:
         self._write_timeout = write_timeout
         self.deadline = inf
         self.stalled = False
+        self.stall_deadline = inf
         self.scheme = "http"
         self.alpn: str | None = None
+        self.root_path = ""
+        self.extensions: Mapping[str, Any] = NO_EXTENSIONS
         self.client: Address | None = None
-        self.server: Address | None = None
-        name = sock.getsockname()
-        if sock.family == socket.AF_UNIX:
-            self.server = (unix_path(name), None)
-        else:
+        self._server: Address | None = None
+        if isinstance(address, tuple):
             # Answers leave in one write: waiting for more to send (Nagle) only delays them.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.server = name[:2]
-            if isinstance(address, tuple):
-                self.client = address[:2]
+            self.client = address[:2]
+
+    @property
+    def server(self) -> Address | None:
+        """Our own address. The kernel is asked when somebody wants to know: a front's packet says it too."""
+        if self._server is None:
+            name = self._socket.getsockname()
+            self._server = name[:2] if isinstance(name, tuple) else (unix_path(name), None)
+        return self._server
+
+    @server.setter
+    def server(self, address: Address | None) -> None:
+        self._server = address
 
     def fileno(self) -> int:
         """The socket's descriptor, -1 once it is closed."""
@@ -115,6 +147,21 @@ class SocketWire:
             except BlockingIOError:
                 await trio.lowlevel.wait_readable(self._socket)
 
+    def receive_now(self) -> bytes:
+        """What `receive` would return without waiting; b"" also when it would have to wait. Raises like it."""
+        if self._unread:
+            data, self._unread = self._unread, b""
+            return data
+        try:
+            return self._socket.recv(RECEIVE_SIZE)
+        except BlockingIOError:
+            return b""
+
+    async def wait(self) -> None:
+        """Wait until there is something to receive, be it the end."""
+        if not self._unread:
+            await trio.lowlevel.wait_readable(self._socket)
+
     async def send(self, data: bytes) -> None:
         """Write all of `data`; waits while the client does not read. Raises like `receive`."""
         try:
@@ -123,6 +170,11 @@ class SocketWire:
             sent = 0
         if sent < len(data):
             await self._send_rest(memoryview(data)[sent:])
+
+    def send_now(self, data: bytes) -> None:
+        """Write as much of `data` as can leave without waiting, and let the rest go."""
+        with contextlib.suppress(OSError):
+            self._socket.send(data)
 
     async def send_parts(self, *parts: bytes) -> None:
         """Write the parts one after the other in one system call, without joining them first."""
@@ -136,12 +188,15 @@ class SocketWire:
             sent = max(0, sent - len(part))
 
     async def _send_rest(self, rest: memoryview) -> None:
-        while rest:
-            await self._writable()
-            try:
-                rest = rest[self._socket.send(rest) :]
-            except BlockingIOError:
-                continue
+        try:
+            while rest:
+                await self._writable()
+                with contextlib.suppress(BlockingIOError):
+                    rest = rest[self._socket.send(rest) :]
+        except trio.Cancelled:
+            # A scope of the app's own may end here and the app go on: behind half a message nothing makes sense.
+            self.abort()
+            raise
 
     async def send_file(self, descriptor: int, offset: int, count: int) -> None:
         """Write `count` bytes of an open file from `offset` with sendfile(2). Raises like `receive`.
@@ -149,7 +204,18 @@ class SocketWire:
         Raises:
             EOFError: the file ended before `count` bytes.
         """
-        while count > 0:
+        try:
+            while count > 0:
+                sent = await self._send_piece(descriptor, offset, min(count, FILE_PIECE))
+                offset += sent
+                count -= sent
+        except trio.Cancelled:
+            self.abort()
+            raise
+
+    async def _send_piece(self, descriptor: int, offset: int, count: int) -> int:
+        await trio.lowlevel.checkpoint()
+        while True:
             try:
                 sent = os.sendfile(self._socket.fileno(), descriptor, offset, count)
             except BlockingIOError:
@@ -157,23 +223,26 @@ class SocketWire:
                 continue
             if sent == 0:
                 raise EOFError("the file ended before the announced number of bytes")
-            offset += sent
-            count -= sent
+            return sent
 
     async def _writable(self) -> None:
-        before, self.deadline = self.deadline, trio.current_time() + self._write_timeout
+        self.stall_deadline = trio.current_time() + self._write_timeout
         self.stalled = True
         try:
             await trio.lowlevel.wait_writable(self._socket)
         finally:
             self.stalled = False
-            self.deadline = before
+            self.stall_deadline = inf
 
     def end_reading(self) -> None:
-        """Make `receive` return what the kernel holds already and then b"", even in a task that waits there now.
+        """End the wait for a request: `receive` returns b"", also in a task that waits there now.
 
-        The kernel decides whether a request came in time, so none is lost between a look and a close.
+        Where the kernel holds bytes already they come first, and nothing else changes: what they begin may go on. The
+        kernel decides whether a request came in time, so none is lost between a look and a close.
         """
+        with contextlib.suppress(OSError):
+            if self._socket.recv(1, socket.MSG_PEEK):
+                return
         self._shutdown(socket.SHUT_RD)
 
     async def end_writing(self) -> None:

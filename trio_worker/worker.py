@@ -2,33 +2,40 @@
 
     load the app -> lifespan startup -> accept -> (reload: drain | destroy: abort) -> lifespan shutdown -> exit
 
-uWSGI's master reads the exit code: 17 is a reload, 30 the end, 22 an app that could not be started.
+uWSGI's master reads the exit code: see ending.py; 22 is an app that could not be started.
 """
 
-import enum
 import logging
 import os
 import socket
 import sys
 from collections.abc import Callable
-from math import inf
 from typing import NoReturn
 
 import trio
 import uwsgi
 
-from trio_worker import access_log, logs, quart, signals, watchdog
+from trio_worker import current, forwarded, logs, notices, quart, signals, watchdog
+from trio_worker.access_log import Given, RequestLog
+from trio_worker.accounting import Ledger
 from trio_worker.application import Application
 from trio_worker.asgi import App
 from trio_worker.drain import abort, drain
+from trio_worker.ending import Ending, Reason
 from trio_worker.entrance import welcome
 from trio_worker.hypercorn_config import make_config
 from trio_worker.lifespan import Lifespan, LifespanError
+from trio_worker.limits import FatalExceptions
 from trio_worker.listeners import Listeners
 from trio_worker.loading import AppError, Mounts, load, read_mounts
-from trio_worker.metrics import Counters, Metrics
-from trio_worker.options import OptionError, Options, parse
+from trio_worker.metrics import Counters
+from trio_worker.native import Native, PluginRefused
+from trio_worker.native import load as load_plugin
+from trio_worker.options import OptionError, Options, RawOptions, collect, parse
 from trio_worker.service import Service
+from trio_worker.static_files import StaticFiles
+from trio_worker.upkeep import Upkeep
+from trio_worker.uwsgi_signals import UwsgiSignals
 from trio_worker.wire import SocketWire
 
 log = logging.getLogger(__name__)
@@ -36,36 +43,36 @@ log = logging.getLogger(__name__)
 # uWSGI's code for an app that failed to load (UWSGI_FAILED_APP_CODE).
 FAILED_APP = 22
 
-# Seconds after which a destroyed worker is gone: its lifespan shutdown may take until the first, the rest until the
-# second.
-DESTROY_SHUTDOWN = 5.0
-DESTROY_LAST_CALL = 5.7
-
-# Seconds before the end of uWSGI's mercy at which requests are cancelled, and at which the worker exits as it stands.
-MERCY_CANCEL = 1.0
-MERCY_LAST_CALL = 0.1
+# One name for the tasks of all connections: a name made for each would be kept with each.
+CONNECTION_TASK = "trio_worker.entrance.welcome"
 
 # Seconds that a worker whose app failed waits before it exits: the master respawns it at once.
 FAILURE_PACE = 2.0
 
 
-class Ending(enum.IntEnum):
-    """Why a worker ends, as its exit code."""
-
-    RELOAD = 17
-    DESTROY = 30
-
-
 def main() -> NoReturn:
     """Run this worker and exit with its code; called by the override script inside uWSGI."""
     logs.install(uwsgi.log, uwsgi.worker_id())
+    native = _load_plugin()
+    raw = uwsgi.opt if native is None else collect(native.options())
+    if notices.is_speaker(uwsgi.worker_id(), uwsgi.workers()):
+        notices.warn_of_dead_options(raw, native is not None)
     try:
-        options = parse(uwsgi.opt)
-        code = trio.run(Worker(options).run)
+        options = parse(raw)
+        current.install(uwsgi)
+        code = trio.run(Worker(options, raw, native).run)
     except OptionError as error:
         log.critical("%s", error)
         code = FAILED_APP
     sys.exit(code)
+
+
+def _load_plugin() -> Native | None:
+    try:
+        return load_plugin()
+    except PluginRefused as refused:
+        log.error("%s; going on without it", refused)
+        return None
 
 
 class Worker:
@@ -73,20 +80,26 @@ class Worker:
 
     Args:
         options: the parsed ini.
+        raw: the ini as uWSGI has it.
+        native: the plugin, None without it.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, raw: RawOptions, native: Native | None) -> None:
         self._options = options
-        self._ending: Ending | None = None
-        self._ended_at = inf
-        self._end = trio.Event()
+        self._raw = raw
+        self._native = native
+        self._ledger = Ledger(native)
+        self._fatal = FatalExceptions.read(options)
+        self._ending = Ending(options.worker_reload_mercy, native.leave if native else None)
         self._graceful = trio.CancelScope()
         self._service: Service
         self._listeners: Listeners
+        self._upkeep: Upkeep | None = None
 
     async def run(self) -> int:
         """Live; returns the exit code."""
         with trio.open_signal_receiver(*signals.ALL) as received:
+            signals.unblock()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(signals.dispatch, received, self._handlers())
                 nursery.start_soon(watchdog.watch_master, uwsgi.masterpid(), self.destroy)
@@ -97,8 +110,9 @@ class Worker:
 
     def _handlers(self) -> dict[int, Callable[[], None]]:
         handlers: dict[int, Callable[[], None]] = dict.fromkeys(signals.DESTROY, self.destroy)
-        handlers |= dict.fromkeys(signals.GRACEFUL, self.reload)
         handlers |= {
+            signals.RELOAD: self.reload,
+            signals.MAKE_WAY: self.make_way,
             signals.PAUSE: self.pause,
             signals.COUNTERS: self._log_counters,
             signals.TASKS: lambda: log.info("the tasks of this worker:\n%s", signals.task_tree()),
@@ -107,19 +121,22 @@ class Worker:
 
     def destroy(self) -> None:
         """End now: cancel what runs, shut the app down, exit 30. Cuts a drain short."""
-        self._finish(Ending.DESTROY)
+        self._ending.begin(Reason.DESTROY)
         self._graceful.cancel()
 
     def reload(self) -> None:
         """End gracefully: drain, shut the app down, exit 17."""
-        self._finish(Ending.RELOAD)
+        self._ending.begin(Reason.RELOAD)
 
-    def _finish(self, ending: Ending) -> None:
-        if self._ending in (None, Ending.RELOAD) and self._ending is not ending:
-            self._ending = ending
-            self._ended_at = trio.current_time()
-            log.info("%s", "draining" if ending is Ending.RELOAD else "ending")
-        self._end.set()
+    def make_way(self) -> None:
+        """End gracefully because the master has too many workers, or this one is too old."""
+        is_cheap = uwsgi.workers()[uwsgi.worker_id() - 1]["status"] == b"cheap"
+        self._ending.begin(Reason.CHEAP if is_cheap else Reason.RELOAD)
+
+    def _raised(self, error: BaseException) -> None:
+        if self._ending.reason is None and self._fatal.match(error):
+            log.info("this worker is replaced: reload-on-exception")
+            self._ending.begin(Reason.EXCEPTION)
 
     def pause(self) -> None:
         """Stop accepting, or accept again."""
@@ -136,7 +153,7 @@ class Worker:
     async def _live(self) -> int:
         failure: BaseExceptionGroup[BaseException] | None = None
         try:
-            app = load(self._options, read_mounts(uwsgi.opt))
+            app = load(self._options, read_mounts(self._raw))
             if self._options.quart_direct:
                 quart.install(app)
             self._service = self._make_service(app)
@@ -149,20 +166,44 @@ class Worker:
             failure = group
         if failure is not None:
             return await self._failed(failure)
-        return int(self._ending or Ending.RELOAD)
+        return self._ending.code
 
     def _make_service(self, app: App) -> Service:
         counters = Counters()
         draining = trio.Event()
-        log_request = access_log.make_logger(self._options, counters, os.getpid(), uwsgi.worker_id(), uwsgi.log)
+        self._request_log = self._open_request_log(counters)
         return Service(
             options=self._options,
             counters=counters,
-            application=Application(app, counters, draining, log_request),
+            application=Application(
+                forwarded.layer(self._behind_files(app), self._options),
+                counters,
+                draining,
+                self._request_log.chooser(),
+                self._options.add_headers,
+                self._ledger,
+                self._raised,
+            ),
             draining=draining,
             state={"draining": draining},
             hypercorn=make_config(self._options),
         )
+
+    def _open_request_log(self, counters: Counters) -> RequestLog:
+        own: dict[str, Given] = {
+            "pid": os.getpid(),
+            "wid": uwsgi.worker_id(),
+            "request": lambda _: counters.requests,
+        }
+        write_request = None if self._native is None else self._native.log_request
+        request_log = RequestLog(self._options, own, uwsgi.metric_get, write_request)
+        if request_log.buffer is not None:
+            trio.lowlevel.add_instrument(request_log.buffer)
+        return request_log
+
+    def _behind_files(self, app: App) -> App:
+        maps = (*self._options.check_static, *self._options.static_maps)
+        return StaticFiles(app, maps) if maps else app
 
     async def _start_up(self, app: App, nursery: trio.Nursery) -> list[Lifespan]:
         """Run the lifespan of every app; they share the state that requests see."""
@@ -176,46 +217,52 @@ class Worker:
 
     async def _watch_lifespan(self, lifespan: Lifespan) -> None:
         error = await lifespan.crashed()
-        if error is not None and self._ending is None:
+        if error is not None and self._ending.reason is None:
             log.critical("the app's lifespan crashed; the worker is replaced", exc_info=error)
             self.reload()
 
     async def _serve(self) -> None:
         """Accept and serve until the worker ends; nothing of a connection is left afterwards."""
         service = self._service
-        metrics = self._make_metrics()
+        upkeep = self._upkeep = Upkeep(
+            service, uwsgi, self._native, self._ledger, lambda: self._listeners.backlog(), self.reload
+        )
+        self._uwsgi_signals = UwsgiSignals(self._native, self.destroy)
         async with trio.open_nursery() as background, trio.open_nursery() as connections:
             self._listeners = self._make_listeners(connections)
             background.start_soon(service.disconnects.run)
             background.start_soon(service.clock.sweep, service.connections)
-            background.start_soon(metrics.run, self._options.metrics_interval)
+            background.start_soon(upkeep.run)
+            background.start_soon(self._uwsgi_signals.run)
             with self._listeners:
                 async with trio.open_nursery() as accepting:
                     accepting.start_soon(self._listeners.run)
-                    uwsgi.accepting()
+                    await self._announce()
                     log.info("accepting on %s", self._listeners.describe())
-                    await self._end.wait()
+                    await self._ending.begun.wait()
                     accepting.cancel_scope.cancel()
             await self._end_connections()
             connections.cancel_scope.cancel()
             background.cancel_scope.cancel()
-        metrics.flush()
+        upkeep.flush()
+        self._request_log.flush()
 
-    def _make_metrics(self) -> Metrics:
-        service = self._service
-        gauges = {
-            "in_flight": lambda: len(service.application.in_flight),
-            "connections": lambda: len(service.connections),
-        }
-        metrics = Metrics(service.counters, uwsgi.worker_id(), gauges, uwsgi.metric_inc, uwsgi.metric_set)
-        metrics.declare()
-        return metrics
+    async def _announce(self) -> None:
+        """Tell the master that this worker accepts; the plugin tells the Emperor as well, and runs the hooks."""
+        if self._native is None:
+            uwsgi.accepting()
+            return
+        try:
+            await trio.to_thread.run_sync(self._native.accepting)
+        except OSError as error:
+            log.critical("%s", error)
+            self.destroy()
 
     def _make_listeners(self, nursery: trio.Nursery) -> Listeners:
         service, options = self._service, self._options
 
         def accepted(sock: socket.socket, address: object) -> None:
-            nursery.start_soon(welcome, service, SocketWire(sock, address, options.write_timeout))
+            nursery.start_soon(welcome, service, SocketWire(sock, address, options.write_timeout), name=CONNECTION_TASK)
 
         def has_room() -> bool:
             return len(service.connections) < options.max_connections
@@ -223,31 +270,28 @@ class Worker:
         return Listeners(uwsgi.sockets, accepted, uwsgi.numproc == 1, has_room)
 
     async def _end_connections(self) -> None:
-        if self._ending is Ending.RELOAD:
-            deadline = self._ended_at + max(self._options.worker_reload_mercy - MERCY_CANCEL, 0)
+        if self._ending.is_graceful:
+            deadline = self._ending.cancel_at
             with self._graceful:
                 await drain(self._service, deadline)
+                with trio.move_on_at(deadline):
+                    await self._uwsgi_signals.finish()
         await abort(self._service)
 
     async def _shut_down(self, lifespans: list[Lifespan]) -> None:
         for lifespan in reversed(lifespans):
-            await lifespan.shutdown(max(0.5, self._shutdown_until() - trio.current_time()))
-
-    def _shutdown_until(self) -> float:
-        mercy = self._options.worker_reload_mercy - MERCY_LAST_CALL
-        return self._ended_at + (DESTROY_SHUTDOWN if self._ending is Ending.DESTROY else mercy)
+            await lifespan.shutdown(max(0.5, self._ending.shutdown_until - trio.current_time()))
 
     async def _last_call(self) -> None:
         """Exit as things stand when something, a thread for one, outlasts every deadline of a worker that ends."""
-        await self._end.wait()
-        while trio.current_time() < self._last_call_at():  # noqa: ASYNC110 - a destroy may bring it forward
+        await self._ending.begun.wait()
+        while trio.current_time() < self._ending.last_call_at:  # noqa: ASYNC110 - a destroy may bring it forward
             await trio.sleep(0.1)
         log.critical("still running at the end of the time that a worker has:\n%s", signals.task_tree())
-        os._exit(int(self._ending or Ending.DESTROY))
-
-    def _last_call_at(self) -> float:
-        mercy = max(self._options.worker_reload_mercy - MERCY_LAST_CALL, 0.5)
-        return self._ended_at + (DESTROY_LAST_CALL if self._ending is Ending.DESTROY else mercy)
+        self._request_log.flush()
+        if self._upkeep is not None:
+            self._upkeep.flush()
+        os._exit(self._ending.code)
 
     async def _failed(self, group: BaseExceptionGroup[BaseException]) -> int:
         """Say why the app cannot be served; the pace keeps the master from respawning in a tight loop."""
@@ -257,5 +301,5 @@ class Worker:
         log.critical("%s", error, exc_info=error.__cause__)
         if not self._options.need_app:
             with trio.move_on_after(FAILURE_PACE):
-                await self._end.wait()
+                await self._ending.begun.wait()
         return FAILED_APP

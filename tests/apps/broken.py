@@ -9,6 +9,10 @@ def create_broken() -> object:
     raise RuntimeError("the factory gave up")
 
 
+async def always_raises(scope: Scope, receive: Receive, send: Send) -> None:
+    raise RuntimeError("whatever is asked")
+
+
 async def startup_fails(scope: Scope, receive: Receive, send: Send) -> None:
     """Says so, as ASGI has it."""
     if scope["type"] != "lifespan":

@@ -6,6 +6,7 @@ from typing import Self, TypeVar
 import h2.connection
 import h2.events
 import h2.settings
+from hyperframe.frame import Frame, GoAwayFrame
 from wsproto.connection import Connection as Frames
 from wsproto.connection import ConnectionType
 from wsproto.events import Event as FrameEvent
@@ -15,12 +16,21 @@ from support.http1 import Target, connect
 E = TypeVar("E", bound=h2.events.Event)
 
 
+class _Connection(h2.connection.H2Connection):
+    """A GOAWAY only forbids new streams (RFC 9113 section 6.8); h2 takes it for the end of all of them."""
+
+    def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[h2.events.Event]]:
+        event = h2.events.ConnectionTerminated()
+        event.error_code, event.last_stream_id = frame.error_code, frame.last_stream_id
+        return [], [event]
+
+
 class Http2:
     """One connection. Reading collects events; `wait` takes the first that fits."""
 
     def __init__(self, target: Target) -> None:
         self.socket = connect(target)
-        self.connection = h2.connection.H2Connection()
+        self.connection = _Connection()
         self.events: list[h2.events.Event] = []
         self.closed = False
 

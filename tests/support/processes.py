@@ -1,12 +1,14 @@
 """The processes of a session, as /proc shows them: what a test must not leave behind."""
 
+import math
 import os
 import signal
+import time
 from contextlib import suppress
 from pathlib import Path
 
 # Fields of /proc/[pid]/stat (proc(5)), counted from behind the process's name, which may hold anything.
-_STATE, _PARENT, _SESSION = 0, 1, 3
+_STATE, _PARENT, _SESSION, _START = 0, 1, 3, 19
 
 
 def stat(pid: int) -> list[str]:
@@ -38,6 +40,14 @@ def children(pid: int) -> list[int]:
     """The running children of a process."""
     pids = [int(name) for name in os.listdir("/proc") if name.isdigit()]
     return [each for each in pids if (fields := stat(each)) and fields[_STATE] != "Z" and int(fields[_PARENT]) == pid]
+
+
+def age(pid: int) -> float:
+    """Seconds since the process was forked; infinite when there is none."""
+    fields = stat(pid)
+    if not fields:
+        return math.inf
+    return time.clock_gettime(time.CLOCK_BOOTTIME) - int(fields[_START]) / os.sysconf("SC_CLK_TCK")
 
 
 def threads(pid: int) -> int:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from support.processes import alive, kill, session_members
+from support.processes import age, alive, kill, session_members
 from support.waiting import eventually
 
 CHECKOUT = Path(__file__).parents[2]
@@ -26,12 +26,16 @@ APPS = CHECKOUT / "tests" / "apps"
 UWSGI = os.environ.get("TRIO_TEST_UWSGI") or str(Path(sys.executable).parent / "uwsgi")
 EXTRA = [line.partition("=") for line in os.environ.get("TRIO_TEST_OPTIONS", "").split(";") if line]
 
-# What a worker logs when it accepts, and when it had to be ended by its own last deadline.
+# What the log says when a worker accepts, when it failed, and when its own last deadline had to end it.
 ACCEPTING = r"\[worker \d+\] INFO trio_worker\.worker: accepting on"
+FAILED = "^(DAMN|OOPS) !"
 OUTSTAYED = "still running at the end of the time that a worker has"
 
 # Seconds that a uWSGI has to end when a test is over.
 END_TIMEOUT = 15.0
+
+# Seconds after its fork at which a worker surely listens to signals, or keeps them.
+NEWBORN = 0.1
 
 # Of an ini: a list is an option given more than once, None leaves out what would be there otherwise.
 Options = Mapping[str, Any]
@@ -51,7 +55,8 @@ class Server:
 
     Args:
         directory: where its ini, log and sockets are; also its working directory.
-        options: of the ini, besides the usual ones.
+        options: of the ini.
+        usual: whether what every test needs is there besides.
         environment: variables added to our own.
 
     Attributes:
@@ -60,20 +65,28 @@ class Server:
         unix_path: the first UNIX socket.
         process: the master.
         socket_files: the UNIX sockets that must be gone at the end.
+        may_outstay: whether a worker may have been ended by its own last deadline.
     """
 
-    def __init__(self, directory: Path, options: Options, environment: dict[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        options: Options,
+        usual: bool = True,
+        environment: dict[str, str] | None = None,
+    ) -> None:
         self.directory = directory
         self.environment = environment or {}
+        self.may_outstay = False
         self.ini = directory / "uwsgi.ini"
         self.unix_path = directory / "s"
         self.address = ("127.0.0.1", free_port())
-        given = {**self._defaults(), **options}
+        given = {**(self._usual() if usual else {}), **options}
         self.options = {key: value for key, value in given.items() if value is not None}
         self.ini.write_text("[uwsgi]\n" + "".join(f"{line}\n" for line in _lines(self.options)))
         self.socket_files = [self.unix_path] if str(self.unix_path) in self.options.get("socket", []) else []
 
-    def _defaults(self) -> Options:
+    def _usual(self) -> Options:
         return {key: value for key, _, value in EXTRA} | {
             "master": True,
             "enable-threads": True,
@@ -122,8 +135,10 @@ class Server:
         """Wait until workers have begun to accept `count` times since the start."""
 
         def look() -> bool:
-            assert self.process.poll() is None, f"uWSGI ended with {self.process.returncode}:\n{self.log}"
-            return self.count(ACCEPTING) >= count
+            accepting = self.count(ACCEPTING)
+            assert self.process.poll() is None, f"uWSGI ended with {self.process.returncode}\n{self.log}"
+            assert accepting or not self.count(FAILED), f"a worker failed at its start\n{self.log}"
+            return accepting >= count
 
         eventually(look, timeout, lambda: f"{count} workers accepting\n{self.log}")
 
@@ -174,9 +189,11 @@ class Server:
     def end(self) -> None:
         """End it by SIGINT.
 
-        As often as it takes: uWSGI forgets one that meets it on its way up, and each makes the master look at
-        once whether its workers have ended, instead of within a second.
+        Not before its processes have come of age: a worker that was just forked has the handlers of its master for
+        some milliseconds and loses what comes then. And as often as it takes: the master forgets a SIGINT that meets
+        it on its way up, and each makes it look at once, instead of within a second, whether its workers have ended.
         """
+        eventually(lambda: all(age(pid) > NEWBORN for pid in session_members(self.process.pid)))
         eventually(self._ended, END_TIMEOUT, lambda: f"the end of uWSGI\n{self.log}")
 
     def _ended(self) -> bool:
@@ -201,7 +218,7 @@ class Server:
             kill(session_members(self.process.pid))
             if self.process.poll() is None:
                 self.process.wait()
-        assert OUTSTAYED not in self.log, self.log
+        assert self.may_outstay or OUTSTAYED not in self.log, self.log
         # uWSGI does not know the sockets that it inherited from itself in a reload of the master.
         left = [path for path in self.socket_files if path.exists() and f"{path} changed inode" not in self.log]
         assert not left, f"{left} was left\n{self.log}"
@@ -233,21 +250,32 @@ class Servers:
         self._options = options
         self._servers: list[Server] = []
 
-    def __call__(self, *, ready: bool = True, environment: dict[str, str] | None = None, **options: Any) -> Server:
-        """Start a uWSGI whose ini holds `options` (an underscore stands for a hyphen) besides the usual ones.
+    def __call__(self, *, ready: bool = True, **options: Any) -> Server:
+        """Write an ini as `write` does and start a uWSGI with it.
 
         Args:
             ready: whether to wait until every worker accepts.
-            environment: variables for it.
-            options: see `Server`.
+            options: see `write`.
         """
-        given = {key.replace("_", "-"): value for key, value in options.items()}
-        server = Server(next(self._directories), {**self._options, **given}, environment)
+        server = self.write(**options)
         server.start()
         self._servers.append(server)
         if ready:
             server.wait_accepting(server.processes)
         return server
+
+    def write(self, *, usual: bool = True, environment: dict[str, str] | None = None, **options: Any) -> Server:
+        """A server that is not started; an underscore in an option's name stands for a hyphen.
+
+        Args:
+            usual: whether what every test needs is in the ini besides.
+            environment: variables for it.
+            options: of the ini; see `Server`.
+        """
+        given = {key.replace("_", "-"): value for key, value in options.items()}
+        if usual:
+            given = {**self._options, **given}
+        return Server(next(self._directories), given, usual, environment)
 
     def close(self) -> None:
         """End all of them; what is wrong with one does not keep the others alive."""

@@ -11,7 +11,7 @@ T = TypeVar("T")
 INTERVAL = 0.02
 
 
-def eventually(look: Callable[[], T], timeout: float = 10.0, why: str | Callable[[], str] = "") -> T:
+def eventually(look: Callable[[], T | None], timeout: float = 10.0, why: str | Callable[[], str] = "") -> T:
     """What `look` finds, as soon as it finds something that is true.
 
     Sockets and files may be missing meanwhile; any other exception comes out.

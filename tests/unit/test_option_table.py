@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from trio_worker import option_table
+from trio_worker.native.build import SOURCES
 from trio_worker.option_table import Meaning
-from trio_worker.options import Options
+from trio_worker.options import Options, own_defaults
 
 UWSGI = Path(sys.executable).with_name("uwsgi")
 
@@ -21,6 +22,8 @@ OF_OTHER_BUILDS = re.compile(
     r"|static-expires(-uri|-path-info)?(-mtime)?|static-gzip|ssl-sessions?-(use-cache|timeout)"
     r"|((emperor|vassals?)-)?cap|jail(2|-ip4|-ip6|-attach)?|jid-?file|libjail|json|js"
 )
+
+OPTIONS_OF_PLUGIN = SOURCES / "options.c"
 
 TABLE = option_table.load()
 
@@ -87,9 +90,10 @@ def test_what_needs_the_plugin_is_unsupported_without_it_only() -> None:
     assert TABLE.unsupported(["stats-server"], plugin=True) == []
 
 
-def test_every_trio_option_that_the_worker_reads_is_described() -> None:
-    keys = {each.metadata["key"] for each in fields(Options)}
-    assert {key for key in keys if key.startswith("trio-")} <= TABLE.own.keys()
+def test_the_worker_the_table_and_the_plugin_know_the_same_options_of_our_own() -> None:
+    read = {key for each in fields(Options) if (key := each.metadata["key"]).startswith("trio-")}
+    declared = re.findall(r'^\tVALUE\("([^"]+)"', OPTIONS_OF_PLUGIN.read_text(), re.MULTILINE)
+    assert sorted(read) == sorted(TABLE.own) == sorted(f"trio-{name}" for name in declared)
 
 
 def test_every_option_of_uwsgi_that_the_worker_reads_is_not_a_dead_one() -> None:
@@ -101,7 +105,13 @@ def test_every_option_of_uwsgi_that_the_worker_reads_is_not_a_dead_one() -> None
 def test_the_markdown_has_a_line_for_every_row() -> None:
     lines = TABLE.markdown().splitlines()
     assert "| `processes` = `workers` | master's own | forked and replaced by the master |" in lines
-    assert sum(line.startswith("| `") for line in lines) == len(TABLE.rows) + len(TABLE.own)
+    assert sum(line.startswith("| `") for line in lines) == len(TABLE.rows)
+
+
+def test_the_own_options_have_a_line_each_with_its_default() -> None:
+    lines = TABLE.own_markdown(own_defaults()).splitlines()
+    assert "| `trio-drain-linger` | 1 | seconds a draining worker still serves idle connections |" in lines
+    assert sum(line.startswith("| `") for line in lines) == len(TABLE.own)
 
 
 def test_an_option_that_stands_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

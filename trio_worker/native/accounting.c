@@ -4,6 +4,10 @@
  * uWSGI counts in uwsgi_close_request(), which a worker override never reaches; this
  * adds up the same fields, a batch at a time. They live in memory shared with the
  * master, so they survive the worker. All of a Trio worker's requests run on its first core.
+ *
+ * Two words of that memory are the worker's to write at every request: whether it is busy, and
+ * how many requests it has served. So their number is right also when a worker is killed between two
+ * batches. Once a second the master sets the requests of a worker, and the total, to the sum of the cores'.
  */
 #include "trio.h"
 
@@ -21,7 +25,6 @@ static void move_average(struct uwsgi_worker *worker, const struct uwsgi_trio_co
 }
 
 static void count_on_core(struct uwsgi_core *core, const struct uwsgi_trio_counts *counts) {
-	core->requests += counts->requests;
 	core->static_requests += counts->static_requests;
 	core->exceptions += counts->exceptions;
 	core->read_errors += counts->read_errors;
@@ -29,7 +32,7 @@ static void count_on_core(struct uwsgi_core *core, const struct uwsgi_trio_count
 }
 
 static void count_on_worker(struct uwsgi_worker *worker, const struct uwsgi_trio_counts *counts) {
-	worker->requests += counts->requests;
+	worker->requests = worker->cores[0].requests;
 	worker->delta_requests += counts->requests;
 	worker->running_time += counts->running_time;
 	worker->tx += counts->tx;
@@ -46,19 +49,20 @@ void uwsgi_trio_account(const struct uwsgi_trio_counts *counts) {
 	struct uwsgi_worker *worker = this_worker();
 	/* number 0 is the master, or a mule, and serves nothing */
 	if (!uwsgi.mywid) return;
-	/* the core first: once a second the master sets a worker's requests to the sum of its cores' */
 	count_on_core(&worker->cores[0], counts);
 	count_on_worker(worker, counts);
 	count_on_app(worker, counts);
 	if (!counts->requests) return;
 	move_average(worker, counts);
-	/* the one field that several workers write */
-	__atomic_fetch_add(&uwsgi.workers[0].requests, counts->requests, __ATOMIC_RELAXED);
 	uwsgi_trio_announce_loyalty();
 }
 
 int *uwsgi_trio_in_request(void) {
 	return &this_worker()->cores[0].in_request;
+}
+
+uint64_t *uwsgi_trio_requests(void) {
+	return &this_worker()->cores[0].requests;
 }
 
 void uwsgi_trio_memory(uint64_t *rss, uint64_t *vsz) {

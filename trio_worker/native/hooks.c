@@ -1,5 +1,5 @@
 /*
- * What uWSGI does as a worker begins to accept, and after its first request.
+ * What uWSGI does as a worker begins to accept, after its first request, and as it leaves.
  *
  * The order is that of uwsgi_ignition(): the mark that a chain reload waits for, the
  * byte by which the Emperor learns that its vassal is ready, the accepting hooks. The byte of
@@ -32,6 +32,13 @@ int uwsgi_trio_accepting(void) {
 	}
 	run_accepting_hooks();
 	return 0;
+}
+
+/* As goodbye_cruel_world(): the master then takes its exit for no accident, and has
+ * mercy with it for so long. */
+void uwsgi_trio_leave(void) {
+	uwsgi.workers[uwsgi.mywid].manage_next_request = 0;
+	if (!uwsgi.workers[uwsgi.mywid].cursed_at) uwsgi_curse(uwsgi.mywid, 0);
 }
 
 void uwsgi_trio_announce_loyalty(void) {

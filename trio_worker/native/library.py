@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, NamedTuple
 
 # UWSGI_TRIO_INTERFACE of trio.h.
-INTERFACE = 1
+INTERFACE = 2
 
 _REBUILD = "build it again with: trio-worker build-plugin"
 
@@ -24,6 +24,7 @@ class PluginRefused(Exception):
 class Counts(ctypes.Structure):
     """What happened in a worker since the last `Native.account`; fields left out are zero.
 
+    `requests` is what `Native.requests` has grown by.
     `running_time` and `response_time` are microseconds: the time in which the worker was busy, and the sum of
     the requests' own times. `tx` is bytes sent, heads and bodies. `harakiri` counts cancelled requests.
     `app` is the index of the app in `uwsgi.workers()[n]["apps"]`, -1 for none.
@@ -82,6 +83,7 @@ _UINT64 = ctypes.POINTER(ctypes.c_uint64)
 _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "account": (None, [_COUNTS]),
     "in_request": (ctypes.c_void_p, []),
+    "requests": (ctypes.c_void_p, []),
     "memory": (None, [_UINT64, _UINT64]),
     "option_count": (ctypes.c_int, []),
     "option_key": (ctypes.c_char_p, [ctypes.c_int]),
@@ -94,6 +96,7 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "own_signal_fd": (ctypes.c_int, []),
     "run_signal": (ctypes.c_int, [ctypes.c_uint8]),
     "accepting": (ctypes.c_int, []),
+    "leave": (None, []),
     "request_log_fd": (ctypes.c_int, []),
 }
 
@@ -119,19 +122,20 @@ def load() -> "Native | None":
 class Native:
     """What uWSGI offers to a worker through its plugin; made by `load`, once in each worker.
 
-    `in_request` is a word of shared memory: `native.in_request[0] = n`, n requests being in flight, marks the
-    worker as busy for the master, its cheaper algorithms and the stats server, at the price of an assignment.
+    `in_request` and `requests` are words of memory that is shared with the master, each written at the price of an
+    assignment. `native.in_request[0] = 1` marks the worker as busy for the master, its cheaper algorithms and the
+    stats server, until it is 0 again. `native.requests[0]` is how many requests this worker and its predecessors have
+    served; what is written there is not lost with the worker, however it ends.
     """
 
     in_request: memoryview
+    requests: memoryview
 
     def __init__(self, process: ctypes.CDLL) -> None:
         self._functions = {name: _declared(process, name) for name in _PROTOTYPES}
         self._request_log: int = self._call("request_log_fd")
-        address: int = self._call("in_request")
-        word = (ctypes.c_int * 1).from_address(address)
-        # ctypes gives its views a format that memoryview reads but does not write: hence the casts.
-        self.in_request = memoryview(word).cast("B").cast("i")
+        self.in_request = _word(ctypes.c_int, self._call("in_request"), "i")
+        self.requests = _word(ctypes.c_uint64, self._call("requests"), "Q")
 
     def account(self, counts: Counts) -> None:
         """Adds a batch of counts to the statistics of this worker and of the instance.
@@ -193,6 +197,10 @@ class Native:
         if error:
             raise OSError(error, f"cannot tell the Emperor: {os.strerror(error)}")
 
+    def leave(self) -> None:
+        """Tells the master that this worker is going to exit: it will replace it without a complaint in the log."""
+        self._call("leave")
+
     def log_request(self, line: bytes) -> bool:
         """Writes a line, its newline included, to `req-logger`, or to the log where there is none.
 
@@ -205,6 +213,12 @@ class Native:
 
     def _call(self, name: str, *arguments: Any) -> Any:
         return self._functions[name](*arguments)
+
+
+def _word(kind: Any, address: int, code: Literal["i", "Q"]) -> memoryview:
+    # ctypes gives its views a format that memoryview reads but does not write: hence the casts.
+    word = memoryview((kind * 1).from_address(address))
+    return word.cast("B").cast(code)
 
 
 def _declared(process: ctypes.CDLL, name: str) -> Any:

@@ -13,7 +13,6 @@ static void keep(char *name, char *value, void *data) {
 }
 
 #define VALUE(name, help) { "trio-" name, required_argument, 0, help, keep, NULL, 0 }
-#define FLAG(name, help) { "trio-" name, no_argument, 0, help, keep, NULL, 0 }
 
 struct uwsgi_option uwsgi_trio_options[] = {
 	VALUE("http1", "who serves HTTP/1.1 in a Trio worker: express or hypercorn"),
@@ -21,6 +20,7 @@ struct uwsgi_option uwsgi_trio_options[] = {
 	VALUE("quart-direct", "let a QuartTrio app answer without a nursery per request: true or false"),
 	VALUE("uwsgi-allow", "accept uwsgi packets over TCP from the specified addresses or networks"),
 	VALUE("proxy-allow", "accept PROXY protocol headers from the specified addresses or networks"),
+	VALUE("proxy-headers", "believe those peers' forwarding headers: any, x-forwarded or forwarded"),
 	VALUE("keepalive-timeout", "close a connection idle for the specified seconds"),
 	VALUE("header-timeout", "give a client the specified seconds to send a request's head"),
 	VALUE("body-timeout", "close a connection whose request body stalls for the specified seconds"),
@@ -29,9 +29,10 @@ struct uwsgi_option uwsgi_trio_options[] = {
 	VALUE("certfile", "serve TLS with the specified certificate chain"),
 	VALUE("keyfile", "the private key of trio-certfile"),
 	VALUE("ca-certs", "ask TLS clients for a certificate signed by the specified authorities"),
+	VALUE("client-certificates", "whether TLS clients must have a certificate: required or optional"),
 	VALUE("max-connections", "stop accepting in a worker that holds the specified number of connections"),
 	VALUE("metrics-interval", "flush metrics and statistics every specified seconds"),
-	FLAG("no-date-header", "do not add a Date header to responses"),
-	FLAG("no-server-header", "do not add a Server header to responses"),
+	VALUE("date-header", "add a Date header to responses: true or false"),
+	VALUE("server-header", "add a Server header to responses: true or false"),
 	{ NULL, 0, 0, NULL, NULL, NULL, 0 }
 };

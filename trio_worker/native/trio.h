@@ -15,7 +15,7 @@ extern struct uwsgi_server uwsgi;
 /* Raised whenever a function below changes: library.py refuses a plugin that
  * speaks another interface. */
 #ifndef UWSGI_TRIO_INTERFACE
-#define UWSGI_TRIO_INTERFACE 1
+#define UWSGI_TRIO_INTERFACE 2
 #endif
 
 /* layout.c */
@@ -28,6 +28,7 @@ const char *uwsgi_trio_refusal(void);
 
 /* What happened in a worker since its last call. */
 struct uwsgi_trio_counts {
+	/* those that the word of uwsgi_trio_requests() has grown by */
 	uint64_t requests;
 	/* microseconds in which the worker was busy, and the sum of the requests' own */
 	uint64_t running_time;
@@ -47,6 +48,8 @@ struct uwsgi_trio_counts {
 void uwsgi_trio_account(const struct uwsgi_trio_counts *);
 /* A word in shared memory: the worker is "busy" while it is not 0. */
 int *uwsgi_trio_in_request(void);
+/* A word in shared memory: the requests that this worker and its predecessors have served. */
+uint64_t *uwsgi_trio_requests(void);
 /* Measures this process in bytes and publishes the result. */
 void uwsgi_trio_memory(uint64_t *rss, uint64_t *vsz);
 
@@ -76,6 +79,8 @@ int uwsgi_trio_run_signal(uint8_t);
 
 /* 0, or the errno with which the Emperor could not be told. */
 int uwsgi_trio_accepting(void);
+/* Tells the master that this worker is going to exit. */
+void uwsgi_trio_leave(void);
 
 /* logging.c */
 

@@ -7,7 +7,6 @@ requests, because one task gives them. A slow app reads slowly, and so slows its
 """
 
 import logging
-from collections.abc import Mapping
 from math import inf
 
 import trio
@@ -18,7 +17,7 @@ from trio_worker.exchange import Exchange
 from trio_worker.protocols.http1_parser import RequestParser
 from trio_worker.protocols.http1_rules import Refusal, too_large
 from trio_worker.protocols.hypercorn import HypercornConnection
-from trio_worker.response_head import SERVER_LINE, date_line, status_line
+from trio_worker.response_head import SERVER_LINE, Prepared, date_line, prepare
 from trio_worker.service import Service
 from trio_worker.wire import Wire
 
@@ -34,6 +33,13 @@ DISCONNECT_GRACE = 1.0
 DISCARD_LIMIT = 262144
 DISCARD_TIMEOUT = 2.0
 
+# Reads of one body between two checkpoints: a client that sends as fast as the app reads never makes a read wait, and
+# would otherwise keep everybody else waiting.
+READS_AT_ONCE = 16
+
+# Bytes that may come in a row without being a part of the body: trailers and chunk extensions, which nobody sees.
+OVERHEAD_LIMIT = 32768
+
 
 class Http1Connection(Connection):
     """A connection that speaks plain HTTP/1.1.
@@ -43,7 +49,23 @@ class Http1Connection(Connection):
         wire: the connection; bytes that were read to find the protocol have been given back to it.
     """
 
-    __slots__ = ("_body_size", "_current", "_gone", "_last_call", "_linger", "_parser", "_reading", "handle", "service")
+    __slots__ = (
+        "_body_size",
+        "_current",
+        "_deaf",
+        "_gone",
+        "_hung_up",
+        "_idle",
+        "_last_call",
+        "_linger",
+        "_overhead",
+        "_parser",
+        "_reading",
+        "_reads",
+        "_woken",
+        "handle",
+        "service",
+    )
 
     may_chunk = True
 
@@ -53,53 +75,90 @@ class Http1Connection(Connection):
         self.handle = Handle(self.cancel_scope)
         self._parser = RequestParser(self)
         self._current: Exchange | None = None
-        self._body_size = 0
+        self._body_size = self._overhead = self._reads = 0
         # Whether the task waits for more of a body: then it sees a disconnect by itself.
         self._reading = False
+        # The client has closed its side, which is told once; with that, the current request has lost its client.
+        self._hung_up = False
         self._gone = False
         # Set when idle connections are ended: what is here already is answered, then this one ends.
         self._last_call = False
+        # Whether the kernel was told that we read no more, which then looks as if the client had closed its side.
+        self._deaf = False
         # Whether the client may still be sending when we close.
         self._linger = False
+        # Whether the task waits, outside of its cancel scope, for the next request, and whether it has just done so.
+        self._idle = self._woken = False
 
     async def serve(self) -> Connection | None:
         """Serve requests until one side ends it; an upgrade goes on in Hypercorn."""
-        with self.cancel_scope:
-            await self._serve_requests()
-        upgrade, refusal = self._parser.upgrade, self._parser.refusal
-        if upgrade is not None and not self.cancel_scope.cancelled_caught:
+        all_served = await self._serve_and_rest()
+        upgrade = self._parser.upgrade
+        if all_served and upgrade is not None and not self.cancel_scope.cancel_called:
             self.wire.unread(upgrade)
             return HypercornConnection(self.service, self.wire, http2=False)
         self.wire.deadline = inf
         with trio.move_on_after(LINGERING_CLOSE) as self.cancel_scope:
-            if refusal is not None and not self.handle.begun:
-                await self._refuse(refusal)
-            if self._linger:
-                await self.wire.end_writing()
-                while await self.wire.receive():
-                    pass
+            await self._part()
         return None
 
-    async def _serve_requests(self) -> None:
+    async def _serve_and_rest(self) -> bool:
+        """Serve until the end, as `_serve_requests` tells it.
+
+        An idle connection keeps neither cancel scope nor parser: there are thousands of them. Under load it never gets
+        here, because the next request has come when the last one is answered.
+        """
+        while True:
+            all_served = False
+            with self.cancel_scope:
+                all_served = await self._serve_requests()
+            if not self._idle or self.cancel_scope.cancel_called:
+                return all_served
+            self._parser.rest()
+            await self.wire.wait()
+            self._idle = False
+            self.handle.cancel_scope = self.cancel_scope = trio.CancelScope()
+
+    async def _part(self) -> None:
+        """Say what is left to say, and let a client that may still be sending read it before the connection closes."""
+        refusal = self._parser.refusal
+        if refusal is not None and not (self.handle.begun or self._gone):
+            await self._refuse(refusal)
+        if self._linger:
+            await self.wire.end_writing()
+            while await self.wire.receive():
+                await trio.lowlevel.checkpoint()
+
+    async def _serve_requests(self) -> bool:
+        """Serve until no request comes any more, or none just now; False when a response has ended the connection."""
         queue = self._parser.queue
         while queue or await self._read_head():
             if not await self._respond(queue.pop(0)):
-                return
+                return False
             # A client that pipelines without pause must not keep the others waiting.
-            await trio.lowlevel.checkpoint()
+            if not self._hung_up:
+                await trio.lowlevel.checkpoint()
+        return True
 
     async def _read_head(self) -> bool:
-        """Wait for a request; False when none will come."""
+        """Read a request; False when none will come, or when the connection is idle."""
         wire, parser, options = self.wire, self._parser, self.service.options
-        self.handle.begun = False
-        if not parser.in_head:
-            wire.deadline = self.service.clock.now + options.keepalive_timeout
+        idle, woken = not parser.in_head, self._woken
+        self._woken = False
+        wire.deadline = self.service.clock.now + (options.keepalive_timeout if idle else options.header_timeout)
         while not parser.queue:
-            if self._last_call:
-                wire.end_reading()
-            if parser.stopped or not (data := await wire.receive()):
+            if self._last_call and not parser.in_head:
+                self._end_reading()
+            if parser.stopped:
                 return False
-            if not parser.in_head:
+            data = wire.receive_now()
+            if not data and idle and not woken:
+                self._idle = self._woken = True
+                return False
+            if not (data or (data := await wire.receive())):
+                return False
+            if idle:
+                idle = False
                 wire.deadline = self.service.clock.now + options.header_timeout
             parser.feed(data)
         wire.deadline = inf
@@ -108,21 +167,40 @@ class Http1Connection(Connection):
     async def _respond(self, exchange: Exchange) -> bool:
         """Run the app for one request; False when the connection ends with it."""
         self._current = exchange
-        self._body_size = sum(map(len, exchange.body))
-        self.handle.begun = False
+        self._body_size = self._overhead = 0
+        if exchange.body and self._body_is_too_large(exchange):
+            return False
         self.handle.body_ready = exchange.body_complete
+        wanted = exchange.keep_alive
+        if self._hung_up:
+            self._gone = True
+            self.handle.cancel()  # What needs no waiting is still answered.
         await self.service.application(exchange.scope(), exchange.receive, exchange.send)
-        goes_on = await self._finish(exchange)
+        if exchange.complete and exchange.body_complete and exchange.keep_alive:
+            goes_on = True
+        else:
+            goes_on = await self._finish(exchange, wanted)
         self._current = None
+        self.handle.begun = not goes_on
         return goes_on
 
-    async def _finish(self, exchange: Exchange) -> bool:
+    def _body_is_too_large(self, exchange: Exchange) -> bool:
+        """Hold what has come of a body together with its head against `limit-post`."""
+        self._body_size = sum(map(len, exchange.body))
+        limit = self.service.options.limit_post
+        if limit and self._body_size > limit:
+            self._parser.refusal = too_large(limit)
+            return True
+        return False
+
+    async def _finish(self, exchange: Exchange, wanted: bool) -> bool:
+        """What is left to do when the connection may not go on, though its client may have wanted that."""
         if not exchange.complete:
-            if not self._gone:
+            if not (self._gone or self.handle.gone):
                 log.error("the app ended before its response to %s was complete", exchange.target.decode())
             return False
         if exchange.body_complete:
-            self._linger = not exchange.keep_alive and self.closing
+            self._linger = wanted and not exchange.keep_alive
             return exchange.keep_alive
         self._linger = True
         return exchange.keep_alive and await self._discard(exchange)
@@ -142,15 +220,22 @@ class Http1Connection(Connection):
         exchange = self._current
         assert exchange is not None
         if self._parser.refusal is not None:
-            await self._give_up(self._parser.refusal)
+            await self._give_up(exchange, self._parser.refusal)
+            return
+        self._reads += 1
+        if not self._reads % READS_AT_ONCE:
+            await trio.lowlevel.checkpoint()
         data = await self._receive_body()
         if not data:
             self._gone = True
+            self.handle.gone = not exchange.complete
             exchange.disconnect()
             self.wire.deadline = self.service.clock.now + DISCONNECT_GRACE
             return
         self._parser.feed(data)
-        await self._check_body(exchange)
+        await self._check_body(exchange, len(data))
+        if self._hung_up and exchange.body_complete:
+            self._lose(exchange)
 
     async def _receive_body(self) -> bytes:
         self.wire.deadline = self.service.clock.now + self.service.options.body_timeout
@@ -163,17 +248,24 @@ class Http1Connection(Connection):
             self._reading = False
             self.wire.deadline = inf
 
-    async def _check_body(self, exchange: Exchange) -> None:
-        self._body_size += sum(map(len, exchange.body))
+    async def _check_body(self, exchange: Exchange, came: int) -> None:
+        size = sum(map(len, exchange.body))
+        self._body_size += size
+        self._overhead = 0 if size else self._overhead + came
         limit = self.service.options.limit_post
         if limit and self._body_size > limit:
-            await self._give_up(too_large(limit))
-        if self._parser.refusal is not None and not exchange.body_complete:
-            await self._give_up(self._parser.refusal)
+            await self._give_up(exchange, too_large(limit))
+        if exchange.body_complete:
+            return
+        if self._overhead > OVERHEAD_LIMIT:
+            await self._give_up(exchange, Refusal(431, f"trailers may have {OVERHEAD_LIMIT} bytes"))
+        if self._parser.refusal is not None:
+            await self._give_up(exchange, self._parser.refusal)
 
-    async def _give_up(self, refusal: Refusal) -> None:
+    async def _give_up(self, exchange: Exchange, refusal: Refusal) -> None:
         """End the current request from within its own `receive`: the app is cancelled there."""
         self._linger = True
+        exchange.disconnect()  # For an app that shields itself from that.
         self.handle.cancel(refusal.status)
         await trio.lowlevel.checkpoint()
 
@@ -183,23 +275,25 @@ class Http1Connection(Connection):
         self.service.counters.add_refusal(refusal.status)
         log.info("refused a request from %s: %d %s", self.wire.client, refusal.status, refusal.reason)
         body = f"{refusal.reason}\n".encode()
-        await self.wire.send(
-            b"%bcontent-type: text/plain; charset=utf-8\r\ncontent-length: %d\r\nconnection: close\r\n%b\r\n%b"
-            % (status_line(refusal.status), len(body), self.own_lines({}), body)
-        )
+        length = b"%d" % len(body)
+        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", length)]
+        head = prepare(refusal.status, headers)
+        await self.wire.send(b"%bconnection: close\r\n%b\r\n%b" % (head.lines, self.own_lines(head), body))
 
     @property
     def closing(self) -> bool:
         """Whether the response that begins now is the last one on this connection."""
         current = self._current
-        unread = current is not None and current.expects_continue
-        return unread or self._last_call or self.service.draining.is_set()
+        if current is not None and current.expects_continue and not current.body_complete:
+            return True
+        # What the client had sent before it could know is answered as well.
+        return (self._last_call or self.service.draining.is_set()) and not self._parser.queue
 
-    def own_lines(self, given: Mapping[bytes, bytes]) -> bytes:
+    def own_lines(self, head: Prepared) -> bytes:
         """The `date` and `server` headers, where the app has not set them."""
         options = self.service.options
-        date = date_line() if options.date_header and b"date" not in given else b""
-        return date + SERVER_LINE if options.server_header and b"server" not in given else date
+        date = date_line() if options.date_header and not head.has_date else b""
+        return date + SERVER_LINE if options.server_header and not head.has_server else date
 
     # What others tell the connection; see Connection.
 
@@ -227,9 +321,15 @@ class Http1Connection(Connection):
 
     def hang_up(self) -> None:
         """Tell the app if it waits for that, else cancel it; after its answer it is left alone."""
-        exchange = self._current
-        if exchange is None or self._last_call or self._reading or exchange.complete:
+        if self._deaf:
             return
+        self._hung_up = True
+        exchange = self._current
+        if exchange is not None and not self._reading and not exchange.complete:
+            self._lose(exchange)
+
+    def _lose(self, exchange: Exchange) -> None:
+        """The current request has lost its client."""
         self._gone = self.handle.gone = True
         if exchange.waiting:
             exchange.disconnect()
@@ -237,8 +337,18 @@ class Http1Connection(Connection):
         else:
             self.handle.cancel()
 
+    def abort(self) -> None:
+        """End now, whatever is in flight."""
+        super().abort()
+        if self._idle:
+            self.wire.abort()
+
     def end_linger(self) -> None:
         """End when idle, now or after the current request; what the kernel has received is still answered."""
         self._last_call = True
-        if self._current is None:
-            self.wire.end_reading()
+        if self._current is None and not self._parser.in_head and not self._parser.queue:
+            self._end_reading()
+
+    def _end_reading(self) -> None:
+        self._deaf = True
+        self.wire.end_reading()

@@ -9,12 +9,15 @@ import httptools
 
 from trio_worker.exchange import Exchange, Headers, Source
 from trio_worker.protocols.http1_rules import (
-    HEAD_LIMIT,
+    TARGET_LIMIT,
     Head,
     Refusal,
     check,
     check_size,
+    expects_continue,
     from_parser,
+    in_origin_form,
+    is_usual,
     replay,
     wants_upgrade,
 )
@@ -34,12 +37,15 @@ class RequestParser:
     """
 
     __slots__ = (
-        "_fed",
+        "_came",
+        "_first",
         "_headers",
         "_incoming",
         "_parser",
+        "_size",
         "_source",
         "_target",
+        "_unheeded",
         "in_head",
         "queue",
         "refusal",
@@ -48,10 +54,13 @@ class RequestParser:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._parser = httptools.HttpRequestParser(self)
-        self._fed = 0
+        self._parser: httptools.HttpRequestParser | None = None
+        # Of the head that is on its way, in bytes: at most what has come, and how much of that was in the first read.
+        self._size = self._first = self._came = 0
         self._target = b""
         self._headers: Headers = []
+        # The headers of a request whose Upgrade is not followed, while it is parsed again without it.
+        self._unheeded: Headers | None = None
         self._incoming: Exchange | None = None
         self.queue: list[Exchange] = []
         self.refusal: Refusal | None = None
@@ -63,16 +72,29 @@ class RequestParser:
         """Whether nothing after the queue will come out of this parser."""
         return self.refusal is not None or self.upgrade is not None
 
+    def rest(self) -> None:
+        """Between two requests: keep nothing of the last one, nor the parser, until more comes."""
+        self._parser = None
+        self._incoming = None
+        self._headers = []
+
     def feed(self, data: bytes) -> None:
         """Parse the next bytes of the connection."""
-        self._fed += len(data)
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserUpgrade as upgrade:
-            self._upgraded(data[upgrade.args[0] :])
-        except httptools.HttpParserError as error:
-            self._failed(error)
-        if self.in_head and self._fed > HEAD_LIMIT:
+        if self._parser is None:
+            self._parser = httptools.HttpRequestParser(self)
+        while data:
+            self._came = len(data)
+            if self.in_head:
+                self._size += self._came
+            try:
+                self._parser.feed_data(data)
+                break
+            except httptools.HttpParserUpgrade as upgrade:
+                data = self._upgraded(data[upgrade.args[0] :])
+            except httptools.HttpParserError as error:
+                self._failed(error)
+                break
+        if self.in_head and self._size > TARGET_LIMIT and self.refusal is None:
             self._check_unfinished()
 
     def _failed(self, error: httptools.HttpParserError) -> None:
@@ -81,26 +103,33 @@ class RequestParser:
             return  # Behind a request that says `Connection: close` there is nothing to parse.
         self.refusal = self.refusal or from_parser(error)
 
-    def _upgraded(self, rest: bytes) -> None:
-        """llhttp stops behind a request with an Upgrade: hand over there, or go on as if it had none."""
+    def _upgraded(self, rest: bytes) -> bytes:
+        """llhttp stops at the head of a request with an Upgrade: hand over there, or go on as if it had none.
+
+        Returns:
+            What is to be parsed again.
+        """
         asked = self.queue.pop()
         head = Head(asked.method, asked.target, asked.version, asked.headers)
         if wants_upgrade(head):
             self.upgrade = replay(head) + rest
-        else:
-            self._parser = httptools.HttpRequestParser(self)
-            self.feed(replay(head, without=b"upgrade") + rest)
+            return b""
+        self._parser = httptools.HttpRequestParser(self)
+        self._unheeded = asked.headers
+        return replay(head, without=b"upgrade") + rest
 
     def _check_unfinished(self) -> None:
+        """llhttp keeps the unfinished line to itself; what came after the first read is of the head for certain."""
         options = self._source.service.options
-        if self._fed > max(HEAD_LIMIT, options.buffer_size) and self.refusal is None:
-            # llhttp keeps the unfinished line to itself, so the sizes known here may be too small.
-            self.refusal = check_size(self._target, [(b"", bytes(self._fed))], options.buffer_size)
+        unfinished = (b"", bytes(self._size - self._first))
+        self.refusal = check_size(self._target, self._headers, options.buffer_size)
+        self.refusal = self.refusal or check_size(b"", [unfinished], options.buffer_size)
 
     # The callbacks; their names are httptools'.
 
     def on_message_begin(self) -> None:
         self.in_head = True
+        self._size = self._first = self._came
         self._target = b""
         self._headers = []
 
@@ -109,24 +138,33 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.in_head:  # Otherwise it is a trailer, which ASGI has no place for.
-            self._headers.append((name.lower(), value))
+            self._headers.append((name.lower(), value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         parser, options = self._parser, self._source.service.options
-        head = Head(parser.get_method().decode(), self._target, parser.get_http_version(), self._headers)
-        names = [name for name, _ in head.headers]
-        self.refusal = check(head, names, options.limit_post)
-        if self._fed > HEAD_LIMIT and self.refusal is None:
-            self.refusal = check_size(head.target, head.headers, options.buffer_size)
-        if self.refusal is not None:
-            raise ValueError(self.refusal.reason)  # Ends the parsing.
+        assert parser is not None
+        if self._unheeded is not None:
+            self._headers, self._unheeded = self._unheeded, None
+        head = (parser.get_method().decode(), self._target, parser.get_http_version(), self._headers)
+        names = [name for name, _ in self._headers]
+        if self._size > TARGET_LIMIT or options.limit_post or not is_usual(*head, names):
+            head = self._check(Head(*head), names)
         exchange = Exchange(self._source, *head, parser.should_keep_alive())
-        if b"expect" in names and head.version == "1.1":
-            exchange.expects_continue = (b"expect", b"100-continue") in head.headers
+        if b"expect" in names and exchange.version == "1.1":
+            exchange.expects_continue = expects_continue(exchange.headers)
         self._incoming = exchange
         self.queue.append(exchange)
         self.in_head = False
-        self._fed = 0
+
+    def _check(self, head: Head, names: list[bytes]) -> Head:
+        """Hold a head against all rules; what it raises ends the parsing."""
+        options = self._source.service.options
+        self.refusal = check(head, names, options.limit_post)
+        if self._size > TARGET_LIMIT and self.refusal is None:
+            self.refusal = check_size(head.target, head.headers, options.buffer_size)
+        if self.refusal is not None:
+            raise ValueError(self.refusal.reason)
+        return head if head.target.startswith(b"/") else in_origin_form(head)
 
     def on_body(self, body: bytes) -> None:
         assert self._incoming is not None

@@ -1,11 +1,11 @@
-"""What HTTP/1.1 asks of a request's head beyond its grammar, as rules with their sections; llhttp has checked the
-grammar.
+"""What HTTP/1.1 asks of a request's head beyond its grammar, as rules with their sections.
 
-A rule gives a Refusal: a status and a sentence that says what is wrong and what is allowed. The connection ends after
-it.
+The parser has checked the grammar. A rule gives a Refusal: a status and a sentence that says what is wrong and what is
+allowed. The connection ends after it.
 """
 
 import re
+from functools import lru_cache
 from typing import NamedTuple
 
 import httptools
@@ -19,7 +19,7 @@ TARGET_LIMIT = 8192
 # RFC 3986 section 3.2: a host and a port, IPv6 addresses in brackets. Empty where the target has no authority.
 _HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Za-z:.]+\])(?::\d*)?", re.ASCII)
 
-_UPGRADES = (b"websocket", b"h2c")
+_AUTHORITY_END = re.compile(rb"[/?#]")
 
 
 class Refusal(NamedTuple):
@@ -38,6 +38,25 @@ class Head(NamedTuple):
     headers: Headers
 
 
+# What llhttp says of requests that may be right and are not for us; all else that it says is a 400.
+_PARSER_REFUSALS = {
+    "Invalid method encountered": Refusal(501, "this method is not known here"),
+    "Invalid HTTP version": Refusal(505, "HTTP/1.0, HTTP/1.1 and HTTP/2 are spoken here"),
+}
+
+
+def is_usual(method: str, target: bytes, version: str, headers: Headers, names: list[bytes]) -> bool:
+    """Whether this is what nearly every request is: one in which no rule but that of `limit-post` can find anything."""
+    return (
+        version == "1.1"
+        and target.startswith(b"/")
+        and names.count(b"host") == 1
+        and b"transfer-encoding" not in names
+        and method != "CONNECT"
+        and _is_host(headers[names.index(b"host")][1])
+    )
+
+
 def check(head: Head, names: list[bytes], limit_post: int) -> Refusal | None:
     """The first rule that this head breaks.
 
@@ -46,13 +65,13 @@ def check(head: Head, names: list[bytes], limit_post: int) -> Refusal | None:
         names: of its headers, in order.
         limit_post: uWSGI's `limit-post`, the most bytes that a body may announce; 0 for no limit.
     """
-    if head.version not in ("1.1", "1.0"):
-        return Refusal(505, f"HTTP/{head.version} is not spoken here, but HTTP/1.0, HTTP/1.1 and HTTP/2")
     if head.method == "CONNECT":
         return Refusal(501, "CONNECT is for proxies (RFC 9110 section 9.3.6)")
+    if head.version not in ("1.1", "1.0"):
+        return Refusal(505, f"HTTP/{head.version} is not spoken here, but HTTP/1.0, HTTP/1.1 and HTTP/2")
     return (
         _check_target(head)
-        or _check_host(head, names.count(b"host"))
+        or _check_host(head, names)
         or (_check_coding(head) if b"transfer-encoding" in names else None)
         or (_check_length(head, limit_post) if limit_post and b"content-length" in names else None)
     )
@@ -63,25 +82,38 @@ def _check_target(head: Head) -> Refusal | None:
     target = head.target
     if target.startswith(b"/") or (target == b"*" and head.method == "OPTIONS"):
         return None
-    if target.lower().startswith((b"http://", b"https://")):
+    host = _authority(target)
+    if target.lower().startswith((b"http://", b"https://")) and host and _is_host(host):
         return None
     return Refusal(400, "the request target is no path, no http URI and no * (RFC 9112 section 3.2)")
 
 
-def _check_host(head: Head, count: int) -> Refusal | None:
+def _check_host(head: Head, names: list[bytes]) -> Refusal | None:
     """RFC 9112 section 3.2: exactly one Host in HTTP/1.1, and a valid one."""
+    count = names.count(b"host")
     if count == 0:
         return Refusal(400, "a request in HTTP/1.1 has a Host header") if head.version == "1.1" else None
     if count > 1:
         return Refusal(400, "a request has one Host header, not several")
-    host = next(value for name, value in head.headers if name == b"host")
-    return None if _HOST.fullmatch(host) else Refusal(400, "the Host header is no host and port")
+    return None if _is_host(head.headers[names.index(b"host")][1]) else Refusal(400, "the Host is no host and port")
+
+
+@lru_cache(maxsize=1024)
+def _is_host(value: bytes) -> bool:
+    return len(value) <= 1024 and _HOST.fullmatch(value) is not None
+
+
+def _authority(target: bytes) -> bytes:
+    """Host and port of a target in absolute form; empty where it has none."""
+    return _AUTHORITY_END.split(target.partition(b"://")[2], maxsplit=1)[0]
 
 
 def _check_coding(head: Head) -> Refusal | None:
-    """RFC 9112 section 6.1: a coding that is not known gets 501; HTTP/1.0 has none."""
+    """RFC 9112 section 6.1: a coding that is not known gets 501; HTTP/1.0 has none, and with a length it is a trap."""
     if head.version == "1.0":
         return Refusal(400, "HTTP/1.0 has no Transfer-Encoding")
+    if any(name == b"content-length" for name, _ in head.headers):
+        return Refusal(400, "a request has Content-Length or Transfer-Encoding, not both (RFC 9112 section 6.3)")
     codings = [value.strip().lower() for name, value in head.headers if name == b"transfer-encoding"]
     return None if codings == [b"chunked"] else Refusal(501, "chunked is the only Transfer-Encoding known here")
 
@@ -109,11 +141,7 @@ def check_size(target: bytes, headers: Headers, buffer_size: int) -> Refusal | N
 
 def from_parser(error: httptools.HttpParserError) -> Refusal:
     """The refusal for what llhttp did not accept."""
-    if isinstance(error, httptools.HttpParserInvalidMethodError):
-        return Refusal(501, "this method is not known here")
-    if "version" in str(error):
-        return Refusal(505, "HTTP/1.0, HTTP/1.1 and HTTP/2 are spoken here")
-    return Refusal(400, str(error))
+    return _PARSER_REFUSALS.get(str(error)) or Refusal(400, str(error))
 
 
 def wants_upgrade(head: Head) -> bool:
@@ -124,8 +152,30 @@ def wants_upgrade(head: Head) -> bool:
     if head.method != "GET" or head.version != "1.1":
         return False
     fields = dict(head.headers)
-    has_body = b"transfer-encoding" in fields or fields.get(b"content-length", b"0") != b"0"
-    return fields.get(b"upgrade", b"").lower() in _UPGRADES and not has_body
+    if b"transfer-encoding" in fields or fields.get(b"content-length", b"0") != b"0":
+        return False
+    if b"upgrade" not in [token.strip() for token in fields.get(b"connection", b"").lower().split(b",")]:
+        return False
+    asked = fields.get(b"upgrade", b"").lower()
+    if asked != b"h2c":
+        return asked == b"websocket"
+    # Without its settings it is no upgrade (RFC 7540 section 3.2.1).
+    return sum(name == b"http2-settings" for name, _ in head.headers) == 1
+
+
+def expects_continue(headers: Headers) -> bool:
+    """Whether the client waits for a 100 before it sends the body (RFC 9110 section 10.1.1)."""
+    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
+
+
+def in_origin_form(head: Head) -> Head:
+    """The head with a target in absolute form as path and Host (RFC 9112 section 3.2.2); `*` stays what it is."""
+    if head.target.startswith(b"/") or head.target == b"*":
+        return head
+    host = _authority(head.target)
+    path = head.target.partition(b"://")[2].removeprefix(host)
+    others = [(name, value) for name, value in head.headers if name != b"host"]
+    return head._replace(target=path if path.startswith(b"/") else b"/" + path, headers=[(b"host", host), *others])
 
 
 def replay(head: Head, without: bytes = b"") -> bytes:

@@ -55,7 +55,7 @@ class HypercornConnection(Connection):
             self.cancel_scope = nursery.cancel_scope
             nursery.start_soon(self._obey)
             async with trio.open_nursery() as tasks:
-                self._parts = self._make_parts(TaskGroup(self._service, tasks))
+                self._parts = self._make_parts(TaskGroup(self._service, tasks, self.wire))
                 await self._begin(self._http2)
                 await self._read()
                 await self._protocol.handle(Closed())
@@ -79,7 +79,7 @@ class HypercornConnection(Connection):
         if self._idle:
             self.wire.deadline = trio.current_time() + self._service.options.header_timeout
         if not http2:
-            self._protocol = Http1(self._service.draining, *self._parts)
+            self._protocol = Http1(self._service, *self._parts)
             return
         self._protocol = Http2(*self._parts)
         await self._protocol.initiate(headers, settings)

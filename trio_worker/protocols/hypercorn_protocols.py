@@ -2,14 +2,25 @@
 
 from typing import Any
 
-import trio
+import h11
 from h2.events import DataReceived, RequestReceived
-from hypercorn.events import RawData
+from hypercorn.events import Closed, RawData
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.events import Response
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.h11 import H11Protocol
 from hyperframe.frame import GoAwayFrame
+
+from trio_worker.protocols.http1_rules import (
+    HEAD_LIMIT,
+    Head,
+    Refusal,
+    check,
+    check_size,
+    in_origin_form,
+    wants_upgrade,
+)
+from trio_worker.service import Service
 
 # The highest stream there can be: a GOAWAY with it says "nothing new, please", and refuses nothing (RFC 9113 section
 # 6.8).
@@ -19,21 +30,60 @@ ANY_STREAM = 2**31 - 1
 REFUSED_STREAM = 7
 
 
+class _Connection(h11.Connection):
+    """An h11 connection that ignores what comes behind a request that closes it (RFC 9112 section 9.6).
+
+    h11 takes it for a fault, and its 400 would be the answer to the request before.
+    """
+
+    def next_event(self) -> Any:
+        return h11.NEED_DATA if self.their_state is h11.MUST_CLOSE else super().next_event()
+
+
 class Http1(H11Protocol):
-    """HTTP/1.1 that says `Connection: close` while the worker drains.
+    """HTTP/1.1 under the same rules as the express lane, that says `Connection: close` while the worker drains.
 
     Args:
-        draining: the worker's event.
+        service: the worker's.
         parts: what Hypercorn's class takes.
     """
 
-    def __init__(self, draining: trio.Event, *parts: Any) -> None:
+    def __init__(self, service: Service, *parts: Any) -> None:
         super().__init__(*parts)
-        self._draining = draining
+        limit = max(HEAD_LIMIT, self.config.h11_max_incomplete_size, service.options.buffer_size)
+        self.connection = _Connection(h11.SERVER, max_incomplete_event_size=limit)
+        self._service = service
+        self._head = Head("", b"", "", [])
+        self._refusal: Refusal | None = None
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        self._head = head = Head(event.method.decode(), event.target, event.http_version.decode(), list(event.headers))
+        self._refusal = None
+        if event.method == b"PRI":
+            await super()._check_protocol(event)  # The preface of HTTP/2.
+            return
+        options = self._service.options
+        self._refusal = check(head, [name for name, _ in head.headers], options.limit_post)
+        self._refusal = self._refusal or check_size(head.target, head.headers, options.buffer_size)
+        # Hypercorn takes every `Upgrade: h2c` for one that can be followed.
+        if self._refusal is None and wants_upgrade(head):
+            await super()._check_protocol(event)
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        if self._refusal is not None:
+            self._service.counters.add_refusal(self._refusal.status)
+            await self._send_error_response(self._refusal.status)
+            await self.send(Closed())
+            return
+        method, target, version, headers = in_origin_form(self._head)
+        if version == "1.0":
+            # Hypercorn would open a WebSocket for it.
+            headers = [(name, value) for name, value in headers if name != b"upgrade"]
+        await super()._create_stream(h11.Request(method=method, target=target, headers=headers, http_version=version))
 
     async def stream_send(self, event: StreamEvent) -> None:
         """What a stream sends towards the client."""
-        if isinstance(event, Response) and event.status_code >= 200 and self._draining.is_set():
+        if isinstance(event, Response) and event.status_code >= 200 and self._service.draining.is_set():
             names = [name.lower() for name, _ in event.headers]
             if b"connection" not in names:
                 event.headers.append((b"connection", b"close"))

@@ -13,6 +13,7 @@ import trio
 
 from trio_worker.asgi import HANDLE, Handle, Message, Scope
 from trio_worker.service import Service
+from trio_worker.wire import Wire
 
 # Seconds that an app which is told of a disconnect by `receive()` has before it is cancelled as well.
 DISCONNECT_GRACE = 1.0
@@ -101,14 +102,17 @@ class AppTask:
 class TaskGroup:
     """Hypercorn's task group on the nursery of one connection."""
 
-    def __init__(self, service: Service, nursery: trio.Nursery) -> None:
+    def __init__(self, service: Service, nursery: trio.Nursery, wire: Wire) -> None:
         self._service = service
+        self._wire = wire
         self._nursery = nursery
 
     async def spawn_app(
         self, app: Any, config: Any, scope: Scope, send: Callable[[Message | None], Awaitable[None]]
     ) -> Callable[[Message], Awaitable[None]]:
         """Start the app for one request; returns what puts its client's events to it."""
+        scope["root_path"] = self._wire.root_path or scope["root_path"]
+        scope["extensions"].update(self._wire.extensions)
         task = AppTask(self._service, scope, send)
         self._nursery.start_soon(task.run)
         return task.put

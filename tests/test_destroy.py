@@ -1,0 +1,101 @@
+"""The end of a worker: quick, with lifespan shutdown, and nothing is left; and how quickly the next one accepts."""
+
+import os
+import signal
+import time
+from contextlib import ExitStack
+
+import pytest
+from support.http1 import Http1, connect
+from support.http2 import Http2
+from support.processes import age, alive
+from support.uwsgi import ACCEPTING, OUTSTAYED, Servers
+from support.waiting import eventually
+from websockets.sync.client import connect as connect_websocket
+
+
+def time_to_die(pid: int, timeout: float) -> float:
+    began = time.monotonic()
+    eventually(lambda: not alive(pid), timeout)
+    return time.monotonic() - began
+
+
+def test_an_idle_worker_ends_within_half_a_second(uwsgi: Servers) -> None:
+    server = uwsgi()
+    (pid,) = server.worker_pids()
+    with Http1(server.address) as kept:
+        kept.get()
+        server.signal(signal.SIGINT)
+        assert time_to_die(pid, 3) < 0.5
+        assert kept.rest() == b""
+    assert server.wait_end() == 0
+    assert server.count(rf"probe {pid}: shutdown") == 1
+
+
+def test_a_busy_worker_ends_within_six_seconds(uwsgi: Servers) -> None:
+    """Every kind of request, and a lifespan shutdown that takes longer than it may."""
+    server = uwsgi(environment={"PROBE_SHUTDOWN_SECONDS": "30"})
+    (pid,) = server.worker_pids()
+    with ExitStack() as clients:
+        sleeper, deaf, reader = (clients.enter_context(Http1(server.address)) for _ in range(3))
+        sleeper.request("/sleep?seconds=60")
+        deaf.request("/stream?size=1000000")
+        reader.request("/stream?pause=0.05")
+        reader.head()
+        clients.enter_context(connect_websocket("ws://test/ws", sock=connect(server.address)))
+        http2 = clients.enter_context(Http2(server.address).begin())
+        stream = http2.request("/sleep?seconds=60")
+        server.wait_log("sleeping", count=2)
+        server.signal(signal.SIGINT)
+        assert sleeper.response().status == 503
+        assert http2.response(stream)[0] == 503
+        assert time_to_die(pid, 10) < 6
+    assert server.wait_end() == 0
+    assert server.count("lifespan shutdown took longer than") == 1
+
+
+def test_lifespan_shutdown_may_take_its_time(uwsgi: Servers) -> None:
+    server = uwsgi(environment={"PROBE_SHUTDOWN_SECONDS": "2"})
+    server.signal(signal.SIGINT)
+    assert server.wait_end() == 0
+    assert server.count("probe .*: shutdown") == 1
+
+
+@pytest.mark.engines("express")
+def test_a_request_that_resists_its_cancellation(uwsgi: Servers) -> None:
+    """Trio cannot end it; the worker ends all the same, and says what held it."""
+    server = uwsgi()
+    server.may_outstay = True
+    (pid,) = server.worker_pids()
+    with Http1(server.address) as client:
+        client.request("/stubborn?cleanup=60")
+        server.wait_log("stubborn")
+        server.signal(signal.SIGINT)
+        assert time_to_die(pid, 10) < 6
+    assert server.wait_end() == 0
+    assert server.count(OUTSTAYED) == 1
+    assert server.count(r"probe\.py:\d+ in _stubborn") == 1
+
+
+@pytest.mark.engines("express")
+def test_a_worker_ends_when_its_master_was_killed(uwsgi: Servers) -> None:
+    server = uwsgi(processes=2)
+    pids = server.worker_pids()
+    server.signal(signal.SIGKILL)
+    eventually(lambda: not any(alive(pid) for pid in pids), 5)
+    assert all(server.count(rf"probe {pid}: shutdown") == 1 for pid in pids)
+    for path in server.socket_files:
+        os.unlink(path)  # There was nobody to do it.
+
+
+@pytest.mark.engines("express")
+def test_a_preloaded_worker_accepts_within_a_third_of_a_second(uwsgi: Servers) -> None:
+    server = uwsgi(module="quart_app:app")
+    ages = []
+    for _ in range(3):
+        (pid,) = server.worker_pids()
+        count = server.count(ACCEPTING)
+        server.signal(signal.SIGHUP, pid)
+        server.wait_accepting(count + 1)
+        ages.append(age(server.worker_pids()[0]))
+    assert min(ages) < 0.3, ages

@@ -1,0 +1,92 @@
+"""Behind nginx, with the configurations of deploy/nginx, over TCP and UNIX sockets."""
+
+from collections.abc import Iterator
+
+import pytest
+from support import front
+from support.front import Address
+from support.http1 import Http1
+from support.nginx import NGINX, nginx
+from support.uwsgi import ACCEPTING, Server, Servers
+
+pytestmark = [
+    pytest.mark.engines("express"),
+    pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
+]
+
+CHAIN_END = "chain reloading complete"
+
+SITES = ("uwsgi_pass.conf", "proxy_pass.conf")
+
+
+@pytest.fixture(scope="module")
+def server(module_uwsgi: Servers) -> Server:
+    return module_uwsgi(module="mirror:app", processes=2, trio_proxy_allow="127.0.0.1, unix")
+
+
+@pytest.fixture(scope="module", params=[(site, kind) for site in SITES for kind in ("tcp", "unix")], ids="-".join)
+def address(
+    request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Address]:
+    site, kind = request.param
+    upstream = f"unix:{server.unix_path}" if kind == "unix" else f"{server.address[0]}:{server.address[1]}"
+    with nginx(tmp_path_factory.mktemp("n") / "nginx", site, upstream) as found:
+        yield found
+
+
+def test_plain_requests(address: Address) -> None:
+    front.check_plain_requests(address)
+
+
+def test_head_304_and_errors(address: Address) -> None:
+    front.check_head_and_errors(address)
+
+
+def test_large_bodies(address: Address) -> None:
+    front.check_large_bodies(address)
+
+
+def test_chunked_uploads(address: Address) -> None:
+    front.check_chunked_upload(address)
+
+
+def test_server_sent_events(address: Address) -> None:
+    front.check_events(address)
+
+
+def test_websocket(address: Address) -> None:
+    front.check_websocket(address)
+
+
+def test_what_a_client_invents_is_without_effect(address: Address) -> None:
+    told = front.scope(
+        address,
+        source="127.0.0.2",  # The worker believes 127.0.0.1, which is where nginx itself comes from.
+        X_Forwarded_For="203.0.113.7",
+        X_Forwarded_Proto="https",
+        X_Forwarded_Host="spoofed.test",
+        Forwarded="for=203.0.113.7",
+    )
+    assert told["client"][0] == "127.0.0.2"
+    assert told["scheme"] == "http"
+    assert dict(map(tuple, told["headers"]))["host"] != "spoofed.test"
+
+
+def test_a_client_that_hangs_up_cancels_its_request(address: Address, server: Server) -> None:
+    before = server.count("sleep cancelled"), server.count("sleeping")
+    with Http1(address) as client:
+        client.request("/sleep?seconds=30")
+        server.wait_log("sleeping", before[1] + 1)
+    server.wait_log("sleep cancelled", before[0] + 1)
+
+
+@pytest.mark.parametrize("command", ["r", "c"], ids=["reload", "chain reload"])
+def test_reloads_under_load(address: Address, server: Server, command: str) -> None:
+    def reload() -> None:
+        accepting, chains = server.count(ACCEPTING), server.count(CHAIN_END)
+        server.fifo(command)
+        server.wait_accepting(accepting + server.processes)
+        if command == "c":
+            server.wait_log(CHAIN_END, chains + 1)
+
+    front.check_reloads(address, reload)

@@ -1,0 +1,93 @@
+"""Why a worker ends, and when each part of its end has to be over."""
+
+import enum
+import logging
+from collections.abc import Callable
+from math import inf
+
+import trio
+
+# To those who read the log it is the worker that ends.
+log = logging.getLogger("trio_worker.worker")
+
+# Seconds after which a destroyed worker is gone: its lifespan shutdown may take until the first, the rest until the
+# second.
+DESTROY_SHUTDOWN = 5.0
+DESTROY_LAST_CALL = 5.7
+
+# Seconds before the end of uWSGI's mercy at which requests are cancelled, and at which the worker exits as it stands.
+MERCY_CANCEL = 1.0
+MERCY_LAST_CALL = 0.1
+
+
+# The exit code with which the master replaces a worker without a word. Where the plugin has not told it that a worker
+# is going to exit, it takes the code of a reload for an accident: "DAMN ! worker 1 died".
+QUIET = 29
+
+
+class Reason(enum.IntEnum):
+    """Why a worker ends, as its exit code; every one but DESTROY is graceful."""
+
+    EXCEPTION = 5
+    CHEAP = 15
+    RELOAD = 17
+    DESTROY = 30
+
+
+class Ending:
+    """The end of one worker, from the moment that it is known.
+
+    Args:
+        mercy: seconds after which the master kills a worker that was asked to end gracefully.
+        leave: tells the master that this worker is going to exit; None where only the exit code can.
+
+    Attributes:
+        begun: set when the worker is to end.
+        reason: why it ends, None while it does not.
+    """
+
+    def __init__(self, mercy: float, leave: Callable[[], None] | None) -> None:
+        self.begun = trio.Event()
+        self.reason: Reason | None = None
+        self._mercy = mercy
+        self._leave = leave
+        self._began_at = inf
+
+    def begin(self, reason: Reason) -> None:
+        """End. The first reason stands; only a destroy comes before another one."""
+        if self.reason is None or (reason is Reason.DESTROY and self.reason is not reason):
+            self.reason = reason
+            self._began_at = trio.current_time()
+            log.info("%s", "ending" if reason is Reason.DESTROY else "draining")
+            if self.is_graceful and self._leave is not None:
+                self._leave()
+        self.begun.set()
+
+    @property
+    def code(self) -> int:
+        """What the worker exits with."""
+        if self.reason in (None, Reason.RELOAD) and self._leave is None:
+            return QUIET
+        return int(self.reason or Reason.RELOAD)
+
+    @property
+    def is_graceful(self) -> bool:
+        """Whether what is in flight may finish."""
+        return self.reason is not Reason.DESTROY
+
+    # All on Trio's clock, in seconds.
+
+    @property
+    def cancel_at(self) -> float:
+        """When a graceful end cancels what still runs."""
+        return self._began_at + max(self._mercy - MERCY_CANCEL, 0)
+
+    @property
+    def shutdown_until(self) -> float:
+        """How long the lifespan shutdown of the app may last."""
+        return self._began_at + (self._mercy - MERCY_LAST_CALL if self.is_graceful else DESTROY_SHUTDOWN)
+
+    @property
+    def last_call_at(self) -> float:
+        """When the worker exits as it stands."""
+        return self._began_at + (max(self._mercy - MERCY_LAST_CALL, 0.5) if self.is_graceful else DESTROY_LAST_CALL)

@@ -1,0 +1,45 @@
+"""What the log says at the start of an instance about keys of its ini that do nothing in a Trio worker.
+
+The option table knows them. One worker speaks for all, once in the life of an instance.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from trio_worker import option_table
+from trio_worker.option_table import Meaning, Option
+from trio_worker.options import RawOptions, text
+
+log = logging.getLogger(__name__)
+
+# What uWSGI takes for "no" behind a flag.
+_OFF = frozenset({"false", "off", "no", "0"})
+
+
+def is_speaker(worker_id: int, workers: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether this worker is the one that speaks: the first one, in its first life.
+
+    Args:
+        worker_id: uWSGI's number of this worker, from 1.
+        workers: `uwsgi.workers()`.
+    """
+    return worker_id == 1 and workers[0]["respawn_count"] == 0
+
+
+def warn_of_dead_options(raw: RawOptions, has_plugin: bool) -> None:
+    """Name the keys that cannot hold, a line for each, and those that only miss the plugin in one line."""
+    keys = [key for key, value in raw.items() if text(value).lower() not in _OFF]
+    dead = option_table.load().unsupported(keys, plugin=has_plugin)
+    for key, option in dead:
+        if option.meaning is Meaning.NOT_HERE:
+            log.warning("%s does nothing in a Trio worker: %s", key, option.hint)
+    missing = [_with_note(key, option) for key, option in dead if option.meaning is Meaning.WITH_PLUGIN]
+    if missing:
+        log.warning(
+            "these options need the plugin (`trio-worker build-plugin`, then `plugin = trio`): %s", "; ".join(missing)
+        )
+
+
+def _with_note(key: str, option: Option) -> str:
+    return f"{key} ({option.note})"
