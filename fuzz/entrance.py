@@ -24,10 +24,14 @@ OPTIONS = parse({"enable-proxy-protocol": True, "trio-proxy-allow": b"unix", "bu
 
 
 class Failed(logging.Handler):
-    """Makes an error in the log one of the target."""
+    """Makes an error in the log one of the target.
+
+    What the fence around the app catches is not one: Hypercorn tells an app that accepts a WebSocket whose client has
+    gone of its own state by an exception.
+    """
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.levelno >= logging.ERROR:
+        if record.levelno >= logging.ERROR and not record.getMessage().startswith("exception in WebSocket"):
             raise AssertionError(self.format(record))
 
     def handleError(self, record: logging.LogRecord) -> None:

@@ -51,3 +51,40 @@ def module_uwsgi(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The native plugin, built for the uWSGI of these tests."""
     return build(Path(UWSGI), tmp_path_factory.mktemp("plugin"))
+
+
+# What waits for minutes: for the master's clock, for load to come and go, for every byte of every request. They are
+# deselected by default; `make test-long` runs them.
+LONG = {
+    "test_cheaper",
+    "test_debian",
+    "test_deploy",
+    "test_fronts_nginx",
+    "test_fronts_uwsgi_router",
+    "test_harakiri",
+    "test_http1_bodies",
+    "test_http1_connection",
+    "test_http1_corpus",
+    "test_http1_disconnects",
+    "test_http1_properties",
+    "test_limits",
+    "test_load_reload",
+    "test_many_hosts",
+    "test_native",
+    "test_native_build",
+    "test_options_at_start",
+    "test_reload",
+    "test_request_log_options",
+    "test_request_options",
+    "test_statistics",
+    "test_uwsgi_api",
+    "test_uwsgi_signals",
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of the long modules."""
+    for item in items:
+        if item.path.stem in LONG:
+            item.add_marker("long")

@@ -10,7 +10,8 @@ from urllib.parse import unquote_to_bytes
 import trio
 
 from trio_worker.asgi import HANDLE, Message, Scope
-from trio_worker.response import Channel, Response
+from trio_worker.response import Channel
+from trio_worker.response_extensions import ExtendedResponse
 from trio_worker.service import Service
 
 ASGI = {"version": "3.0", "spec_version": "2.5"}
@@ -32,7 +33,7 @@ class Source(Channel, Protocol):
         """Wait for more of the request, and put what came into the exchange."""
 
 
-class Exchange(Response):
+class Exchange(ExtendedResponse):
     """One request with its response.
 
     Args:

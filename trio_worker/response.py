@@ -7,19 +7,18 @@ reached is complete, so the empty last message that frameworks send costs nothin
 """
 
 import enum
-import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 import trio
 
 from trio_worker.asgi import Handle, Message
-from trio_worker.response_head import Prepared, ResponseError, header_lines, prepare
+from trio_worker.response_head import Prepared, ResponseError, prepare
 from trio_worker.wire import Wire
 
 # Pieces of a streamed body between two checkpoints: a client that reads as fast as the app writes never makes a write
 # wait, and would otherwise keep everybody else waiting.
-PIECES_AT_ONCE = 16
+PIECES_AT_ONCE = 64
 
 # Up to this size the parts of a write are joined into one buffer; above it the kernel gathers them.
 JOIN_LIMIT = 16384
@@ -89,11 +88,11 @@ class Response:
 
     __slots__ = (
         "_channel",
-        "_fields",
         "_framing",
         "_head",
         "_pieces",
         "_remaining",
+        "_trailer_lines",
         "_trailers",
         "complete",
         "keep_alive",
@@ -113,13 +112,8 @@ class Response:
         self._remaining = 0
         self._pieces = 0
         self._trailers = False
+        self._trailer_lines = b""
         self._head: Prepared | None = None
-        self._fields = b""
-
-    @property
-    def takes_trailers(self) -> bool:
-        """Whether the client said that it reads trailers (`TE: trailers`, RFC 9110 section 10.1.4)."""
-        return False
 
     async def send(self, message: Message) -> None:
         """ASGI's `send`.
@@ -142,16 +136,11 @@ class Response:
                     await trio.lowlevel.checkpoint()
         elif kind == "http.response.start":
             self._start(message)
-        elif kind == "http.response.trailers" and self.state is TRAILERS:
-            await self._send_trailers(message)
-        elif kind == "http.response.pathsend" and self.state is BODY:
-            await self._send_path(message["path"])
-        elif kind == "http.response.zerocopysend" and self.state is BODY:
-            await self._send_part(message)
-        elif kind == "http.response.early_hint" and self.state is START:
-            await self._send_hint(message["links"])
         else:
-            raise self._unexpected(kind)
+            await self._send_extension(kind, message)
+
+    async def _send_extension(self, kind: str, message: Message) -> None:
+        raise self._unexpected(kind)
 
     def _unexpected(self, kind: str) -> ResponseError:
         return ResponseError(f"the app sent {kind!r} where only {self.state.value!r} can come")
@@ -262,61 +251,3 @@ class Response:
 
     def _completed(self) -> None:
         """The client has all of it."""
-
-    async def _write_file(self, descriptor: int, offset: int, size: int, more: bool) -> None:
-        """A piece of the body straight from an open file, by sendfile(2) where the wire can."""
-        framing = self._decide(size, more) if self._framing is UNDECIDED else b""
-        if self._framing is LENGTH:
-            self._count(size, more)
-        chunked = self._framing is CHUNKED and size > 0
-        before = b"" if self._head is None else self._take_head(self._head, framing)
-        if before or chunked:
-            await self._write((before, b"%x\r\n" % size if chunked else b""))
-        if self._framing is not NONE:
-            await self._copy(descriptor, offset, size)
-        if self._framing is CHUNKED:
-            end = b"" if more or self._trailers else LAST_CHUNK
-            await self._write((b"\r\n" if chunked else b"", end))
-        self._advance(more)
-
-    async def _copy(self, descriptor: int, offset: int, size: int) -> None:
-        try:
-            await self._channel.wire.send_file(descriptor, offset, size)
-        except ConnectionError:
-            self._channel.handle.gone = True
-            raise
-
-    # The extensions (https://asgi.readthedocs.io/en/latest/extensions.html).
-
-    async def _send_path(self, path: str) -> None:
-        """`http.response.pathsend`: a whole file, named."""
-        async with await trio.open_file(path, "rb") as file:
-            size = (await trio.to_thread.run_sync(os.fstat, file.fileno())).st_size
-            await self._write_file(file.fileno(), 0, size, more=False)
-
-    async def _send_part(self, message: Message) -> None:
-        """`http.response.zerocopysend`: an open file or a part of it, from its position or an offset."""
-        descriptor = message["file"] if isinstance(message["file"], int) else message["file"].fileno()
-        offset, count = message.get("offset"), message.get("count")
-        start = os.lseek(descriptor, 0, os.SEEK_CUR) if offset is None else offset
-        if count is None:
-            count = max(0, os.fstat(descriptor).st_size - start)
-        if offset is None:
-            os.lseek(descriptor, start + count, os.SEEK_SET)  # As a read would, for the part that may follow.
-        await self._write_file(descriptor, start, count, message.get("more_body", False))
-
-    async def _send_trailers(self, message: Message) -> None:
-        """`http.response.trailers`: fields behind the last chunk (RFC 9112 section 7.1.2), for who asked for them."""
-        self._fields += header_lines(message.get("headers", ()))
-        if not message.get("more_trailers", False):
-            if self._framing is CHUNKED:
-                fields = self._fields if self.takes_trailers else b""
-                await self._write((b"0\r\n%b\r\n" % fields,))
-            self._trailers = False
-            self._advance(more=False)
-
-    async def _send_hint(self, links: Iterable[bytes]) -> None:
-        """`http.response.early_hint`: a 103 before the head (RFC 8297)."""
-        lines = header_lines([(b"link", link) for link in links])
-        if self.version == "1.1":
-            await self._write((b"HTTP/1.1 103 Early Hints\r\n%b\r\n" % lines,))

@@ -19,6 +19,10 @@ from trio_worker.wire import NO_EXTENSIONS, RECEIVE_SIZE, Address, Wire
 SEND_SIZE = 262144
 
 
+# Seconds that a client has to close its side when there is no agreement.
+LINGERING_CLOSE = 2.0
+
+
 class TlsWire:
     """A wire over TLS.
 
@@ -99,11 +103,19 @@ class TlsWire:
                 await self._flush()
                 await self._fill()
             except ssl.SSLError:
-                await self._flush()  # The alert that says why.
+                await self._part()
                 raise
         await self._flush()
         self.alpn = self._tls.selected_alpn_protocol()
         self.extensions = {"tls": self._certificates.describe(self._tls) | describe_client(self._tls)}
+
+    async def _part(self) -> None:
+        """Send the alert that says why, and wait until the client has read it: a close with unread data cuts it off."""
+        await self._flush()
+        with trio.move_on_after(LINGERING_CLOSE):
+            await self._below.end_writing()
+            while await self._below.receive():
+                pass
 
     def unread(self, data: bytes) -> None:
         """Give back bytes that were read: the next `receive` returns them first."""

@@ -105,10 +105,12 @@ def describe_client(tls: ssl.SSLObject) -> dict[str, Any]:
 
 def _client_chain(tls: ssl.SSLObject) -> list[bytes]:
     """What the client sent, its own certificate first; Python before 3.13 shows no more than that one."""
+    own = tls.getpeercert(binary_form=True)
+    if own is None:
+        return []  # Python 3.13.0 stumbles over the chain of a client that was asked and sent none.
     if hasattr(tls, "get_unverified_chain"):
         return list(tls.get_unverified_chain() or ())
-    own = tls.getpeercert(binary_form=True)
-    return [] if own is None else [own]
+    return [own]
 
 
 def distinguished_name(subject: Any) -> str:

@@ -14,8 +14,9 @@ import trio
 from trio_worker.asgi import Handle
 from trio_worker.connections import Connection
 from trio_worker.exchange import Exchange
+from trio_worker.protocols.http1_intake import Intake
 from trio_worker.protocols.http1_parser import RequestParser
-from trio_worker.protocols.http1_rules import Refusal, too_large
+from trio_worker.protocols.http1_rules import Refusal
 from trio_worker.protocols.hypercorn import HypercornConnection
 from trio_worker.response_head import SERVER_LINE, Prepared, date_line, prepare
 from trio_worker.service import Service
@@ -33,13 +34,6 @@ DISCONNECT_GRACE = 1.0
 DISCARD_LIMIT = 262144
 DISCARD_TIMEOUT = 2.0
 
-# Reads of one body between two checkpoints: a client that sends as fast as the app reads never makes a read wait, and
-# would otherwise keep everybody else waiting.
-READS_AT_ONCE = 16
-
-# Bytes that may come in a row without being a part of the body: trailers and chunk extensions, which nobody sees.
-OVERHEAD_LIMIT = 32768
-
 
 class Http1Connection(Connection):
     """A connection that speaks plain HTTP/1.1.
@@ -50,18 +44,16 @@ class Http1Connection(Connection):
     """
 
     __slots__ = (
-        "_body_size",
         "_current",
         "_deaf",
         "_gone",
         "_hung_up",
         "_idle",
+        "_intake",
         "_last_call",
         "_linger",
-        "_overhead",
         "_parser",
         "_reading",
-        "_reads",
         "_woken",
         "handle",
         "service",
@@ -75,7 +67,7 @@ class Http1Connection(Connection):
         self.handle = Handle(self.cancel_scope)
         self._parser = RequestParser(self)
         self._current: Exchange | None = None
-        self._body_size = self._overhead = self._reads = 0
+        self._intake: Intake | None = None
         # Whether the task waits for more of a body: then it sees a disconnect by itself.
         self._reading = False
         # The client has closed its side, which is told once; with that, the current request has lost its client.
@@ -167,8 +159,7 @@ class Http1Connection(Connection):
     async def _respond(self, exchange: Exchange) -> bool:
         """Run the app for one request; False when the connection ends with it."""
         self._current = exchange
-        self._body_size = self._overhead = 0
-        if exchange.body and self._body_is_too_large(exchange):
+        if (exchange.body or not exchange.body_complete) and not self._take_in(exchange):
             return False
         self.handle.body_ready = exchange.body_complete
         wanted = exchange.keep_alive
@@ -184,14 +175,12 @@ class Http1Connection(Connection):
         self.handle.begun = not goes_on
         return goes_on
 
-    def _body_is_too_large(self, exchange: Exchange) -> bool:
-        """Hold what has come of a body together with its head against `limit-post`."""
-        self._body_size = sum(map(len, exchange.body))
-        limit = self.service.options.limit_post
-        if limit and self._body_size > limit:
-            self._parser.refusal = too_large(limit)
-            return True
-        return False
+    def _take_in(self, exchange: Exchange) -> bool:
+        """Begin the account of a body with what has come together with its head; False when that is too large."""
+        self._intake = Intake(self.service.options.limit_post)
+        refusal = self._intake.add(exchange, 0)
+        self._parser.refusal = refusal or self._parser.refusal
+        return refusal is None
 
     async def _finish(self, exchange: Exchange, wanted: bool) -> bool:
         """What is left to do when the connection may not go on, though its client may have wanted that."""
@@ -207,9 +196,11 @@ class Http1Connection(Connection):
 
     async def _discard(self, exchange: Exchange) -> bool:
         """Read what the app has left of the body; False when that is more than the connection is worth."""
-        self._body_size = 0
+        intake = self._intake
+        assert intake is not None
+        limit = intake.size + DISCARD_LIMIT
         with trio.move_on_after(DISCARD_TIMEOUT):
-            while not exchange.body_complete and not self._gone and self._body_size <= DISCARD_LIMIT:
+            while not exchange.body_complete and not self._gone and intake.size <= limit:
                 exchange.body.clear()
                 await self.read_body()
         self._linger = not exchange.body_complete
@@ -217,14 +208,13 @@ class Http1Connection(Connection):
 
     async def read_body(self) -> None:
         """Read the wire once for the current request."""
-        exchange = self._current
+        exchange, intake = self._current, self._intake
         assert exchange is not None
+        assert intake is not None
         if self._parser.refusal is not None:
             await self._give_up(exchange, self._parser.refusal)
             return
-        self._reads += 1
-        if not self._reads % READS_AT_ONCE:
-            await trio.lowlevel.checkpoint()
+        await intake.pause()
         data = await self._receive_body()
         if not data:
             self._gone = True
@@ -233,7 +223,11 @@ class Http1Connection(Connection):
             self.wire.deadline = self.service.clock.now + DISCONNECT_GRACE
             return
         self._parser.feed(data)
-        await self._check_body(exchange, len(data))
+        refusal = intake.add(exchange, len(data))
+        if refusal is None and not exchange.body_complete:
+            refusal = self._parser.refusal
+        if refusal is not None:
+            await self._give_up(exchange, refusal)
         if self._hung_up and exchange.body_complete:
             self._lose(exchange)
 
@@ -247,20 +241,6 @@ class Http1Connection(Connection):
         finally:
             self._reading = False
             self.wire.deadline = inf
-
-    async def _check_body(self, exchange: Exchange, came: int) -> None:
-        size = sum(map(len, exchange.body))
-        self._body_size += size
-        self._overhead = 0 if size else self._overhead + came
-        limit = self.service.options.limit_post
-        if limit and self._body_size > limit:
-            await self._give_up(exchange, too_large(limit))
-        if exchange.body_complete:
-            return
-        if self._overhead > OVERHEAD_LIMIT:
-            await self._give_up(exchange, Refusal(431, f"trailers may have {OVERHEAD_LIMIT} bytes"))
-        if self._parser.refusal is not None:
-            await self._give_up(exchange, self._parser.refusal)
 
     async def _give_up(self, exchange: Exchange, refusal: Refusal) -> None:
         """End the current request from within its own `receive`: the app is cancelled there."""

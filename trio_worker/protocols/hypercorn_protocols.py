@@ -5,10 +5,10 @@ from typing import Any
 import h11
 from h2.events import DataReceived, RequestReceived
 from hypercorn.events import Closed, RawData
+from hypercorn.protocol.events import EndBody, Response
 from hypercorn.protocol.events import Event as StreamEvent
-from hypercorn.protocol.events import Response
 from hypercorn.protocol.h2 import H2Protocol
-from hypercorn.protocol.h11 import H11Protocol
+from hypercorn.protocol.h11 import H11Protocol, H11WSConnection
 from hyperframe.frame import GoAwayFrame
 
 from trio_worker.protocols.http1_rules import (
@@ -88,6 +88,9 @@ class Http1(H11Protocol):
             if b"connection" not in names:
                 event.headers.append((b"connection", b"close"))
         await super().stream_send(event)
+        if isinstance(event, EndBody) and isinstance(self.connection, H11WSConnection):
+            # A WebSocket that was refused: nothing else can come on this connection, and nobody else would close it.
+            await self.send(Closed())
 
 
 class Http2(H2Protocol):

@@ -152,9 +152,9 @@ class PacketRequest:
         self.method = _method(variables[b"REQUEST_METHOD"])
         self.version = _VERSIONS.get(variables.get(b"SERVER_PROTOCOL", b""), "1.1")
         self._place(variables)
-        _check_values(headers)
         if content_type := variables.get(b"CONTENT_TYPE"):
             headers.append((b"content-type", content_type))
+        _check_values(headers, self.target, self.query)
         self.length = _length(variables, headers)
 
     def _place(self, variables: Variables) -> None:
@@ -236,11 +236,13 @@ def _is_below(path: bytes, prefix: bytes) -> bool:
     return path.startswith(prefix) and path[len(prefix) : len(prefix) + 1] in (b"", b"/")
 
 
-def _check_values(headers: Headers) -> None:
+def _check_values(headers: Headers, target: bytes, query: bytes) -> None:
     """uWSGI's http router passes on what the client sent, folded lines and NULs included."""
-    values = b"".join([value for _, value in headers])
+    values = b"".join([target, query, *[value for _, value in headers]])
     if b"\r" in values or b"\n" in values or b"\0" in values:
-        raise RequestError("a header's value has a line break or a NUL in it")
+        raise RequestError("a header's value or the target has a line break or a NUL in it")
+    if b" " in target or b" " in query:
+        raise RequestError("the target has a space in it")
 
 
 def _length(variables: Variables, headers: Headers) -> int | None:
