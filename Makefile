@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/$(notdir $(PYTHON))
 
-.PHONY: serve test test-long lint bench plugin profile
+.PHONY: serve test test-long lint bench plugin profile fuzz
 serve: $(VENV)/ready
 	$(VENV)/bin/uwsgi --ini uwsgi.ini
 
@@ -23,6 +23,9 @@ plugin: $(VENV)/ready
 
 profile: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet -e '.[bench]' && $(VENV)/bin/python -m benchmarks.profile
+
+fuzz: $(VENV)/ready
+	$(VENV)/bin/pip install --quiet -e '.[fuzz]' && $(VENV)/bin/python -m fuzz
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install --quiet -e '.[uwsgi,quart,test,dev]' && touch $@

@@ -29,6 +29,12 @@ ANY_STREAM = 2**31 - 1
 # What a client may repeat on another connection without asking (RFC 9113 section 8.7).
 REFUSED_STREAM = 7
 
+# For what breaks the rules of a protocol on one stream only (RFC 9113 section 8.1.1).
+PROTOCOL_ERROR = 1
+
+# The headers that wsproto takes apart.
+_HANDSHAKE_LISTS = (b"connection", b"sec-websocket-extensions", b"sec-websocket-protocol")
+
 
 class _Connection(h11.Connection):
     """An h11 connection that ignores what comes behind a request that closes it (RFC 9112 section 9.6).
@@ -65,6 +71,8 @@ class Http1(H11Protocol):
         options = self._service.options
         self._refusal = check(head, [name for name, _ in head.headers], options.limit_post)
         self._refusal = self._refusal or check_size(head.target, head.headers, options.buffer_size)
+        if self._refusal is None and not _can_be_read(head.headers):
+            self._refusal = Refusal(400, "the headers of a WebSocket's handshake are ASCII (RFC 6455 section 4.1)")
         # Hypercorn takes every `Upgrade: h2c` for one that can be followed.
         if self._refusal is None and wants_upgrade(head):
             await super()._check_protocol(event)
@@ -93,6 +101,11 @@ class Http1(H11Protocol):
             await self.send(Closed())
 
 
+def _can_be_read(headers: Any) -> bool:
+    """Whether wsproto can decode what it reads of a handshake; it raises where it cannot."""
+    return all(value.isascii() for name, value in headers if name.lower() in _HANDSHAKE_LISTS)
+
+
 class Http2(H2Protocol):
     """HTTP/2 that ends with GOAWAY, and that takes data for a stream that has just ended as the RFC does."""
 
@@ -117,6 +130,8 @@ class Http2(H2Protocol):
         for event in events:
             if isinstance(event, RequestReceived) and self._refusing:
                 self.connection.reset_stream(event.stream_id, REFUSED_STREAM)
+            elif isinstance(event, RequestReceived) and not _can_be_read(event.headers):
+                self.connection.reset_stream(event.stream_id, PROTOCOL_ERROR)
             elif isinstance(event, DataReceived) and event.stream_id not in self.streams:
                 # The answer was sent without waiting for the body (RFC 9113 section 8.1).
                 self.connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
