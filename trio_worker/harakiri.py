@@ -20,6 +20,7 @@ import trio
 
 from trio_worker.application import Request
 from trio_worker.current import CURRENT
+from trio_worker.log_format import printable
 from trio_worker.metrics import Counters
 from trio_worker.options import Options
 from trio_worker.signals import describe
@@ -130,7 +131,7 @@ class Harakiri:
 
 
 def _name(request: Request) -> str:
-    return f"{request.scope['method']} {request.scope['path']}"
+    return f"{request.scope['method']} {printable(request.scope['path'])}"
 
 
 def _tasks_of(requests: Iterable[Request]) -> dict[Request, trio.lowlevel.Task]:

@@ -15,6 +15,7 @@ import trio
 
 from trio_worker.asgi import Handle
 from trio_worker.connections import Connection
+from trio_worker.log_format import printable
 from trio_worker.protocols.http1_rules import Refusal, too_large
 from trio_worker.protocols.hypercorn import HypercornConnection
 from trio_worker.protocols.uwsgi_exchange import PacketExchange
@@ -159,7 +160,7 @@ class UwsgiConnection(Connection):
         self._current = None
         self._linger = not exchange.body_complete
         if not exchange.complete and not self.handle.gone:
-            log.error("the app ended before its response to %s was complete", exchange.request.path)
+            log.error("the app ended before its response to %s was complete", printable(exchange.request.path))
 
     async def read_body(self) -> None:
         """Read the wire once for the request."""
