@@ -222,6 +222,10 @@ class TlsWire:
         finally:
             self._flushing = False
 
+    def has_received(self) -> bool:
+        """Whether bytes of the client wait below, be they TLS's own business."""
+        return self._below.has_received()
+
     def end_reading(self) -> None:
         """See SocketWire.end_reading."""
         self._below.end_reading()

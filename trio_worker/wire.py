@@ -63,6 +63,7 @@ class Wire(Protocol):
     def send_now(self, data: bytes) -> None: ...
     async def send_parts(self, *parts: bytes) -> None: ...
     async def send_file(self, descriptor: int, offset: int, count: int) -> None: ...
+    def has_received(self) -> bool: ...
     def end_reading(self) -> None: ...
     def abort(self) -> None: ...
     async def end_writing(self) -> None: ...
@@ -234,16 +235,20 @@ class SocketWire:
             self.stalled = False
             self.stall_deadline = inf
 
+    def has_received(self) -> bool:
+        """Whether the kernel holds bytes of the client that nobody has read yet."""
+        with contextlib.suppress(OSError):
+            return bool(self._socket.recv(1, socket.MSG_PEEK))
+        return False
+
     def end_reading(self) -> None:
         """End the wait for a request: `receive` returns b"", also in a task that waits there now.
 
         Where the kernel holds bytes already they come first, and nothing else changes: what they begin may go on. The
         kernel decides whether a request came in time, so none is lost between a look and a close.
         """
-        with contextlib.suppress(OSError):
-            if self._socket.recv(1, socket.MSG_PEEK):
-                return
-        self._shutdown(socket.SHUT_RD)
+        if not self.has_received():
+            self._shutdown(socket.SHUT_RD)
 
     async def end_writing(self) -> None:
         """Tell the client that nothing more will come; what it still sends can be read (RFC 9112 section 9.6)."""

@@ -100,6 +100,8 @@ class HypercornConnection(Connection):
                 await self._handle(RawData(data))
             if not data:
                 return
+            # What came may have changed nothing: an HTTP/2 frame that acknowledges another.
+            self._end_if_idle()
 
     async def _handle(self, event: RawData) -> None:
         try:
@@ -117,7 +119,7 @@ class HypercornConnection(Connection):
         if isinstance(event, RawData):
             await self._write(event.data)
         elif isinstance(event, Updated):
-            self._set_idle(event.idle)
+            self._set_idle(event.idle and not self._protocol.has_unsent)
         elif isinstance(event, Closed):
             await self._close()
             await self._protocol.handle(Closed())
@@ -138,8 +140,16 @@ class HypercornConnection(Connection):
         if self._closing:
             return
         self.wire.deadline = trio.current_time() + self._service.options.keepalive_timeout if idle else math.inf
-        if idle and self._lingered:
-            self.wire.end_reading()
+        self._end_if_idle()
+
+    def _end_if_idle(self) -> None:
+        if self._idle and self._lingered and not self._closing:
+            self._command.send_nowait(self._close_if_idle)
+
+    async def _close_if_idle(self) -> None:
+        # The kernel decides whether a request came in time, so none is lost between a look and a close.
+        if self._idle and not self.wire.has_received():
+            await self._close()
 
     async def _close(self) -> None:
         """End our side; the reading task goes on until the client ends its own, or the deadline."""
@@ -152,8 +162,7 @@ class HypercornConnection(Connection):
         """Idle for too long, a client that does not read, or one that does not close."""
         if self._idle and not self._closing and not self.wire.stalled:
             self.wire.deadline = trio.current_time() + LINGERING_CLOSE
-            self._closing = True
-            self.wire.end_reading()
+            self.end_linger()
             return
         if self.wire.stalled:
             self._service.counters.timeouts += 1
@@ -179,5 +188,4 @@ class HypercornConnection(Connection):
         self._lingered = True
         if isinstance(self._protocol, Http2):
             self._command.send_nowait(self._protocol.go_away)
-        if self._idle:
-            self.wire.end_reading()
+        self._end_if_idle()

@@ -1,11 +1,13 @@
 """Hypercorn's HTTP/1.1 and HTTP/2, with what a graceful end of the worker and a hostile client ask for on top."""
 
+import contextlib
 from typing import Any
 
+import h2.exceptions
 import h11
-from h2.events import DataReceived, RequestReceived
-from hypercorn.events import Closed, RawData
-from hypercorn.protocol.events import EndBody, Response
+from h2.events import DataReceived, RequestReceived, StreamReset
+from hypercorn.events import Closed, RawData, Updated
+from hypercorn.protocol.events import EndBody, EndData, Response, StreamClosed, Trailers
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.h11 import H11Protocol, H11WSConnection
@@ -31,6 +33,9 @@ REFUSED_STREAM = 7
 
 # For what breaks the rules of a protocol on one stream only (RFC 9113 section 8.1.1).
 PROTOCOL_ERROR = 1
+
+# For a response that its app has left unfinished (RFC 9113 section 7).
+INTERNAL_ERROR = 2
 
 # The headers that wsproto takes apart.
 _HANDSHAKE_LISTS = (b"connection", b"sec-websocket-extensions", b"sec-websocket-protocol")
@@ -61,6 +66,8 @@ class Http1(H11Protocol):
         self._service = service
         self._head = Head("", b"", "", [])
         self._refusal: Refusal | None = None
+        # Whether something of a response has not left yet when Hypercorn calls the connection idle.
+        self.has_unsent = False
 
     async def _check_protocol(self, event: h11.Request) -> None:
         self._head = head = Head(event.method.decode(), event.target, event.http_version.decode(), list(event.headers))
@@ -107,11 +114,20 @@ def _can_be_read(headers: Any) -> bool:
 
 
 class Http2(H2Protocol):
-    """HTTP/2 that ends with GOAWAY, and that takes data for a stream that has just ended as the RFC does."""
+    """HTTP/2 that ends with GOAWAY, is idle when its answers have left, and resets what an app leaves unfinished.
+
+    A task of its own sends the data of all streams, so a stream is closed for Hypercorn before its end has left.
+    """
 
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
         self._refusing = False
+        self._ended: set[int] = set()
+
+    @property
+    def has_unsent(self) -> bool:
+        """Whether something of a response has not left yet."""
+        return bool(self.stream_buffers)
 
     async def go_away(self, last_stream: int | None = None) -> None:
         """Tell the client to open no more streams here.
@@ -126,6 +142,38 @@ class Http2(H2Protocol):
         # h2's own close_connection() ends its state machine, and with it the streams that are to finish.
         await self.send(RawData(GoAwayFrame(0, last_stream_id=last_stream, error_code=0).serialize()))
 
+    async def stream_send(self, event: StreamEvent) -> None:
+        """What a stream sends towards the client."""
+        if isinstance(event, (EndBody, EndData)):
+            self._ended.add(event.stream_id)
+        elif isinstance(event, StreamClosed):
+            await self._leave(event.stream_id)
+        await super().stream_send(event)
+        if isinstance(event, Trailers):
+            await self._forget(event.stream_id)
+
+    async def _leave(self, stream_id: int) -> None:
+        """A stream has been left by its app: its end is on its way, or never comes."""
+        if stream_id in self._ended or stream_id not in self.stream_buffers:
+            self._ended.discard(stream_id)
+            return
+        with contextlib.suppress(h2.exceptions.ProtocolError):
+            self.connection.reset_stream(stream_id, INTERNAL_ERROR)
+        await self._forget(stream_id)
+        await self._flush()
+
+    async def _forget(self, stream_id: int) -> None:
+        buffer = self.stream_buffers.pop(stream_id, None)
+        if buffer is not None:
+            self.priority.remove_stream(stream_id)
+            await buffer.close()
+
+    async def _send_data(self, stream_id: int) -> None:
+        with contextlib.suppress(KeyError):  # The stream was left while its data was on the way.
+            await super()._send_data(stream_id)
+        if not self.streams and not self.stream_buffers:
+            await self.send(Updated(idle=True))
+
     async def _handle_events(self, events: list[Any]) -> None:
         for event in events:
             if isinstance(event, RequestReceived) and self._refusing:
@@ -137,4 +185,7 @@ class Http2(H2Protocol):
                 self.connection.acknowledge_received_data(event.flow_controlled_length, event.stream_id)
             else:
                 await super()._handle_events([event])
+            if isinstance(event, StreamReset):
+                await self._forget(event.stream_id)
+                await self.send(Updated(idle=not self.streams))
         await self._flush()
