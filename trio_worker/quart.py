@@ -4,19 +4,19 @@ Quart-Trio opens a nursery with two tasks for every request: one runs the handle
 client to hang up. When the whole body is there already, the first one is all that is left to do, and the connection
 itself cancels it when the client goes. Requests whose body is still on its way take the stock way.
 
-Only an app that kept Quart-Trio's own connection class is touched, and only on versions of Quart whose body class is
-one of the two known here.
+Only an app that kept Quart-Trio's own connection class is touched, and only on versions of Quart whose request takes
+its body at once.
 """
 
-import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from math import inf
 from typing import Any
 
 import trio
 
-from trio_worker.asgi import HANDLE, App, Receive, Send
+from trio_worker.asgi import HANDLE, App, Message, Receive, Send
 from trio_worker.loading import Mounts
 
 log = logging.getLogger(__name__)
@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 # wire bounds a client that does not read.
 UNTIMED_SIZE = 65536
 
-Fill = Callable[[Any, bytes], Awaitable[None]]
+# What may leave an app as it is: errors, which end its request alone, and what Trio and Python end a coroutine with.
+PASSED_ON = (Exception, BaseExceptionGroup, trio.Cancelled, GeneratorExit)
 
 
 def install(app: App) -> None:
@@ -42,58 +43,60 @@ def _install(app: Any) -> None:
         return
     if not isinstance(app, QuartTrio) or app.asgi_http_class is not TrioASGIHTTPConnection:
         return
-    fill = _fill_for(app.request_class.body_class)
-    if fill is None:
+    if not _is_known(app.request_class.body_class):
         log.info("this version of Quart is not known here; its requests take Quart-Trio's own way")
         return
-    app.asgi_http_class = _make_direct(TrioASGIHTTPConnection, fill)
+    app.asgi_http_class = _make_direct(TrioASGIHTTPConnection)
 
 
-def _fill_for(body_class: Any) -> Fill | None:
-    """How a request's body is given to this version of Quart, None for one that is not known."""
-    if inspect.iscoroutinefunction(getattr(body_class, "put", None)):
-        return _put
-    if callable(getattr(body_class, "append", None)) and callable(getattr(body_class, "set_complete", None)):
-        return _append
-    return None
+def _is_known(body_class: Any) -> bool:
+    """Whether a request of this version of Quart takes its body at once, without a wait."""
+    return all(callable(getattr(body_class, name, None)) for name in ("set_result", "set_complete"))
 
 
-async def _append(body: Any, data: bytes) -> None:
-    """Quart up to 0.22."""
-    body.append(data)
-    body.set_complete()
-
-
-async def _put(body: Any, data: bytes) -> None:
-    """Quart from 0.23."""
-    if data:
-        await body.put(data)
-    body.set_complete()
-
-
-def _make_direct(stock: Any, fill: Fill) -> Any:
+def _make_direct(stock: Any) -> Any:
     """The connection class that goes the short way where it can.
 
     Args:
         stock: Quart-Trio's own class.
-        fill: how the request's body object is filled.
     """
+    import quart.asgi
     from quart.utils import encode_headers
     from quart.wrappers.response import DataBody
+
+    # Quart from 0.23 tells what it calls by an exception of its own that the client has gone.
+    convert: Callable[[Send], Send] = getattr(quart.asgi, "_convert_os_error", lambda unchanged: unchanged)
+    disconnected: type[BaseException] | None = getattr(quart.asgi, "ClientDisconnectedError", None)
+    is_no_error = suppress(disconnected) if disconnected else nullcontext()
 
     class DirectHTTPConnection(stock):  # type: ignore[misc]
         """Quart-Trio's connection class without a nursery for requests whose body is complete."""
 
         async def __call__(self, receive: Receive, send: Send) -> None:
-            handle = self.scope["extensions"].get(HANDLE)
-            if handle is None or not handle.body_ready:
+            extensions = self.scope.get("extensions")  # An app that asks itself, by httpx for one, may give none.
+            handle = extensions and extensions.get(HANDLE)
+            if not (handle and handle.body_ready):
                 await super().__call__(receive, send)
                 return
             request = self._create_request_from_scope(send)
-            await fill(request.body, (await receive()).get("body", b""))
+            message = await receive()
+            data = message.get("body", b"") if not message.get("more_body") else await _join(message, receive)
+            if data:
+                request.body.set_result(data)
+            else:
+                request.body.set_complete()
+            try:
+                await self._answer(request, send)
+            except PASSED_ON:
+                raise
+            except BaseException as error:
+                # What a nursery makes of it. `sys.exit` in a handler is a mistake there and not the end of the worker.
+                raise BaseExceptionGroup("raised by a Quart app", [error]) from None
+
+        async def _answer(self, request: Any, send: Send) -> None:
             response = await self.app.handle_request(request)
             body = response.response
-            if type(body) is DataBody and len(body.data) <= UNTIMED_SIZE:
+            if type(body) is DataBody and type(body.data) is bytes and len(body.data) <= UNTIMED_SIZE:
                 headers = encode_headers(response.headers)
                 await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
                 await send({"type": "http.response.body", "body": body.data[body.begin : body.end]})
@@ -105,15 +108,16 @@ def _make_direct(stock: Any, fill: Fill) -> Any:
             timeout = getattr(response, "timeout", Ellipsis)
             if timeout is Ellipsis:
                 timeout = self.app.config["RESPONSE_TIMEOUT"]
-            with trio.move_on_after(inf if timeout is None else timeout):
-                await self._send_response(_convert(send), response)
+            with trio.move_on_after(inf if timeout is None else timeout), is_no_error:
+                await self._send_response(convert(send), response)
 
     return DirectHTTPConnection
 
 
-def _convert(send: Send) -> Send:
-    """Quart from 0.23 tells an app of a client that has gone by an exception of its own."""
-    import quart.asgi
-
-    convert: Callable[[Send], Send] = getattr(quart.asgi, "_convert_os_error", lambda unchanged: unchanged)
-    return convert(send)
+async def _join(message: Message, receive: Receive) -> bytes:
+    """The rest of a body that middleware hands on in pieces, though it has come whole."""
+    pieces = [message.get("body", b"")]
+    while message.get("more_body"):
+        message = await receive()
+        pieces.append(message.get("body", b""))
+    return b"".join(pieces)
