@@ -7,7 +7,15 @@ is aborted.
 
 import trio
 
+from trio_worker.options import RawOptions
 from trio_worker.service import Service
+
+# The options by which an instance is in the pools of routers (uWSGI's subscription system).
+SUBSCRIPTIONS = ("subscribe-to", "st", "subscribe", "subscribe2")
+
+# Seconds for a router to take an instance out of its pool. The master tells it by a datagram just before it signals the
+# workers, and the router goes on with this instance until it comes to read that.
+LEAVE_POOL = 0.5
 
 # Seconds that aborted connections have for their answers and cleanup before the worker goes on without them.
 ABORT_GRACE = 1.5
@@ -15,6 +23,21 @@ ABORT_GRACE = 1.5
 # Seconds of them in which the answers to cancelled requests may leave, and between two looks whether they have.
 ANSWER_GRACE = 0.3
 ANSWER_POLL = 0.01
+
+
+async def leave_pool(raw: RawOptions, deadline: float) -> None:
+    """Wait, while the worker still accepts, until the routers that the instance subscribes to have taken it out.
+
+    What a router still sends would wait for the next worker otherwise, and be reset with the listening socket where the
+    instance ends for good.
+
+    Args:
+        raw: the ini as uWSGI has it.
+        deadline: when it has to be over in any case, on Trio's clock in seconds.
+    """
+    if any(key in raw for key in SUBSCRIPTIONS):
+        with trio.move_on_at(deadline):
+            await trio.sleep(LEAVE_POOL)
 
 
 async def drain(service: Service, deadline: float) -> None:

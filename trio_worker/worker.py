@@ -20,7 +20,7 @@ from trio_worker.access_log import Given, RequestLog
 from trio_worker.accounting import Ledger
 from trio_worker.application import Application
 from trio_worker.asgi import App
-from trio_worker.drain import abort, drain
+from trio_worker.drain import abort, drain, leave_pool
 from trio_worker.ending import Ending, Reason
 from trio_worker.entrance import welcome
 from trio_worker.hypercorn_config import make_config
@@ -91,6 +91,7 @@ class Worker:
         self._ledger = Ledger(native)
         self._fatal = FatalExceptions.read(options)
         self._ending = Ending(options.worker_reload_mercy, native.leave if native else None)
+        self._leaving = trio.CancelScope()
         self._graceful = trio.CancelScope()
         self._service: Service
         self._listeners: Listeners
@@ -122,6 +123,7 @@ class Worker:
     def destroy(self) -> None:
         """End now: cancel what runs, shut the app down, exit 30. Cuts a drain short."""
         self._ending.begin(Reason.DESTROY)
+        self._leaving.cancel()
         self._graceful.cancel()
 
     def reload(self) -> None:
@@ -240,6 +242,8 @@ class Worker:
                     await self._announce()
                     log.info("accepting on %s", self._listeners.describe())
                     await self._ending.begun.wait()
+                    with self._leaving:
+                        await leave_pool(self._raw, self._ending.cancel_at)
                     accepting.cancel_scope.cancel()
             await self._end_connections()
             connections.cancel_scope.cancel()
