@@ -24,7 +24,7 @@ DEPLOY = CHECKOUT / "deploy"
 
 # What the files say, and what stands there on this machine.
 OURS = {
-    "@(exec:///srv/app/venv/bin/trio-worker path)": str(CHECKOUT / "trio_worker" / "override.py"),
+    "/srv/app/venv/bin/trio-worker": f"env PYTHONPATH={CHECKOUT} {sys.executable} -m trio_worker",
     "virtualenv = /srv/app/venv": f"pythonpath = {CHECKOUT}",
     "chdir = /srv/app": f"pythonpath = {APPS}",
     "app:app": "mirror:app",
@@ -51,6 +51,12 @@ def run(command: list[str], log: Path, **options: object) -> Iterator[subprocess
     finally:
         kill(session_members(process.pid))
         process.wait(10)
+
+
+def check_metrics(log: Path) -> None:
+    """Whether the workers keep all of them; a worker says before its first answer what is missing."""
+    assert "getting INI configuration from exec://" in log.read_text()
+    assert not re.search("metrics are (not declared|kept)", log.read_text()), log.read_text()
 
 
 def answer(target: Address | Path) -> bytes:
@@ -96,6 +102,7 @@ def test_systemd_brings_the_sockets(tmp_path: Path) -> None:
 def _check_sockets(address: Address, path: Path, log: Path) -> None:
     for target in (address, path):
         eventually(lambda target=target: answer(target) == b"hello", 20, log.read_text)  # type: ignore[misc]
+    check_metrics(log)
 
 
 def test_the_emperor_starts_reloads_and_ends_a_vassal(tmp_path: Path) -> None:
@@ -114,6 +121,7 @@ def test_the_emperor_starts_reloads_and_ends_a_vassal(tmp_path: Path) -> None:
         )
         eventually(lambda: accepting() == 2, 20, log.read_text)
         assert answer(path) == b"hello"
+        check_metrics(log)
         later = vassal.stat().st_mtime + 10
         os.utime(vassal, (later, later))
         eventually(lambda: accepting() == 4, 20, log.read_text)
@@ -143,6 +151,7 @@ def test_a_node_subscribes_to_a_router(tmp_path: Path) -> None:
     )
     with run([UWSGI, "--ini", str(router)], tmp_path / "router"), run([UWSGI, "--ini", str(ini)], tmp_path / "node"):
         eventually(lambda: _host_answers(front) == b"hello", 20, (tmp_path / "node").read_text)
+        check_metrics(tmp_path / "node")
 
 
 def _host_answers(front: Address) -> bytes:

@@ -16,6 +16,7 @@ import trio
 from trio_worker.asgi import Handle
 from trio_worker.connections import Connection
 from trio_worker.log_format import printable
+from trio_worker.protocols.http1_intake import Intake
 from trio_worker.protocols.http1_rules import Refusal, too_large
 from trio_worker.protocols.hypercorn import HypercornConnection
 from trio_worker.protocols.uwsgi_exchange import PacketExchange
@@ -50,7 +51,7 @@ class UwsgiConnection(Connection):
         wire: the connection; bytes that were read to find the protocol have been given back to it.
     """
 
-    __slots__ = ("_body_size", "_current", "_gone", "_linger", "_reading", "_timed_out", "handle", "service")
+    __slots__ = ("_current", "_gone", "_hung_up", "_intake", "_linger", "_reading", "_timed_out", "handle", "service")
 
     may_chunk = False
     closing = True
@@ -60,9 +61,11 @@ class UwsgiConnection(Connection):
         self.service = service
         self.handle = Handle(self.cancel_scope)
         self._current: PacketExchange | None = None
-        self._body_size = 0
+        self._intake: Intake | None = None
         # Whether the task waits for more of a body: then it sees a disconnect by itself.
         self._reading = False
+        # The front has closed its side, which is told once; with that, the request has lost its client.
+        self._hung_up = False
         self._gone = False
         self._timed_out = False
         # Whether the front may still be sending when we close.
@@ -147,38 +150,55 @@ class UwsgiConnection(Connection):
 
     async def _respond(self, exchange: PacketExchange, rest: bytes) -> None:
         """Run the app for the request."""
-        limit = self.service.options.limit_post
-        if limit and (exchange.request.length or 0) > limit:
-            await self._refuse(too_large(limit))
+        if not exchange.body_complete and (refusal := self._take_in(exchange, rest)) is not None:
+            await self._refuse(refusal)
             return
         self._current = exchange
-        if rest and not exchange.body_complete:
-            exchange.feed(rest)
-            self._body_size = len(rest)
         self.handle.body_ready = exchange.body_complete
-        await self.service.application(exchange.scope(), exchange.receive, exchange.send)
-        self._current = None
-        self._linger = not exchange.body_complete
-        if not exchange.complete and not self.handle.gone:
+        if self._hung_up:
+            self._gone = True
+            self.handle.cancel()  # What needs no waiting is still answered.
+        try:
+            await self.service.application(exchange.scope(), exchange.receive, exchange.send)
+        finally:
+            self._current = None
+            # In raw mode a client may send on behind its body.
+            self._linger = not exchange.body_complete or exchange.request.length is None
+        if not (exchange.complete or self._gone or self.handle.gone):
             log.error("the app ended before its response to %s was complete", printable(exchange.request.path))
+
+    def _take_in(self, exchange: PacketExchange, rest: bytes) -> Refusal | None:
+        """Begin the account of a body with what has come together with the packet; the refusal of a large one."""
+        limit = self.service.options.limit_post
+        if limit and (exchange.request.length or 0) > limit:
+            return too_large(limit)
+        self._intake = Intake(limit)
+        if rest:
+            exchange.feed(rest)
+        return self._intake.add(exchange, len(rest))
 
     async def read_body(self) -> None:
         """Read the wire once for the request."""
-        exchange = self._current
+        exchange, intake = self._current, self._intake
         assert exchange is not None
+        assert intake is not None
         if exchange.malformed:
-            await self._give_up(400)
+            await self._give_up(exchange, 400)
+            return
+        await intake.pause()
         data = await self._receive_body()
         if not data:
-            self._gone = self.handle.gone = True
+            self._gone = True
+            self.handle.gone = not exchange.complete
             exchange.disconnect()
             self.wire.deadline = self.service.clock.now + DISCONNECT_GRACE
             return
         exchange.feed(data)
-        self._body_size += len(data)
-        limit = self.service.options.limit_post
-        if limit and self._body_size > limit and exchange.request.length is None:
-            await self._give_up(413)
+        refusal = intake.add(exchange, len(data))
+        if refusal is not None:
+            await self._give_up(exchange, refusal.status)
+        elif self._hung_up and exchange.body_complete:
+            self._lose(exchange)
 
     async def _receive_body(self) -> bytes:
         self.wire.deadline = self.service.clock.now + self.service.options.body_timeout
@@ -191,9 +211,9 @@ class UwsgiConnection(Connection):
             self._reading = False
             self.wire.deadline = inf
 
-    async def _give_up(self, status: int) -> None:
+    async def _give_up(self, exchange: PacketExchange, status: int) -> None:
         """End the current request from within its own `receive`: the app is cancelled there."""
-        self._linger = True
+        exchange.disconnect()  # For an app that shields itself from that.
         self.handle.cancel(status)
         await trio.lowlevel.checkpoint()
 
@@ -213,7 +233,8 @@ class UwsgiConnection(Connection):
         with trio.move_on_after(LINGERING_CLOSE) as self.cancel_scope:
             await self.wire.end_writing()
             while await self.wire.receive():
-                pass
+                # A front that sends without pause must not keep the others waiting.
+                await trio.lowlevel.checkpoint()
 
     def own_lines(self, head: Prepared) -> bytes:
         """The `date` and `server` headers, where the app has not set them."""
@@ -226,24 +247,28 @@ class UwsgiConnection(Connection):
     def expire(self) -> None:
         """A write that stalls, or a packet or a body that does not come."""
         self.wire.deadline = inf
-        if self._gone:
-            self.handle.cancel()
-            return
-        self.service.counters.timeouts += 1
         if self.wire.stalled:
+            self.service.counters.timeouts += 1
             self.abort()
+        elif self._gone:
+            self.handle.cancel()
         elif self._current is not None:
-            self._linger = True
+            self.service.counters.timeouts += 1
             self.handle.cancel(408)
         else:
+            self.service.counters.timeouts += 1
             self._timed_out = True
             self.cancel_scope.cancel()
 
     def hang_up(self) -> None:
         """Tell the app if it waits for that, else cancel it; after its answer it is left alone."""
+        self._hung_up = True
         exchange = self._current
-        if exchange is None or self._reading or exchange.complete:
-            return
+        if exchange is not None and not self._reading and not exchange.complete:
+            self._lose(exchange)
+
+    def _lose(self, exchange: PacketExchange) -> None:
+        """The request has lost its client."""
         self._gone = self.handle.gone = True
         if exchange.waiting:
             exchange.disconnect()
@@ -252,6 +277,4 @@ class UwsgiConnection(Connection):
             self.handle.cancel()
 
     def end_linger(self) -> None:
-        """End when no request has come yet; one that has is the last here anyway."""
-        if self._current is None:
-            self.wire.end_reading()
+        """A packet has begun, and a request is the last one here anyway: it is waited for until its own deadline."""
