@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -80,35 +80,126 @@ def test_load_brings_workers_up_and_rest_takes_them_down(start: Callable[..., Se
     assert "DAMN" not in server.log
 
 
+def test_cheaper_overload_is_how_long_the_master_waits(start: Callable[..., Server]) -> None:
+    server = start(cheaper_overload=30)
+    with load(server):
+        time.sleep(6)
+        assert up(server) == [1]
+
+
+def test_manual_leaves_it_to_the_fifo(start: Callable[..., Server]) -> None:
+    server = start(cheaper_algo="manual")
+    with load(server):
+        server.fifo("+")
+        eventually(lambda: len(up(server)) == 2)
+        time.sleep(4)
+        assert len(up(server)) == 2
+    server.fifo("-")
+    eventually(lambda: len(up(server)) == 1)
+
+
+@contextmanager
+def one_busy_worker(server: Server) -> Iterator[None]:
+    """A request that runs all the time: for the busyness algorithm its worker is busy to 100 %."""
+    with Http1(server.address) as client:
+        client.request("/sleep?seconds=60")
+        server.wait_log("sleeping")
+        yield
+
+
+def test_cheaper_busyness_max(start: Callable[..., Server]) -> None:
+    busyness = {"cheaper_busyness_max": 100, "cheaper_busyness_verbose": True}
+    server = start(cheaper_algo="busyness", **busyness)
+    with one_busy_worker(server):
+        server.wait_log(r"average busyness of 1 worker\(s\) is at 100%", 3)
+    assert up(server) == [1]
+
+
+def test_cheaper_busyness_min(start: Callable[..., Server]) -> None:
+    busyness = {"cheaper_busyness_min": 10, "cheaper_busyness_multiplier": 5, "cheaper_busyness_verbose": True}
+    server = start(cheaper_algo="busyness", processes=5, cheaper_initial=5, **busyness)
+    with one_busy_worker(server):
+        server.wait_log(r"average busyness of 5 worker\(s\) is at 20%", 7)
+    assert len(up(server)) == 5
+
+
+def test_cheaper_busyness_multiplier_and_penalty(start: Callable[..., Server]) -> None:
+    busyness = {"cheaper_busyness_multiplier": 2, "cheaper_busyness_penalty": 7}
+    server = start(cheaper_algo="busyness", processes=2, **busyness)
+    with load(server):
+        eventually(lambda: len(up(server)) == 2)
+    began = time.monotonic()
+    server.wait_log("cheap one of 2 running workers")
+    # Twice cheaper-overload, and not ten times as by default.
+    assert time.monotonic() - began < 7
+    with load(server):
+        server.wait_log(r"respawned to fast, increasing cheaper multiplier to 9 \(\+7\)")
+
+
+def test_the_backlog_of_the_busyness_algorithm_needs_no_plugin(start: Callable[..., Server]) -> None:
+    alert = {"cheaper_busyness_backlog_alert": 3, "cheaper_busyness_backlog_step": 2}
+    server = start(cheaper_algo="busyness", plugin=None, trio_max_connections=1, processes=3, **alert)
+    with queueing(server, 8):
+        server.wait_log(r"requests in listen queue, spawning 2 emergency worker\(s\)")
+        eventually(lambda: len(up(server)) == 3)
+
+
+def test_vassal_sos_asks_the_emperor_when_every_worker_is_busy(uwsgi: Servers, plugin: Path) -> None:
+    vassal = uwsgi.write(module="limits:app", plugin=plugin, vassal_sos=1)
+    with vassal.ini.open("a") as ini:
+        # What the Emperor starts to help: nothing that would serve.
+        ini.write("[zerg]\nmaster = true\nsocket = zerg.sock\n")
+    emperor = uwsgi(usual=False, master=True, emperor=vassal.ini, emperor_broodlord=1, ready=False)
+    emperor.wait_log(r"\[emperor\] vassal .* is ready to accept requests")
+    with Http1(vassal.address) as client:
+        client.request("/sleep?seconds=20")
+        emperor.wait_log("asking Emperor for reinforcements")
+        emperor.wait_log(r"\[emperor\] going in broodlord mode: launching zergs for .*uwsgi.ini")
+
+
 def test_a_single_request_that_takes_long_is_enough_for_spare(start: Callable[..., Server]) -> None:
     server = start()
     with Http1(server.address) as client:
-        client.request("/sleep?seconds=6")
-        eventually(lambda: len(up(server)) == 2, 6)
-        assert client.response().text == "slept"
+        client.request("/sleep?seconds=30")
+        eventually(lambda: len(up(server)) == 2)
 
 
 def test_a_worker_with_a_websocket_is_busy_and_stays(start: Callable[..., Server]) -> None:
     server = start(cheaper_initial=3)
-    eventually(lambda: len(up(server)) == 3)
+    server.wait_accepting(3)
     with websocket(server.url.replace("http", "ws") + "/ws") as session:
         eventually(lambda: len(up(server)) == 2, 15)
         session.send("here")
         assert session.recv() == "here"
 
 
+@contextmanager
+def queueing(server: Server, count: int) -> Iterator[None]:
+    """Connections that keep a worker for themselves, or wait for one with a request.
+
+    The kernel queues a connection only once it brings data: uWSGI's sockets have TCP_DEFER_ACCEPT.
+    """
+    with ExitStack() as clients:
+        for _ in range(count):
+            clients.enter_context(Http1(server.address)).request("/pid")
+        yield
+
+
 def test_backlog_counts_connections_that_nobody_accepts(start: Callable[..., Server]) -> None:
     server = start(cheaper_algo="backlog", trio_max_connections=1)
-    clients = [Http1(server.address) for _ in range(12)]
-    eventually(lambda: len(up(server)) == 4, 15, lambda: server.log)
-    for each in clients:
-        each.close()
+    with queueing(server, 12):
+        eventually(lambda: len(up(server)) == 4, 15, lambda: server.log)
     eventually(lambda: len(up(server)) == 1, 15)
 
 
-def test_cheaper_step_and_initial(start: Callable[..., Server]) -> None:
-    server = start(cheaper_initial=2, cheaper_step=2, cheaper_overload=2)
-    assert len(up(server)) == 2
+def test_cheaper_initial(start: Callable[..., Server]) -> None:
+    server = start(cheaper_initial=3, cheaper_overload=60)
+    server.wait_accepting(3)
+    assert len(up(server)) == 3
+
+
+def test_cheaper_step(start: Callable[..., Server]) -> None:
+    server = start(cheaper=2, cheaper_step=2)
     seen = set()
 
     def all_up() -> bool:
@@ -124,7 +215,7 @@ def test_the_rss_limit_keeps_the_master_from_more_workers(start: Callable[..., S
     server = start(memory_report=True, cheaper_rss_limit_soft=1 << 20)
     eventually(lambda: server.stats()["workers"][0]["rss"] > 1 << 20)
     with load(server):
-        time.sleep(5)
+        time.sleep(4)
         assert up(server) == [1]
 
 
@@ -138,7 +229,7 @@ def test_the_hard_rss_limit_takes_workers_down(start: Callable[..., Server]) -> 
 def test_idle_stops_the_workers_and_the_next_request_starts_them(start: Callable[..., Server]) -> None:
     server = start(idle=3, cheaper=None, cheaper_overload=None, processes=2)
     with load(server, 2, "/pid"):
-        time.sleep(5)
+        time.sleep(4)
     assert "inactive" not in server.log
     pids = server.worker_pids()
     server.wait_log("workers have been inactive for more than 3 seconds")
@@ -151,13 +242,13 @@ def test_idle_stops_the_workers_and_the_next_request_starts_them(start: Callable
 def test_a_request_that_takes_longer_than_idle_is_no_rest(start: Callable[..., Server]) -> None:
     server = start(idle=2, cheaper=None, cheaper_overload=None, processes=1)
     with Http1(server.address) as client:
-        assert client.get("/sleep?seconds=5").text == "slept"
+        assert client.get("/sleep?seconds=4").text == "slept"
 
 
 def test_die_on_idle(start: Callable[..., Server]) -> None:
     server = start(idle=3, die_on_idle=True, cheaper=None, cheaper_overload=None, processes=2)
     with load(server, 2, "/pid"):
-        time.sleep(5)
+        time.sleep(4)
         assert server.process.poll() is None
     assert server.wait_end() == 0
     assert server.count("probe .*: shutdown") == 2

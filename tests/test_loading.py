@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 from support.http1 import Http1, connect
-from support.uwsgi import APPS, Server, Servers
+from support.uwsgi import APPS, CHECKOUT, Server, Servers
 from websockets.sync.client import connect as connect_websocket
 
 pytestmark = pytest.mark.engines("express")
@@ -40,6 +40,51 @@ def test_the_app_is_found(uwsgi: Servers, options: dict[str, Any], lazy: bool) -
     assert found["imported_by"] == (found["pid"] if lazy else server.master_pid)
     assert found["frozen"] > 10_000
     assert server.count("probe .*: startup") == 1
+
+
+def test_the_override_where_pip_put_it(uwsgi: Servers) -> None:
+    override = f"@(exec://{sys.executable} -m trio_worker path)"
+    server = uwsgi(python_worker_override=override, environment={"PYTHONPATH": str(CHECKOUT)})
+    assert httpx.get(server.url).text == "hello"
+
+
+def test_lazy_is_lazy_apps(uwsgi: Servers) -> None:
+    found = about(uwsgi(lazy=True))
+    assert found["imported_by"] == found["pid"]
+
+
+@pytest.mark.parametrize("lazy", [False, True], ids=["preloaded", "lazy"])
+def test_modules_beside_the_app_are_imported(uwsgi: Servers, tmp_path: Path, lazy: bool) -> None:
+    code = "import os, sys\nprint(__file__, 'was imported by', os.getpid(), file=sys.stderr, flush=True)\n"
+    for name in ("beside", "by_its_file"):
+        (tmp_path / f"{name}.py").write_text(code)
+    beside: dict[str, Any] = {"import": ["beside", "no_such_module", tmp_path / "by_its_file.py"]}
+    server = uwsgi(**beside, pythonpath=[CHECKOUT, APPS, tmp_path], lazy_apps=lazy or None)
+    pid = server.worker_pids()[0] if lazy else server.master_pid
+    for name in ("beside", "by_its_file"):
+        assert server.count(rf"{name}\.py was imported by {pid}$") == server.count(rf"{name}\.py was imported by") == 1
+    assert server.count("ModuleNotFoundError: No module named 'no_such_module'") >= 1
+    assert httpx.get(server.url).text == "hello"
+
+
+@pytest.mark.parametrize("lazy", [False, True], ids=["preloaded", "lazy"])
+def test_chdir2_moves_once_the_app_is_loaded(uwsgi: Servers, tmp_path: Path, lazy: bool) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere.py").write_text("import os\nfrom probe import app, tell\ntell(f'loaded in {os.getcwd()}')\n")
+    server = uwsgi(
+        module="elsewhere:app",
+        pythonpath=[CHECKOUT, APPS, tmp_path],
+        chdir=tmp_path,
+        chdir2="elsewhere",
+        lazy_apps=lazy or None,
+    )
+    assert about(server)["cwd"] == str(tmp_path / "elsewhere")
+    assert server.count(f"loaded in {tmp_path}$") == 1
+
+
+def test_chdir2_to_nowhere_is_one_error(uwsgi: Servers) -> None:
+    server = uwsgi(chdir2="nowhere", ready=False)
+    server.wait_log(r"CRITICAL .*: chdir2 = nowhere: No such file or directory")
 
 
 @pytest.mark.parametrize("lazy", [False, True], ids=["preloaded", "lazy"])

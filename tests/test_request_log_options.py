@@ -135,6 +135,16 @@ def test_req_logger_with_the_plugin(uwsgi: Servers, plugin: Path) -> None:
 
 
 @pytest.mark.engines("express")
+def test_log_req_encoder_encodes_what_the_request_logger_gets(uwsgi: Servers, plugin: Path) -> None:
+    encoders = ['json {"line":"${msg}"}', "nl"]
+    server = uwsgi(
+        plugin=plugin, log_master=True, req_logger="file:requests", log_req_encoder=encoders, log_format=FORMAT
+    )
+    get(server, "/pid")
+    eventually(lambda: (server.directory / "requests").read_text() == '{"line":"line GET /pid 200"}\n')
+
+
+@pytest.mark.engines("express")
 def test_req_logger_without_the_plugin(uwsgi: Servers) -> None:
     server = uwsgi(req_logger="file:requests.log", log_format=FORMAT)
     get(server, "/pid")

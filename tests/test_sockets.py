@@ -9,11 +9,13 @@ import socket
 import subprocess
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from support.http1 import Http1, Target, connect
 from support.http2 import Http2, Http2WebSocket
+from support.packets import ask, request
 from support.uwsgi import Server, Servers, free_port
 from support.waiting import eventually
 from websockets.sync.client import connect as connect_websocket
@@ -164,6 +166,26 @@ def test_accepting_spreads_over_the_workers(uwsgi: Servers) -> None:
             client.close()
     held = Counter(pids)
     assert max(held.values()) <= 2 * 64 / 4, held
+
+
+@pytest.mark.parametrize("option", ["uwsgi-socket", "http-socket", "http11-socket"])
+def test_a_socket_by_any_other_name_speaks_the_same(uwsgi: Servers, option: str) -> None:
+    address = ("127.0.0.1", free_port())
+    sockets: dict[str, Any] = {option: _named(address)}
+    uwsgi(**sockets)
+    with Http1(address) as client:
+        assert [client.get().text for _ in range(2)] == ["hello"] * 2
+    assert ask(address, request()).body == b"hello"
+
+
+def test_a_mapped_socket_is_served_by_its_worker_alone(uwsgi: Servers) -> None:
+    server = uwsgi(processes=2, map_socket="0:2")
+    clients = [Http1(server.address) for _ in range(16)]
+    pids = {int(client.get("/pid").text) for client in clients}
+    for client in clients:
+        client.close()
+    assert pids == {server.worker_pids()[1]}
+    server.wait_log(rf"\[worker 1\].* accepting on unix:{server.unix_path}$")
 
 
 def test_the_socket_outlives_every_worker(uwsgi: Servers) -> None:

@@ -248,6 +248,17 @@ def test_metrics_dir(start: Callable[..., Server]) -> None:
 
 
 @pytest.mark.engines("express")
+def test_metrics_dir_restore(start: Callable[..., Server], tmp_path: Path) -> None:
+    first = start(metrics_dir=tmp_path)
+    ask(first, 10)
+    eventually(lambda: (tmp_path / "trio.requests").read_text().rstrip("\0") == "10\n")
+    first.end()
+    second = start(metrics_dir=tmp_path, metrics_dir_restore=True)
+    ask(second, 5)
+    eventually(lambda: second.metrics()["requests"] == 15)
+
+
+@pytest.mark.engines("express")
 def test_snmp(start: Callable[..., Server]) -> None:
     port = free_port()
     server = start(snmp=f"127.0.0.1:{port}", snmp_community="public", ini=None, enable_metrics=True)

@@ -1,7 +1,10 @@
 """uWSGI's signal framework in a worker: handlers run beside its loop, async ones in its nursery."""
 
+import os
 import signal
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.http1 import Http1
@@ -101,6 +104,20 @@ def test_the_end_does_not_wait_for_a_handler(server: Server) -> None:
     server.wait_log("^slow begins")
     server.end()
     assert "slow ends" not in server.log
+
+
+@pytest.mark.parametrize("option", ["timer", "rbtimer", "touch-signal", "fs-signal"])
+def test_what_the_ini_raises_reaches_its_handler(uwsgi: Servers, tmp_path: Path, option: str) -> None:
+    (watched := tmp_path / "watched").touch()
+    (tmp_path / "monitored").touch()
+    value = f"{ASYNC_ALL} 1" if option.endswith("timer") else f"{watched} {ASYNC_ALL}"
+    environment = {"MONITORED": str(tmp_path / "monitored")}
+    raising: dict[str, Any] = {option: value}
+    server = uwsgi(module="signalled:app", environment=environment, **raising)
+    watched.write_text("something else")
+    # A touch is a time in whole seconds that is another one.
+    os.utime(watched, (time.time() + 5, time.time() + 5))
+    server.wait_log(f"^async {ASYNC_ALL} in worker 1 in a loop")
 
 
 def test_with_lazy_apps_a_signal_reaches_one_worker(uwsgi: Servers, tmp_path: Path) -> None:

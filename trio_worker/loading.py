@@ -8,6 +8,8 @@ copying, it.
 import gc
 import importlib
 import importlib.util
+import logging
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -16,13 +18,15 @@ from typing import Any
 from trio_worker.asgi import App, Receive, Scope, Send
 from trio_worker.options import OptionError, Options, RawOptions, repeated
 
+log = logging.getLogger(__name__)
+
 
 class AppError(Exception):
     """The app cannot be served; the message says which, why, and where to look."""
 
 
 def load(options: Options, mounts: dict[str, str]) -> App:
-    """The app that the ini names.
+    """The app that the ini names; then move to where `chdir2` says.
 
     Args:
         options: the parsed ini.
@@ -31,14 +35,13 @@ def load(options: Options, mounts: dict[str, str]) -> App:
     Raises:
         AppError: none is named, or one cannot be imported or called. Its cause is the app's own exception.
     """
-    target = options.module or options.wsgi
-    path = options.wsgi_file or options.file
-    main: App | None = None
-    if target:
-        main = _from_target(target, options.callable)
-    elif path:
-        main = _from_module(_import_file(path), options.callable or "application", path)
+    if options.lazy_apps or options.lazy:
+        for each in options.imports:
+            _import_beside(each)
+    main = _main_app(options)
     mounted = {prefix: _from_target(where, options.callable) for prefix, where in mounts.items()}
+    if options.chdir2:
+        _move(options.chdir2)
     gc.freeze()
     if mounted:
         return Mounts(mounted, main)
@@ -60,6 +63,32 @@ def read_mounts(raw: RawOptions) -> dict[str, str]:
             raise OptionError("mount", value, "/prefix=package.module:app")
         mounts[prefix] = target
     return mounts
+
+
+def _main_app(options: Options) -> App | None:
+    if target := options.module or options.wsgi:
+        return _from_target(target, options.callable)
+    if path := options.wsgi_file or options.file:
+        return _from_module(_import_file(path), options.callable or "application", path)
+    return None
+
+
+def _import_beside(name: str) -> None:
+    """Import a module, or a file; as in uWSGI, one that fails does not keep the app from loading."""
+    try:
+        if "/" in name or name.endswith(".py"):
+            _import_file(name)
+        else:
+            importlib.import_module(name)
+    except Exception as error:
+        log.error("import = %s: %s", name, _describe(error), exc_info=error)
+
+
+def _move(directory: str) -> None:
+    try:
+        os.chdir(directory)
+    except OSError as error:
+        raise AppError(f"chdir2 = {directory}: {error.strerror}") from error
 
 
 def _from_target(target: str, default: str | None) -> App:

@@ -145,6 +145,8 @@ class Options:
     file: str | None = _option("file", _text, None)
     callable: str | None = _option("callable", _text, None)
     chdir: str | None = _option("chdir", _text, None)
+    chdir2: str | None = _option("chdir2", _text, None)
+    imports: tuple[str, ...] = _option("import", _lines, (), many=True)
     need_app: bool = _option("need-app", _flag, False)
     worker_reload_mercy: float = _option("worker-reload-mercy", _seconds, 60.0)
     buffer_size: int = _option("buffer-size", _number, 4096)
@@ -223,8 +225,11 @@ ALIASES = {
     "logger-req": "req-logger",
     "need-plugin": "plugin",
     "py-auto-reload": "py-autoreload",
+    "py-import": "import",
+    "pyimport": "import",
     "python-auto-reload": "py-autoreload",
     "python-autoreload": "py-autoreload",
+    "python-import": "import",
     "websocket-max-size": "websockets-max-size",
     "websocket-ping-freq": "websockets-ping-freq",
     "websocket-pong-tolerance": "websockets-pong-tolerance",

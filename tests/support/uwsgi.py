@@ -4,6 +4,7 @@ Environment variables choose another uWSGI than the one beside this Python:
 
     TRIO_TEST_UWSGI     the binary
     TRIO_TEST_OPTIONS   lines that every ini then needs, with semicolons between: plugin=python3;home=/venv
+    TRIO_TEST_WITHOUT   options that no ini gets, whatever a test asks for: prove_options.py looks who notices
 """
 
 import json
@@ -24,6 +25,7 @@ from support.waiting import eventually
 CHECKOUT = Path(__file__).parents[2]
 APPS = CHECKOUT / "tests" / "apps"
 UWSGI = os.environ.get("TRIO_TEST_UWSGI") or str(Path(sys.executable).parent / "uwsgi")
+WITHOUT = frozenset(os.environ.get("TRIO_TEST_WITHOUT", "").split())
 EXTRA = [line.partition("=") for line in os.environ.get("TRIO_TEST_OPTIONS", "").split(";") if line]
 
 # What the log says when a worker accepts, when it failed, and when its own last deadline had to end it.
@@ -82,7 +84,7 @@ class Server:
         self.unix_path = directory / "s"
         self.address = ("127.0.0.1", free_port())
         given = {**(self._usual() if usual else {}), **options}
-        self.options = {key: value for key, value in given.items() if value is not None}
+        self.options = {key: value for key, value in given.items() if value is not None and key not in WITHOUT}
         self.ini.write_text("[uwsgi]\n" + "".join(f"{line}\n" for line in _lines(self.options)))
         self.socket_files = [self.unix_path] if str(self.unix_path) in self.options.get("socket", []) else []
 

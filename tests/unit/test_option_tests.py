@@ -1,0 +1,27 @@
+"""Every honoured option has a test on a real uWSGI, and each test that is named uses its option.
+
+That the test would fail without the option is what prove_options.py finds out, by running it so.
+"""
+
+import pytest
+from support.option_tests import Proof, load
+
+from trio_worker import option_table
+from trio_worker.option_table import Meaning
+
+HONOURED = (Meaning.HONOURED, Meaning.WITH_PLUGIN)
+
+TABLE = option_table.load()
+PROOFS = load()
+
+
+def test_the_list_names_exactly_the_options_that_are_honoured() -> None:
+    honoured = [option.names[0] for row in TABLE.rows for option in row.options if option.meaning in HONOURED]
+    assert len(honoured) > 80
+    assert sorted(each.option for each in PROOFS) == sorted(honoured)
+
+
+@pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: proof.option)
+def test_the_test_of_an_option_starts_a_uwsgi_with_it(proof: Proof) -> None:
+    assert proof.words() & set(TABLE.by_name[proof.option].names)
+    assert proof.starts_uwsgi()
