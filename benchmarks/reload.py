@@ -14,7 +14,7 @@ from typing import Any
 
 from .h2load import h2load_http1, h2load_http2
 from .load import wrk, wrk_in_background
-from .payload import write_json
+from .payload import write_certificate, write_json
 from .plan import Plan
 from .report import Finding, Table
 from .running import BARE, QUART, Running, Unavailable, answering_pid, running, wait_for
@@ -69,7 +69,8 @@ def _attempt(plan: Plan, variant: str, server: Server, trigger: Trigger) -> Lost
 
 def _measure(plan: Plan, variant: str, server: Server, trigger: Trigger) -> Lost:
     apps = BARE if variant == "download" else QUART
-    with running(server, apps, plan.override, workers=WORKERS) as started:
+    certificate = write_certificate(plan.folder) if variant == "h2" else None
+    with running(server, apps, plan.override, workers=WORKERS, certificate=certificate) as started:
         if not wait_for(lambda: len(started.workers()) == WORKERS, ANSWER_SECONDS):
             raise Unavailable(f"{len(started.workers())} workers instead of {WORKERS}")
         return VARIANTS[variant](plan, started, partial(reload, started, trigger))
@@ -177,6 +178,7 @@ VARIANTS: dict[str, Variant] = {
     "download": _under_wrk("/stream"),
     "h1": _under_h2load_http1,
     "h2c": _under_h2load_http2,
+    "h2": _under_h2load_http2,
 }
 
 _TITLES = {
@@ -185,6 +187,7 @@ _TITLES = {
     "download": "1 MB downloads (wrk)",
     "h1": "GET, keep-alive (h2load --h1)",
     "h2c": "HTTP/2 without TLS, 4 streams a connection (h2load)",
+    "h2": "HTTP/2 over TLS, 4 streams a connection (h2load)",
 }
 
 

@@ -52,7 +52,7 @@ class Running:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.site.port}"
+        return f"{'https' if self.site.certificate else 'http'}://127.0.0.1:{self.site.port}"
 
     def tree(self) -> list[psutil.Process]:
         """The master, where there is one, and everything below it."""

@@ -17,6 +17,7 @@ class Site:
 
     Its configuration and sockets go to `folder`; a request log goes to standard output or error, which is a
     file. `connections` is how many clients it must be able to hold.
+    `certificate` is a PEM file that holds a key as well, for a server that is to speak TLS.
     """
 
     app: str
@@ -28,3 +29,4 @@ class Site:
     connections: int = 1024
     logs_requests: bool = False
     uwsgi_protocol: bool = False
+    certificate: Path | None = None

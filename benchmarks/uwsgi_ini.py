@@ -52,6 +52,7 @@ def _trio_lines(site: Site) -> list[str]:
         "py-call-uwsgi-fork-hooks = true",
         f"python-worker-override = {site.override}",
         f"trio-keepalive-timeout = {IDLE_SECONDS}",
+        *([f"trio-{kind} = {site.certificate}" for kind in ("certfile", "keyfile")] if site.certificate else []),
         *metrics,
     ]
 

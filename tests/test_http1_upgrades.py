@@ -167,3 +167,16 @@ class TestHttp2:
         client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
         assert client.response().status in (400, 505)
         assert client.rest() == b""
+
+
+def test_a_client_that_sends_before_the_handshake_is_complete(module_uwsgi: Servers) -> None:
+    """It is refused, and what the app sends to it meanwhile is no error of the app's."""
+    server = module_uwsgi()
+    clients = [Client(server.address) for _ in range(20)]
+    for client in clients:
+        client.send(HANDSHAKE + b"\x81\x85\0\0\0\0hello")
+    for client in clients:
+        client.rest()
+        client.close()
+    server.wait_log("GET /ws => generated", count=len(clients))
+    assert server.count("exception in") == 0

@@ -5,11 +5,14 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from signal import SIGHUP
 
 import pytest
+from support.certificates import Authority
 from support.load import Ask, hammer
 from support.uwsgi import Server, Servers
+from support.waiting import eventually
 
 RELOADS = int(os.environ.get("TRIO_TEST_RELOADS", "2"))
 PROCESSES = 2
@@ -27,7 +30,9 @@ WORKS = {
 
 
 def chain(server: Server) -> None:
+    done = server.count("chain reloading complete")
     server.fifo("c")
+    server.wait_log("chain reloading complete", done + 1, timeout=60)
 
 
 def hangup(server: Server) -> None:
@@ -52,7 +57,7 @@ def test_nothing_is_lost(uwsgi: Servers, work: str, way: str) -> None:
     with hammer(server.address, WORKS[work], clients=8) as tally:
         reload(server, WAYS[way])
     assert tally.failures == []
-    assert tally.requests > 100
+    assert tally.requests > 20
 
 
 @pytest.mark.slow
@@ -69,16 +74,31 @@ def test_wrk_sees_no_error(uwsgi: Servers, way: str) -> None:
     assert "Non-2xx" not in output, output
 
 
+def lost_by_h2load(log: Path) -> list[str]:
+    """The lines of its log that tell of a request which has left (its time is not 0) and had no good answer.
+
+    One that was still waiting in h2load when the GOAWAY came has not left: a client that does not only count sends it
+    on another connection (RFC 9113 section 6.8). h2load opens no other, so a run ends with its first reload.
+    """
+    return [line for line in log.read_text().splitlines() if line.split()[0] != "0" and line.split()[1] != "200"]
+
+
 @pytest.mark.slow
 @pytest.mark.engines("express")
 @pytest.mark.skipif(shutil.which("h2load") is None, reason="h2load is not installed")
 @pytest.mark.parametrize("way", WAYS)
-def test_h2load_sees_no_error(uwsgi: Servers, way: str) -> None:
-    server = uwsgi(processes=PROCESSES, disable_logging=True)
-    command = ["h2load", "-t1", "-c8", "-m4", "-D", str(2 + 4 * RELOADS), server.url + "/"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as h2load:
-        reload(server, WAYS[way])
-        output, _ = h2load.communicate(timeout=60 + 10 * RELOADS)
-    found = re.search(r"(\d+) failed, (\d+) errored, (\d+) timeout", output)
-    assert found is not None, output
-    assert found.groups() == ("0", "0", "0"), output
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_h2load_loses_nothing(uwsgi: Servers, tmp_path: Path, scheme: str, way: str) -> None:
+    certificate, key = Authority(tmp_path).serve("localhost")
+    server = uwsgi(processes=PROCESSES, disable_logging=True, trio_certfile=certificate, trio_keyfile=key)
+    log = tmp_path / "requests.log"
+    url = server.url.replace("http", scheme)
+    for number in range(RELOADS):
+        command = ["h2load", "-t1", "-c8", "-m4", "-n1000000", f"--log-file={log}", url + "/"]
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as h2load:
+            eventually(lambda: log.exists() and log.stat().st_size > 10_000)
+            WAYS[way](server)
+            server.wait_accepting(PROCESSES * (number + 2), timeout=60)
+            h2load.wait(timeout=60)
+        assert lost_by_h2load(log) == []
+        log.unlink()

@@ -7,7 +7,7 @@ from wsgiref.handlers import format_date_time
 from hypercorn.config import Config
 
 from trio_worker.options import OptionError, Options
-from trio_worker.protocols import websocket_pongs
+from trio_worker.protocols import hypercorn_websockets
 
 # More requests than a connection will see: Hypercorn closes an HTTP/2 connection at this count with streams in flight.
 UNLIMITED = 2**62
@@ -58,5 +58,5 @@ def _set_websockets(config: Config, options: Options) -> None:
     if options.websockets_ping_freq is not None:
         config.websocket_ping_interval = options.websockets_ping_freq
     if options.websockets_pong_tolerance is not None:
-        websocket_pongs.install(options.websockets_pong_tolerance)
         config.websocket_ping_interval = config.websocket_ping_interval or PING_FREQ
+    hypercorn_websockets.install(options.websockets_pong_tolerance)

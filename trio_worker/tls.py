@@ -115,7 +115,7 @@ class TlsWire:
         with trio.move_on_after(LINGERING_CLOSE):
             await self._below.end_writing()
             while await self._below.receive():
-                pass
+                await trio.lowlevel.checkpoint()
 
     def unread(self, data: bytes) -> None:
         """Give back bytes that were read: the next `receive` returns them first."""

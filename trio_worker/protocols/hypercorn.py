@@ -96,7 +96,9 @@ class HypercornConnection(Connection):
                 data = await self.wire.receive()
             except (OSError, trio.BrokenResourceError):
                 return
-            if not self._closing:
+            if self._closing:
+                await trio.lowlevel.checkpoint()  # A client that sends without pause makes no read wait.
+            else:
                 await self._handle(RawData(data))
             if not data:
                 return
