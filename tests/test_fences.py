@@ -108,6 +108,7 @@ def test_an_exception_in_a_session(server: Server) -> None:
     [
         ("/raise", "ValueError: raised on request"),
         ("/raise/group", "ValueError: the second of a group"),
+        ("/raise/exit", "SystemExit: not the end of a worker"),
         ("/silent", "the app returned without a response to GET"),
     ],
 )

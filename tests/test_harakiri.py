@@ -56,6 +56,15 @@ def test_a_request_is_cancelled_and_the_others_of_its_worker_are_unharmed(uwsgi:
         assert int(client.get("/pid").text) == pid
 
 
+def test_a_client_that_is_still_sending_reads_its_504(uwsgi: Servers) -> None:
+    server = start(uwsgi, harakiri=1)
+    with Http1(server.address) as client:
+        client.send(b"POST /sleep?seconds=60 HTTP/1.1\r\nHost: t\r\nContent-Length: 400000\r\n\r\n" + b"x" * 200_000)
+        server.wait_log("sleep cancelled")
+        client.send(b"x" * 100_000)
+        assert client.response().status == 504
+
+
 def test_without_harakiri_nobody_is_cancelled(uwsgi: Servers) -> None:
     server = start(uwsgi)
     with in_background(server, "/sleep?seconds=1.5"):

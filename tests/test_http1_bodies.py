@@ -205,6 +205,19 @@ class TestLimits:
             assert client.response().status == 413
             assert client.rest() == b""
 
+    @pytest.mark.parametrize("path", ["/echo", "/early"])
+    @pytest.mark.parametrize("pieces", [1, 3])
+    def test_chunked_input_limit(self, uwsgi: Servers, path: str, pieces: int) -> None:
+        server = uwsgi(module="http1_behaviour:app", chunked_input_limit=100)
+        head = f"POST {path} HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
+        good, large = b"64\r\n" + b"x" * 100 + b"\r\n", b"65\r\n" + b"x" * 101 + b"\r\n"
+        with Http1(server.address) as client:
+            client.send(head + good + good + b"0\r\n\r\n")
+            assert client.response().status == 200
+            client.send(head + good * pieces + large + b"0\r\n\r\n")
+            assert client.response().status == 413
+            assert client.rest() == b""
+
     def test_a_client_that_goes_on_sending_reads_its_413(self, limited: Server) -> None:
         with Http1(limited.address) as client:
             post(client, "/echo", "Content-Length: 100000000")

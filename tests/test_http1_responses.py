@@ -281,3 +281,8 @@ class TestExtensions:
 
     def test_state_is_copied_for_each_request(self, client: Http1) -> None:
         assert [client.get("/state").body for _ in range(2)] == [b"0", b"0"]
+
+    def test_a_context_variable_is_of_one_request(self, client: Http1) -> None:
+        assert [client.get("/variable").body for _ in range(2)] == [b"0", b"0"]
+        client.send(b"GET /variable HTTP/1.1\r\nHost: t\r\n\r\n" * 2)
+        assert [client.response().body for _ in range(2)] == [b"0", b"0"]

@@ -498,7 +498,6 @@ def test_pipelined(pair: tuple[Server, Server]) -> None:
 
 
 # A nursery gives each request a context of its own; the express lane would have to, whatever the app.
-@pytest.mark.xfail(strict=True, reason="all requests of a connection run in its task, and so in one context")
 def test_context_variables_do_not_outlive_their_request(pair: tuple[Server, Server]) -> None:
     direct, stock = (follow(server, ["/variable", "/variable"]) for server in pair)
     assert direct == stock

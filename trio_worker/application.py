@@ -35,6 +35,9 @@ _REASONS: Mapping[int, bytes] = {
     504: b"The request took longer than this server allows.\n",
 }
 
+# What an app raises goes no further than its request: `sys.exit` in a handler is a mistake there, and not the end of
+# the worker with all that it serves.
+FENCED = (Exception, SystemExit, KeyboardInterrupt)
 
 # The messages that send a file; https://asgi.readthedocs.io/en/latest/extensions.html.
 _SENDFILE = ("http.response.pathsend", "http.response.zerocopysend")
@@ -57,18 +60,18 @@ class Request:
         notes: what the app has asked the log for.
     """
 
-    __slots__ = ("_send", "began", "by_sendfile", "headers", "micros", "notes", "scope", "sent", "status")
+    # What every request begins with; an instance sets only what differs.
+    status = 0
+    headers: Any = ()
+    sent = 0
+    micros = 0
+    by_sendfile = False
+    notes: Notes | None = None
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.scope = scope
         self._send = send
         self.began = time.perf_counter()
-        self.status = 0
-        self.headers: Any = ()
-        self.sent = 0
-        self.micros = 0
-        self.by_sendfile = False
-        self.notes: Notes | None = None
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass the app's message on and keep its figures. Not a coroutine itself: it only hands one on."""
@@ -162,7 +165,7 @@ class Application:
         except trio.Cancelled:
             await self._cancelled(request)
             raise
-        except Exception as error:
+        except FENCED as error:
             await self._failed(request, error)
         except BaseExceptionGroup as group:
             cancelled, errors = group.split(trio.Cancelled)
@@ -220,7 +223,7 @@ class Application:
         CURRENT.set(session)
         try:
             await session.run(self._app, self._draining)
-        except Exception as error:
+        except FENCED as error:
             self._session_failed(scope, error)
         except BaseExceptionGroup as group:
             cancelled, errors = group.split(trio.Cancelled)

@@ -48,36 +48,29 @@ class Exchange(ExtendedResponse):
         expects_continue: whether the client waits to be asked for the body (RFC 9110 section 10.1.1).
     """
 
-    __slots__ = (
-        "_ended",
-        "_gone",
-        "_source",
-        "_told_all",
-        "body",
-        "body_complete",
-        "expects_continue",
-        "headers",
-        "target",
-    )
+    _channel: Source
+    body_complete = False
+    expects_continue = False
+    _gone = False
+    _told_all = False
+    # Made when the app waits for the end of the exchange, set when it comes.
+    _ended: trio.Event | None = None
 
     def __init__(
         self, source: Source, method: str, target: bytes, version: str, headers: Headers, keep_alive: bool
     ) -> None:
-        super().__init__(source, method, version, keep_alive)
-        self._source = source
+        self._channel = source
+        self.method = method
         self.target = target
+        self.version = version
         self.headers = headers
+        self.keep_alive = keep_alive
         self.body: list[bytes] = []
-        self.body_complete = False
-        self.expects_continue = False
-        self._gone = False
-        self._told_all = False
-        # Made when the app waits for the end of the exchange, set when it comes.
-        self._ended: trio.Event | None = None
 
     def scope(self) -> Scope:
         """The ASGI scope of this request (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
-        source, wire = self._source, self._source.wire
+        source = self._channel
+        wire = source.wire
         path, _, query = self.target.partition(b"?")
         return {
             "type": "http",
@@ -99,11 +92,11 @@ class Exchange(ExtendedResponse):
     def _extensions(self) -> dict[str, Any]:
         can = EXTENSIONS
         if self.version == "1.1":
-            can = EXTENSIONS_CHUNKED if self._source.may_chunk else EXTENSIONS_1_1
+            can = EXTENSIONS_CHUNKED if self._channel.may_chunk else EXTENSIONS_1_1
         extensions = can.copy()
-        extensions[HANDLE] = self._source.handle
-        if self._source.wire.extensions:
-            extensions.update(self._source.wire.extensions)
+        extensions[HANDLE] = self._channel.handle
+        if self._channel.wire.extensions:
+            extensions.update(self._channel.wire.extensions)
         return extensions
 
     @property
@@ -123,19 +116,19 @@ class Exchange(ExtendedResponse):
         if self.expects_continue:
             await self._continue()
         while not (self.body or self.body_complete or self._gone or self.complete):
-            await self._source.read_body()
+            await self._channel.read_body()
         if self._gone or self.complete:
             return {"type": "http.disconnect"}
         data = self.body[0] if len(self.body) == 1 else b"".join(self.body)
         self.body.clear()
         self._told_all = self.body_complete
-        self._source.service.counters.bytes_in += len(data)
+        self._channel.service.counters.bytes_in += len(data)
         return {"type": "http.request", "body": data, "more_body": not self.body_complete}
 
     async def _continue(self) -> None:
         self.expects_continue = False
-        if not (self._source.handle.begun or self.body or self.body_complete):
-            await self._source.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if not (self._channel.handle.begun or self.body or self.body_complete):
+            await self._channel.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     async def _disconnect(self) -> Message:
         if not (self._gone or self.complete):

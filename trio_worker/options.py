@@ -151,6 +151,7 @@ class Options:
     worker_reload_mercy: float = _option("worker-reload-mercy", _seconds, 60.0)
     buffer_size: int = _option("buffer-size", _number, 4096)
     limit_post: int = _option("limit-post", _number, 0)
+    chunked_input_limit: int = _option("chunked-input-limit", _number, 0)
     disable_logging: bool = _option("disable-logging", _flag, False)
     log_4xx: bool = _option("log-4xx", _flag, False)
     log_5xx: bool = _option("log-5xx", _flag, False)

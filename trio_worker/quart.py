@@ -25,9 +25,6 @@ log = logging.getLogger(__name__)
 # wire bounds a client that does not read.
 UNTIMED_SIZE = 65536
 
-# What may leave an app as it is: errors, which end its request alone, and what Trio and Python end a coroutine with.
-PASSED_ON = (Exception, BaseExceptionGroup, trio.Cancelled, GeneratorExit)
-
 
 def install(app: App) -> None:
     """Give every stock QuartTrio app in `app` (itself, or mounted) the direct connection class."""
@@ -85,15 +82,6 @@ def _make_direct(stock: Any) -> Any:
                 request.body.set_result(data)
             else:
                 request.body.set_complete()
-            try:
-                await self._answer(request, send)
-            except PASSED_ON:
-                raise
-            except BaseException as error:
-                # What a nursery makes of it. `sys.exit` in a handler is a mistake there and not the end of the worker.
-                raise BaseExceptionGroup("raised by a Quart app", [error]) from None
-
-        async def _answer(self, request: Any, send: Send) -> None:
             response = await self.app.handle_request(request)
             body = response.response
             if type(body) is DataBody and type(body.data) is bytes and len(body.data) <= UNTIMED_SIZE:

@@ -13,6 +13,7 @@ from typing import Protocol
 import trio
 
 from trio_worker.asgi import Handle, Message
+from trio_worker.metrics import Counters
 from trio_worker.response_head import Prepared, ResponseError, prepare
 from trio_worker.wire import Wire
 
@@ -24,6 +25,8 @@ PIECES_AT_ONCE = 64
 JOIN_LIMIT = 16384
 
 LAST_CHUNK = b"0\r\n\r\n"
+
+Bytes = bytes | memoryview
 
 
 class State(enum.Enum):
@@ -56,12 +59,14 @@ class Channel(Protocol):
     Attributes:
         wire: where the bytes go.
         handle: of the request that is answered.
+        counters: of the worker.
         closing: whether the connection is to end with this response.
         may_chunk: whether the protocol knows chunks.
     """
 
     wire: Wire
     handle: Handle
+    counters: Counters
     may_chunk: bool
 
     @property
@@ -72,48 +77,31 @@ class Channel(Protocol):
 
 
 class Response:
-    """One response on its way to the client.
+    """One response on its way to the client: the half of an exchange that the app writes.
 
-    Args:
-        channel: the protocol's side.
-        method: of the request.
-        version: of the request, "1.0" or "1.1".
-        keep_alive: whether the client lets the connection go on afterwards.
+    There is one for each request, so what every one begins with stands in the class, and an instance sets only what
+    differs.
 
     Attributes:
-        keep_alive: whether it goes on, once the head has left.
+        method: of the request.
+        version: of the request, "1.0" or "1.1".
+        keep_alive: whether the client lets the connection go on; once the head has left, whether it does.
         state: see State.
         complete: whether all of it has been written, whatever the app still does.
     """
 
-    __slots__ = (
-        "_channel",
-        "_framing",
-        "_head",
-        "_pieces",
-        "_remaining",
-        "_trailer_lines",
-        "_trailers",
-        "complete",
-        "keep_alive",
-        "method",
-        "state",
-        "version",
-    )
-
-    def __init__(self, channel: Channel, method: str, version: str, keep_alive: bool) -> None:
-        self._channel = channel
-        self.method = method
-        self.version = version
-        self.keep_alive = keep_alive
-        self.state = START
-        self.complete = False
-        self._framing = UNDECIDED
-        self._remaining = 0
-        self._pieces = 0
-        self._trailers = False
-        self._trailer_lines = b""
-        self._head: Prepared | None = None
+    _channel: Channel
+    method: str
+    version: str
+    keep_alive: bool
+    state = START
+    complete = False
+    _framing = UNDECIDED
+    _remaining = 0
+    _pieces = 0
+    _trailers = False
+    _trailer_lines = b""
+    _head: Prepared | None = None
 
     async def send(self, message: Message) -> None:
         """ASGI's `send`.
@@ -125,10 +113,9 @@ class Response:
         kind = message["type"]
         if kind == "http.response.body" and self.state is BODY:
             data, more = message.get("body", b""), message.get("more_body", False)
-            if self._is_whole(data):
-                await self._write((self._take_whole(data),))
-            elif parts := self._pack(data, more):
-                await self._write(parts)
+            parts = (self._take_whole(data),) if self._is_whole(data) else self._pack(data, more)
+            if parts and (rest := self._write_now(parts)):
+                await self._write(rest)
             self._advance(more)
             if more and not self.complete:
                 self._pieces += 1
@@ -185,7 +172,9 @@ class Response:
             framing += b"connection: close\r\n"
         elif self.version == "1.0":
             framing += b"connection: keep-alive\r\n"
-        return b"%b%b%b\r\n" % (head.lines, framing, channel.own_lines(head))
+        lines = b"%b%b%b\r\n" % (head.lines, framing, channel.own_lines(head))
+        channel.counters.heads_out += len(lines)
+        return lines
 
     # The body.
 
@@ -236,7 +225,19 @@ class Response:
             self.complete = True
             self._completed()
 
-    async def _write(self, parts: Sequence[bytes]) -> None:
+    def _write_now(self, parts: Sequence[Bytes]) -> Sequence[Bytes]:
+        """Write what leaves in one system call without waiting; returns what is left of the parts."""
+        if len(parts) > 1:
+            return parts
+        (data,) = parts
+        try:
+            sent = self._channel.wire.try_send(data)
+        except OSError:
+            self._channel.handle.gone = True
+            raise
+        return () if sent == len(data) else (memoryview(data)[sent:],)
+
+    async def _write(self, parts: Sequence[Bytes]) -> None:
         wire = self._channel.wire
         try:
             if len(parts) == 1:

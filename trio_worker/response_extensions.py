@@ -26,8 +26,6 @@ from trio_worker.response_head import header_lines
 class ExtendedResponse(Response):
     """A response with ASGI's extensions. See Response for its arguments and attributes."""
 
-    __slots__ = ()
-
     @property
     def takes_trailers(self) -> bool:
         """Whether the client said that it reads trailers (`TE: trailers`, RFC 9110 section 10.1.4)."""

@@ -59,9 +59,10 @@ class Wire(Protocol):
     async def receive(self) -> bytes: ...
     def receive_now(self) -> bytes: ...
     async def wait(self) -> None: ...
-    async def send(self, data: bytes) -> None: ...
+    def try_send(self, data: bytes | memoryview) -> int: ...
+    async def send(self, data: bytes | memoryview) -> None: ...
     def send_now(self, data: bytes) -> None: ...
-    async def send_parts(self, *parts: bytes) -> None: ...
+    async def send_parts(self, *parts: bytes | memoryview) -> None: ...
     async def send_file(self, descriptor: int, offset: int, count: int) -> None: ...
     def has_received(self) -> bool: ...
     def end_reading(self) -> None: ...
@@ -163,12 +164,16 @@ class SocketWire:
         if not self._unread:
             await trio.lowlevel.wait_readable(self._socket)
 
-    async def send(self, data: bytes) -> None:
-        """Write all of `data`; waits while the client does not read. Raises like `receive`."""
+    def try_send(self, data: bytes | memoryview) -> int:
+        """Write what leaves without waiting; returns how many bytes did. Raises like `receive`."""
         try:
-            sent = self._socket.send(data)
+            return self._socket.send(data)
         except BlockingIOError:
-            sent = 0
+            return 0
+
+    async def send(self, data: bytes | memoryview) -> None:
+        """Write all of `data`; waits while the client does not read. Raises like `receive`."""
+        sent = self.try_send(data)
         if sent < len(data):
             await self._send_rest(memoryview(data)[sent:])
 
@@ -177,7 +182,7 @@ class SocketWire:
         with contextlib.suppress(OSError):
             self._socket.send(data)
 
-    async def send_parts(self, *parts: bytes) -> None:
+    async def send_parts(self, *parts: bytes | memoryview) -> None:
         """Write the parts one after the other in one system call, without joining them first."""
         try:
             sent = self._socket.sendmsg(parts)

@@ -1,5 +1,6 @@
 """A bare ASGI app that behaves well, oddly and badly, as a server has to expect it; the rest is the probe's."""
 
+from contextvars import ContextVar
 from typing import Any
 
 import http1_extensions
@@ -89,6 +90,8 @@ class _Gate:
 
 
 GATE = _Gate()
+
+VARIABLE = ContextVar("VARIABLE", default=0)
 
 
 async def _go(scope: Scope, receive: Receive, send: Send) -> None:
@@ -219,6 +222,14 @@ async def _state(scope: Scope, receive: Receive, send: Send) -> None:
     await body(send, b"%d" % seen)
 
 
+async def _variable(scope: Scope, receive: Receive, send: Send) -> None:
+    """What a request sets in a context variable stays there."""
+    seen = VARIABLE.get()
+    VARIABLE.set(seen + 1)
+    await start(send)
+    await body(send, b"%d" % seen)
+
+
 async def _extensions(scope: Scope, receive: Receive, send: Send) -> None:
     await start(send)
     await body(send, " ".join(sorted(scope["extensions"])).encode())
@@ -261,6 +272,7 @@ async def _fail_when_left(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 ROUTES = http1_extensions.ROUTES | {
+    "/variable": _variable,
     "/read-and-sleep": _read_and_sleep,
     "/afterwards": _afterwards,
     "/fail-when-left": _fail_when_left,

@@ -163,6 +163,10 @@ async def _raise_late(scope: Scope, receive: Receive, send: Send) -> None:
     raise ValueError("raised in the middle of a response")
 
 
+async def _raise_exit(scope: Scope, receive: Receive, send: Send) -> None:
+    raise SystemExit("not the end of a worker")
+
+
 async def _silent(scope: Scope, receive: Receive, send: Send) -> None:
     return
 
@@ -208,6 +212,7 @@ ROUTES: dict[str, Handler] = {
     "/raise": _raise,
     "/raise/group": _raise_group,
     "/raise/late": _raise_late,
+    "/raise/exit": _raise_exit,
     "/silent": _silent,
     "/reload": _reload,
 }

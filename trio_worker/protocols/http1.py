@@ -51,10 +51,12 @@ class Http1Connection(Connection):
         "_idle",
         "_intake",
         "_last_call",
+        "_leaving",
         "_linger",
         "_parser",
         "_reading",
         "_woken",
+        "counters",
         "handle",
         "service",
     )
@@ -64,6 +66,7 @@ class Http1Connection(Connection):
     def __init__(self, service: Service, wire: Wire) -> None:
         super().__init__(wire)
         self.service = service
+        self.counters = service.counters
         self.handle = Handle(self.cancel_scope)
         self._parser = RequestParser(self)
         self._current: Exchange | None = None
@@ -73,6 +76,8 @@ class Http1Connection(Connection):
         # The client has closed its side, which is told once; with that, the current request has lost its client.
         self._hung_up = False
         self._gone = False
+        # Set when the worker drains: the next answer that nothing is queued behind says that it is the last.
+        self._leaving = service.draining.is_set()
         # Set when idle connections are ended: what is here already is answered, then this one ends.
         self._last_call = False
         # Whether the kernel was told that we read no more, which then looks as if the client had closed its side.
@@ -89,6 +94,8 @@ class Http1Connection(Connection):
         if all_served and upgrade is not None and not self.cancel_scope.cancel_called:
             self.wire.unread(upgrade)
             return HypercornConnection(self.service, self.wire, http2=False)
+        if self._current is not None and not self._current.body_complete:
+            self._linger = True  # An answer in the app's place, to a client that is still sending.
         self.wire.deadline = inf
         with trio.move_on_after(LINGERING_CLOSE) as self.cancel_scope:
             await self._part()
@@ -123,13 +130,30 @@ class Http1Connection(Connection):
 
     async def _serve_requests(self) -> bool:
         """Serve until no request comes any more, or none just now; False when a response has ended the connection."""
-        queue = self._parser.queue
-        while queue or await self._read_head():
+        queue, task = self._parser.queue, trio.lowlevel.current_task()
+        # What an app leaves in a context variable is of its request alone, as if each had a task of its own.
+        context = task.context.copy()
+        while queue or self._take_head() or await self._read_head():
             if not await self._respond(queue.pop(0)):
                 return False
+            task.context = context.copy()  # Trio takes it up at the checkpoint.
             # A client that pipelines without pause must not keep the others waiting.
-            if not self._hung_up:
+            if self._hung_up:
+                await trio.lowlevel.cancel_shielded_checkpoint()
+            else:
                 await trio.lowlevel.checkpoint()
+        return True
+
+    def _take_head(self) -> bool:
+        """Take the next request if it has come whole; under load it nearly always has."""
+        parser = self._parser
+        if self._last_call or parser.refusal is not None or parser.upgrade is not None:
+            return False
+        if data := self.wire.receive_now():
+            parser.feed(data)
+        if not parser.queue:
+            return False
+        self.wire.deadline = inf
         return True
 
     async def _read_head(self) -> bool:
@@ -143,11 +167,10 @@ class Http1Connection(Connection):
                 self._end_reading()
             if parser.stopped:
                 return False
-            data = wire.receive_now()
-            if not data and idle and not woken:
+            if idle and not woken:
                 self._idle = self._woken = True
                 return False
-            if not (data or (data := await wire.receive())):
+            if not (data := await wire.receive()):
                 return False
             if idle:
                 idle = False
@@ -176,11 +199,11 @@ class Http1Connection(Connection):
         return goes_on
 
     def _take_in(self, exchange: Exchange) -> bool:
-        """Begin the account of a body with what has come together with its head; False when that is too large."""
+        """Begin the account of a body with what has come together with its head; False when that is refused."""
         self._intake = Intake(self.service.options.limit_post)
         refusal = self._intake.add(exchange, 0)
         self._parser.refusal = refusal or self._parser.refusal
-        return refusal is None
+        return refusal is None and (exchange.body_complete or self._parser.refusal is None)
 
     async def _finish(self, exchange: Exchange, wanted: bool) -> bool:
         """What is left to do when the connection may not go on, though its client may have wanted that."""
@@ -267,7 +290,7 @@ class Http1Connection(Connection):
         if current is not None and current.expects_continue and not current.body_complete:
             return True
         # What the client had sent before it could know is answered as well.
-        return (self._last_call or self.service.draining.is_set()) and not self._parser.queue
+        return (self._leaving or self._last_call) and not self._parser.queue
 
     def own_lines(self, head: Prepared) -> bytes:
         """The `date` and `server` headers, where the app has not set them."""
@@ -322,6 +345,10 @@ class Http1Connection(Connection):
         super().abort()
         if self._idle:
             self.wire.abort()
+
+    def start_drain(self) -> None:
+        """Say with the next answer that the connection ends."""
+        self._leaving = True
 
     def end_linger(self) -> None:
         """End when idle, now or after the current request; what the kernel has received is still answered."""

@@ -13,6 +13,31 @@ READS_AT_ONCE = 16
 OVERHEAD_LIMIT = 32768
 
 
+class Chunk:
+    """The chunk of a body that is coming in, held against uWSGI's `chunked-input-limit`.
+
+    Args:
+        limit: bytes that a chunk may have, 0 for any number.
+    """
+
+    __slots__ = ("_limit", "_size")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._size = 0
+
+    def begin(self) -> None:
+        """A chunk begins."""
+        self._size = 0
+
+    def add(self, size: int) -> Refusal | None:
+        """Count what has come of it; returns the refusal of one that is too large."""
+        self._size += size
+        if self._size > self._limit:
+            return Refusal(413, f"a chunk may have {self._limit} bytes (chunked-input-limit)")
+        return None
+
+
 class Intake:
     """The account of one body.
 

@@ -8,6 +8,7 @@ head is not complete.
 import httptools
 
 from trio_worker.exchange import Exchange, Headers, Source
+from trio_worker.protocols.http1_intake import Chunk
 from trio_worker.protocols.http1_rules import (
     TARGET_LIMIT,
     Head,
@@ -38,6 +39,7 @@ class RequestParser:
 
     __slots__ = (
         "_came",
+        "_chunk",
         "_first",
         "_headers",
         "_incoming",
@@ -62,6 +64,8 @@ class RequestParser:
         # The headers of a request whose Upgrade is not followed, while it is parsed again without it.
         self._unheeded: Headers | None = None
         self._incoming: Exchange | None = None
+        # Made with the first chunk that the ini has a limit for.
+        self._chunk: Chunk | None = None
         self.queue: list[Exchange] = []
         self.refusal: Refusal | None = None
         self.upgrade: bytes | None = None
@@ -145,31 +149,42 @@ class RequestParser:
         assert parser is not None
         if self._unheeded is not None:
             self._headers, self._unheeded = self._unheeded, None
-        head = (parser.get_method().decode(), self._target, parser.get_http_version(), self._headers)
-        names = [name for name, _ in self._headers]
-        if self._size > TARGET_LIMIT or options.limit_post or not is_usual(*head, names):
-            head = self._check(Head(*head), names)
+        method, version, given = parser.get_method().decode(), parser.get_http_version(), dict(self._headers)
+        head = (method, self._target, version, self._headers)
+        if self._size > TARGET_LIMIT or options.limit_post or not is_usual(*head, given):
+            head = self._check(Head(*head))
         exchange = Exchange(self._source, *head, parser.should_keep_alive())
-        if b"expect" in names and exchange.version == "1.1":
+        if b"expect" in given and version == "1.1":
             exchange.expects_continue = expects_continue(exchange.headers)
         self._incoming = exchange
         self.queue.append(exchange)
         self.in_head = False
 
-    def _check(self, head: Head, names: list[bytes]) -> Head:
+    def _check(self, head: Head) -> Head:
         """Hold a head against all rules; what it raises ends the parsing."""
         options = self._source.service.options
-        self.refusal = check(head, names, options.limit_post)
+        self.refusal = check(head, [name for name, _ in head.headers], options.limit_post)
         if self._size > TARGET_LIMIT and self.refusal is None:
             self.refusal = check_size(head.target, head.headers, options.buffer_size)
         if self.refusal is not None:
             raise ValueError(self.refusal.reason)
         return head if head.target.startswith(b"/") else in_origin_form(head)
 
+    def on_chunk_header(self) -> None:
+        limit = self._source.service.options.chunked_input_limit
+        if limit:
+            self._chunk = self._chunk or Chunk(limit)
+            self._chunk.begin()
+
     def on_body(self, body: bytes) -> None:
         assert self._incoming is not None
+        if self._chunk is not None:
+            self.refusal = self._chunk.add(len(body))
+            if self.refusal is not None:
+                raise ValueError(self.refusal.reason)
         self._incoming.body.append(body)
 
     def on_message_complete(self) -> None:
         assert self._incoming is not None
         self._incoming.body_complete = True
+        self._chunk = None

@@ -45,15 +45,20 @@ _PARSER_REFUSALS = {
 }
 
 
-def is_usual(method: str, target: bytes, version: str, headers: Headers, names: list[bytes]) -> bool:
-    """Whether this is what nearly every request is: one in which no rule but that of `limit-post` can find anything."""
+def is_usual(method: str, target: bytes, version: str, headers: Headers, given: dict[bytes, bytes]) -> bool:
+    """Whether this is what nearly every request is: one in which no rule but that of `limit-post` can find anything.
+
+    Args:
+        method, target, version, headers: of the request.
+        given: the headers by name, which tells whether one came twice.
+    """
     return (
         version == "1.1"
-        and target.startswith(b"/")
-        and names.count(b"host") == 1
-        and b"transfer-encoding" not in names
+        and target[:1] == b"/"
+        and len(given) == len(headers)
+        and _is_host(given.get(b"host", b"?"))
+        and b"transfer-encoding" not in given
         and method != "CONNECT"
-        and _is_host(headers[names.index(b"host")][1])
     )
 
 

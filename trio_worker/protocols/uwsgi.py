@@ -51,7 +51,18 @@ class UwsgiConnection(Connection):
         wire: the connection; bytes that were read to find the protocol have been given back to it.
     """
 
-    __slots__ = ("_current", "_gone", "_hung_up", "_intake", "_linger", "_reading", "_timed_out", "handle", "service")
+    __slots__ = (
+        "_current",
+        "_gone",
+        "_hung_up",
+        "_intake",
+        "_linger",
+        "_reading",
+        "_timed_out",
+        "counters",
+        "handle",
+        "service",
+    )
 
     may_chunk = False
     closing = True
@@ -59,6 +70,7 @@ class UwsgiConnection(Connection):
     def __init__(self, service: Service, wire: Wire) -> None:
         super().__init__(wire)
         self.service = service
+        self.counters = service.counters
         self.handle = Handle(self.cancel_scope)
         self._current: PacketExchange | None = None
         self._intake: Intake | None = None

@@ -26,8 +26,6 @@ class PacketExchange(Exchange):
         malformed: whether the chunks of its body cannot be read.
     """
 
-    __slots__ = ("_chunks", "_left", "malformed", "request")
-
     def __init__(self, source: Source, request: PacketRequest) -> None:
         super().__init__(source, request.method, request.target, request.version, request.headers, False)
         self.request = request
@@ -42,7 +40,7 @@ class PacketExchange(Exchange):
 
     def scope(self) -> Scope:
         """The ASGI scope of this request (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
-        request, source = self.request, self._source
+        request, source = self.request, self._channel
         return {
             "type": "http",
             "asgi": ASGI,
@@ -62,7 +60,7 @@ class PacketExchange(Exchange):
 
     def _extensions(self) -> dict[str, Any]:
         """Fronts take an early hint for the answer, and chunks for the body: neither is offered."""
-        return {**EXTENSIONS, **self._source.wire.extensions, HANDLE: self._source.handle}
+        return {**EXTENSIONS, **self._channel.wire.extensions, HANDLE: self._channel.handle}
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes behind the packet; what is behind the body has no meaning."""
@@ -88,7 +86,9 @@ class PacketExchange(Exchange):
         self._head = None
         if self._framing is NONE and head.length < 0:
             framing += b"connection: close\r\n"
-        return b"%b%b%b\r\n" % (head.lines, framing, channel.own_lines(head))
+        lines = b"%b%b%b\r\n" % (head.lines, framing, channel.own_lines(head))
+        channel.counters.heads_out += len(lines)
+        return lines
 
 
 class _Chunks:
