@@ -10,20 +10,20 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import NoReturn
 
 import trio
 import uwsgi
 
-from trio_worker import current, forwarded, logs, notices, quart, signals, watchdog
-from trio_worker.access_log import Given, RequestLog
+from trio_worker import current, logs, notices, quart, signals, watchdog
+from trio_worker.access_log import RequestLog
 from trio_worker.accounting import Ledger
-from trio_worker.application import Application
 from trio_worker.asgi import App
+from trio_worker.assembly import make_service, open_request_log
 from trio_worker.drain import abort, drain, leave_pool
 from trio_worker.ending import Ending, Reason
 from trio_worker.entrance import welcome
-from trio_worker.hypercorn_config import make_config
 from trio_worker.lifespan import Lifespan, LifespanError
 from trio_worker.limits import FatalExceptions
 from trio_worker.listeners import Listeners
@@ -33,7 +33,7 @@ from trio_worker.native import Native, PluginRefused
 from trio_worker.native import load as load_plugin
 from trio_worker.options import OptionError, Options, RawOptions, collect, parse
 from trio_worker.service import Service
-from trio_worker.static_files import StaticFiles
+from trio_worker.task_pool import TaskPool
 from trio_worker.upkeep import Upkeep
 from trio_worker.uwsgi_signals import UwsgiSignals
 from trio_worker.wire import SocketWire
@@ -93,6 +93,7 @@ class Worker:
         self._ending = Ending(options.worker_reload_mercy, native.leave if native else None)
         self._leaving = trio.CancelScope()
         self._graceful = trio.CancelScope()
+        self._request_log: RequestLog
         self._service: Service
         self._listeners: Listeners
         self._upkeep: Upkeep | None = None
@@ -158,7 +159,9 @@ class Worker:
             app = load(self._options, read_mounts(self._raw))
             if self._options.quart_direct:
                 quart.install(app)
-            self._service = self._make_service(app)
+            counters = Counters()
+            self._request_log = open_request_log(self._options, counters, self._native)
+            self._service = make_service(app, counters, self._options, self._ledger, self._request_log, self._raised)
             async with trio.open_nursery() as nursery:
                 lifespans = await self._start_up(app, nursery)
                 await self._serve()
@@ -169,43 +172,6 @@ class Worker:
         if failure is not None:
             return await self._failed(failure)
         return self._ending.code
-
-    def _make_service(self, app: App) -> Service:
-        counters = Counters()
-        draining = trio.Event()
-        self._request_log = self._open_request_log(counters)
-        return Service(
-            options=self._options,
-            counters=counters,
-            application=Application(
-                forwarded.layer(self._behind_files(app), self._options),
-                counters,
-                draining,
-                self._request_log.chooser(),
-                self._options.add_headers,
-                self._ledger,
-                self._raised,
-            ),
-            draining=draining,
-            state={"draining": draining},
-            hypercorn=make_config(self._options),
-        )
-
-    def _open_request_log(self, counters: Counters) -> RequestLog:
-        own: dict[str, Given] = {
-            "pid": os.getpid(),
-            "wid": uwsgi.worker_id(),
-            "request": lambda _: counters.requests,
-        }
-        write_request = None if self._native is None else self._native.log_request
-        request_log = RequestLog(self._options, own, uwsgi.metric_get, write_request)
-        if request_log.buffer is not None:
-            trio.lowlevel.add_instrument(request_log.buffer)
-        return request_log
-
-    def _behind_files(self, app: App) -> App:
-        maps = (*self._options.check_static, *self._options.static_maps)
-        return StaticFiles(app, maps) if maps else app
 
     async def _start_up(self, app: App, nursery: trio.Nursery) -> list[Lifespan]:
         """Run the lifespan of every app; they share the state that requests see."""
@@ -265,8 +231,10 @@ class Worker:
     def _make_listeners(self, nursery: trio.Nursery) -> Listeners:
         service, options = self._service, self._options
 
+        tasks = TaskPool(nursery, partial(welcome, service), CONNECTION_TASK)
+
         def accepted(sock: socket.socket, address: object) -> None:
-            nursery.start_soon(welcome, service, SocketWire(sock, address, options.write_timeout), name=CONNECTION_TASK)
+            tasks.start(SocketWire(sock, address, options.write_timeout))
 
         def has_room() -> bool:
             return len(service.connections) < options.max_connections

@@ -1,0 +1,69 @@
+"""Tasks are used again, begin in a fresh context, and end with their nursery."""
+
+from contextvars import ContextVar
+
+import trio
+import trio.testing
+
+from trio_worker.task_pool import MAX_IDLE, TaskPool
+
+VARIABLE = ContextVar("VARIABLE", default=0)
+
+
+def test_a_task_serves_one_item_after_another() -> None:
+    served: list[tuple[int, trio.lowlevel.Task]] = []
+
+    async def serve(item: int) -> None:
+        served.append((item, trio.lowlevel.current_task()))
+        await trio.lowlevel.checkpoint()
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            pool = TaskPool(nursery, serve, "serve")
+            for item in range(3):
+                pool.start(item)
+                await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+    assert [item for item, _ in served] == [0, 1, 2]
+    assert len({task for _, task in served}) == 1
+
+
+def test_what_runs_at_once_has_tasks_of_its_own() -> None:
+    ended: list[int] = []
+
+    async def serve(item: int) -> None:
+        await trio.sleep(1)
+        ended.append(item)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            pool = TaskPool(nursery, serve, "serve")
+            for item in range(MAX_IDLE + 10):
+                pool.start(item)
+            await trio.sleep(1.5)
+            assert len(nursery.child_tasks) == MAX_IDLE
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert sorted(ended) == list(range(MAX_IDLE + 10))
+
+
+def test_a_context_variable_is_of_one_item() -> None:
+    seen: list[int] = []
+
+    async def serve(item: int) -> None:
+        seen.append(VARIABLE.get())
+        VARIABLE.set(item)
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            pool = TaskPool(nursery, serve, "serve")
+            for item in (1, 2, 3):
+                pool.start(item)
+                await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+    assert seen == [0, 0, 0]
