@@ -21,7 +21,7 @@ from .plan import Plan
 from .reload import VARIANTS, measure_reloads
 from .report import Finding, load_json, save_json, show, write_readme
 from .request_logging import measure_logging
-from .rows import ROWS, measure_rows
+from .rows import ROWS, measure_plugin, measure_rows
 from .servers import SERVERS
 from .uwsgi_ini import CHECKOUT, OVERRIDE
 
@@ -33,6 +33,7 @@ SECTIONS: dict[str, Callable[[Plan], Finding]] = {
     "fairness": measure_fairness,
     "idle": measure_idle,
     "logging": measure_logging,
+    "plugin": measure_plugin,
     "fronts": measure_fronts,
 }
 

@@ -1,7 +1,7 @@
 """The rows: requests per second and p99 under a closed loop, each server in turn for several rounds."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from .plan import Plan
 from .rates import as_raw, rate_table
 from .report import Finding
 from .running import BARE, QUART, Unavailable, running
-from .servers import WORKER, Flavour, Server
+from .servers import WITH_PLUGIN, WORKER, Flavour, Server
 
 # Long enough for every connection to be open and every lazy import of a first request to be done.
 WARM_UP_SECONDS = 1.0
@@ -46,14 +46,22 @@ ROWS = (
 def measure_rows(plan: Plan) -> Finding:
     """Measure the plan's rows. The raw figures are every round's load, by row and server."""
     body = write_json(plan.folder)
-    measured = {row.name: _rounds(plan, row, body) for row in ROWS if row.name in plan.rows}
+    measured = {row.name: _rounds(plan, row, body, plan.servers) for row in ROWS if row.name in plan.rows}
     tables = [rate_table(row.title, measured[row.name], WORKER.name) for row in ROWS if row.name in measured]
     return Finding("rows", tables, {row: as_raw(loads) for row, loads in measured.items()})
 
 
-def _rounds(plan: Plan, row: Row, body: Path) -> dict[str, list[Load]]:
+def measure_plugin(plan: Plan) -> Finding:
+    """What the native plugin costs: the bare row, where a request does nothing else."""
+    row = next(row for row in ROWS if row.name == "bare")
+    loads = _rounds(plan, row, write_json(plan.folder), [WORKER, WITH_PLUGIN])
+    table = rate_table(f"{row.title}, without and with the native plugin", loads, WORKER.name)
+    return Finding("plugin", [table], {row.name: as_raw(loads)})
+
+
+def _rounds(plan: Plan, row: Row, body: Path, servers: Sequence[Server]) -> dict[str, list[Load]]:
     loads: dict[str, list[Load]] = {}
-    turns = plan.in_turn(plan.servers)
+    turns = plan.in_turn(servers)
     for number, server in turns:
         load = turns.attempt(server, partial(_measure, plan, row, server, body))
         if load is not None:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from trio_worker.native.build import build
+
 from .site import BACKLOG, IDLE_SECONDS, Site
 from .uwsgi_ini import write_trio_ini, write_wsgi_ini
 
@@ -80,6 +82,11 @@ def _trio_worker(options: Mapping[str, str] | None = None) -> Callable[[Site], l
     return lambda site: _uwsgi(write_trio_ini(site, options or {}))
 
 
+def _trio_worker_with_plugin(site: Site) -> list[str]:
+    plugin = build(Path(_uwsgi_program() or "uwsgi"), site.folder)
+    return _uwsgi(write_trio_ini(site, {"plugin": str(plugin)}))
+
+
 def _wsgi(site: Site) -> list[str]:
     return _uwsgi(write_wsgi_ini(site))
 
@@ -128,6 +135,7 @@ def _granian(site: Site) -> list[str]:
 _OURS = (Trigger.CHAIN, Trigger.HANGUP)
 
 WORKER = Server("trio-worker", Flavour.TRIO, _trio_worker(), _needs_override, _OURS, h2c=True)
+WITH_PLUGIN = Server("with the plugin", Flavour.TRIO, _trio_worker_with_plugin, _needs_override, _OURS)
 VIA_HYPERCORN = Server(
     "trio-http1=hypercorn",
     Flavour.TRIO,
