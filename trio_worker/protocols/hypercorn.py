@@ -16,7 +16,9 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 
 from trio_worker.connections import Connection
-from trio_worker.protocols.hypercorn_protocols import ANY_STREAM, Http1, Http2
+from trio_worker.protocols.hypercorn_bodies import BodyDeadlines
+from trio_worker.protocols.hypercorn_http1 import Http1
+from trio_worker.protocols.hypercorn_http2 import ANY_STREAM, Http2
 from trio_worker.protocols.hypercorn_tasks import TaskGroup
 from trio_worker.service import Service
 from trio_worker.wire import Wire
@@ -42,6 +44,7 @@ class HypercornConnection(Connection):
         self._http2 = http2
         self._parts: tuple[Any, ...]
         self._protocol: Http1 | Http2
+        self._bodies = BodyDeadlines(service, wire)
         self._send_lock = trio.Lock()
         # What others ask of the connection runs in a task of its own, because none of them may wait.
         self._command, self._commands = trio.open_memory_channel[Command](math.inf)
@@ -55,7 +58,7 @@ class HypercornConnection(Connection):
             self.cancel_scope = nursery.cancel_scope
             nursery.start_soon(self._obey)
             async with trio.open_nursery() as tasks:
-                self._parts = self._make_parts(TaskGroup(self._service, tasks, self.wire))
+                self._parts = self._make_parts(TaskGroup(self._service, tasks, self.wire, self._bodies))
                 await self._begin(self._http2)
                 await self._read()
                 await self._protocol.handle(Closed())
@@ -81,7 +84,7 @@ class HypercornConnection(Connection):
         if not http2:
             self._protocol = Http1(self._service, *self._parts)
             return
-        self._protocol = Http2(*self._parts)
+        self._protocol = Http2(self._service, *self._parts)
         await self._protocol.initiate(headers, settings)
         if self._service.draining.is_set():
             self.start_drain()
@@ -102,6 +105,8 @@ class HypercornConnection(Connection):
                 await self._handle(RawData(data))
             if not data:
                 return
+            if self._protocol.leaving and not self._lingered:
+                self.end_linger()
             # What came may have changed nothing: an HTTP/2 frame that acknowledges another.
             self._end_if_idle()
 
@@ -141,7 +146,8 @@ class HypercornConnection(Connection):
         self._idle = idle
         if self._closing:
             return
-        self.wire.deadline = trio.current_time() + self._service.options.keepalive_timeout if idle else math.inf
+        keepalive = self._service.options.keepalive_timeout
+        self.wire.deadline = trio.current_time() + keepalive if idle else self._bodies.soonest
         self._end_if_idle()
 
     def _end_if_idle(self) -> None:
@@ -161,14 +167,17 @@ class HypercornConnection(Connection):
             await self.wire.end_writing()
 
     def expire(self) -> None:
-        """Idle for too long, a client that does not read, or one that does not close."""
-        if self._idle and not self._closing and not self.wire.stalled:
-            self.wire.deadline = trio.current_time() + LINGERING_CLOSE
+        """Idle for too long, a client that does not read, one that does not close, or bodies that do not come."""
+        wire = self.wire
+        if self._closing or wire.stall_deadline <= trio.current_time() or (self._idle and wire.stalled):
+            self._service.counters.timeouts += wire.stalled
+            self.abort()
+        elif self._idle:
+            wire.deadline = trio.current_time() + LINGERING_CLOSE
             self.end_linger()
-            return
-        if self.wire.stalled:
-            self._service.counters.timeouts += 1
-        self.abort()
+        else:
+            self._bodies.expire()
+            wire.deadline = self._bodies.soonest
 
     def hang_up(self) -> None:
         """The client has gone: tell the protocol, whose reading task may be waiting for the app just now."""
