@@ -154,7 +154,6 @@ class TestGone:
         client.close()
         unlimited.wait_log("sleep cancelled", cancelled + 1, SOON)
 
-    @pytest.mark.engines("hypercorn")
     @pytest.mark.parametrize("times", range(5))
     def test_when_nobody_can_tell_yet_whose_connection_it_is(self, unlimited: Server, times: int) -> None:
         """A lone `P` may begin HTTP/2 as well."""

@@ -42,24 +42,32 @@ class Arrival(Connection):
         first: what came of it so far.
     """
 
-    __slots__ = ("_first", "_service")
+    __slots__ = ("_first", "_hung_up", "_service")
 
     def __init__(self, service: Service, wire: Wire, first: bytes) -> None:
         super().__init__(wire)
         self._service = service
         self._first = first
+        self._hung_up = False
 
     async def serve(self) -> Connection | None:
         """Read the first bytes and return the connection in its protocol, None where there is none."""
         self.wire.deadline = trio.current_time() + self._service.options.header_timeout
         with self.cancel_scope:
             try:
-                return await self._find_protocol()
+                found = await self._find_protocol()
+                if found is not None and self._hung_up:
+                    found.hang_up()  # It is told only once.
+                return found
             except ProxyError as error:
                 log.warning("closed the connection of %s: its PROXY header is refused: %s", self.wire.client, error)
             except ssl.SSLError as error:
                 log.info("no TLS with %s: %s", self.wire.client, error.reason or error)
         return None
+
+    def hang_up(self) -> None:
+        """Remember it for the protocol that is found."""
+        self._hung_up = True
 
     async def _find_protocol(self) -> Connection | None:
         service = self._service
