@@ -12,11 +12,9 @@ from support.http1 import Http1
 from support.nginx import NGINX, nginx
 from support.packets import ask, request
 from support.routers import new_address, router
-from support.uwsgi import ACCEPTING, Server, Servers
+from support.uwsgi import Server, Servers
 
 pytestmark = pytest.mark.engines("express")
-
-CHAIN_END = "chain reloading complete"
 
 HTTP = {
     "http_keepalive": 30,
@@ -110,14 +108,7 @@ def test_websocket(address: Address) -> None:
 
 @pytest.mark.parametrize("command", ["r", "c"], ids=["reload", "chain reload"])
 def test_reloads_under_load(address: Address, server: Server, command: str) -> None:
-    def reload() -> None:
-        accepting, chains = server.count(ACCEPTING), server.count(CHAIN_END)
-        server.fifo(command)
-        server.wait_accepting(accepting + server.processes)
-        if command == "c":
-            server.wait_log(CHAIN_END, chains + 1)
-
-    front.check_reloads(address, reload)
+    front.check_reloads(address, lambda: server.reload(command))
 
 
 def test_the_http_router_keeps_its_clients_connections(http_router: Address) -> None:

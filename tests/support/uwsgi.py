@@ -15,7 +15,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,10 @@ UWSGI = os.environ.get("TRIO_TEST_UWSGI") or str(Path(sys.executable).parent / "
 WITHOUT = frozenset(os.environ.get("TRIO_TEST_WITHOUT", "").split())
 EXTRA = [line.partition("=") for line in os.environ.get("TRIO_TEST_OPTIONS", "").split(";") if line]
 
-# What the log says when a worker accepts, when it failed, and when its own last deadline had to end it.
+# What the log says when a worker accepts, when a chain reload is over, when a worker failed, and when its own last
+# deadline had to end it.
 ACCEPTING = r"\[worker \d+\] INFO trio_worker\.worker: accepting on"
+CHAIN_END = "chain reloading complete"
 FAILED = "^(DAMN|OOPS) !"
 OUTSTAYED = "still running at the end of the time that a worker has"
 
@@ -140,9 +142,22 @@ class Server:
             accepting = self.count(ACCEPTING)
             assert self.process.poll() is None, f"uWSGI ended with {self.process.returncode}\n{self.log}"
             assert accepting or not self.count(FAILED), f"a worker failed at its start\n{self.log}"
-            return accepting >= count
+            return accepting >= count or self.nudge()
 
         eventually(look, timeout, lambda: f"{count} workers accepting\n{self.log}")
+
+    def nudge(self) -> bool:
+        """Make the master look at once for workers that have ended or accept, instead of within a second.
+
+        It does so whenever somebody asks its stats server. What it does by the clock, each second, stays as it is.
+
+        Returns:
+            False, for what waits and has not found yet.
+        """
+        if "stats" in self.options:
+            with suppress(OSError):
+                _read(str(self.options["stats"]), timeout=1)
+        return False
 
     @property
     def log(self) -> str:
@@ -180,13 +195,27 @@ class Server:
         with open(str(self.options["master-fifo"]), "w") as fifo:
             fifo.write(command)
 
+    def reload(self, command: str, timeout: float = 60.0) -> None:
+        """Replace every worker by a command to the FIFO; returns when the new ones accept and a chain has its end."""
+        accepting, chains = self.count(ACCEPTING), self.count(CHAIN_END)
+        self.fifo(command)
+        self.wait_accepting(accepting + self.processes, timeout)
+        if command == "c":
+            self.wait_chain(chains + 1, timeout)
+
+    def wait_chain(self, count: int, timeout: float = 60.0) -> None:
+        """Wait until so many chain reloads have come to their end since the start."""
+        ended = f"the end of {count} chain reloads"
+        eventually(lambda: self.count(CHAIN_END) >= count or self.nudge(), timeout, lambda: f"{ended}\n{self.log}")
+
     def signal(self, number: int, pid: int | None = None) -> None:
         """Send a signal, to the master unless `pid` says otherwise."""
         os.kill(pid or self.master_pid, number)
 
     def wait_end(self, timeout: float = END_TIMEOUT) -> int:
         """Wait until the master has ended; returns its exit code."""
-        return self.process.wait(timeout)
+        eventually(lambda: self.process.poll() is not None or self.nudge(), timeout, lambda: f"its end\n{self.log}")
+        return self.process.wait()
 
     def end(self) -> None:
         """End it by SIGINT.
@@ -233,10 +262,14 @@ def _lines(options: Options) -> Iterator[str]:
 
 
 def _read_json(path: str) -> Any:
+    return json.loads(_read(path, timeout=5) or b"null")
+
+
+def _read(path: str, timeout: float) -> bytes:
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(5)
+        client.settimeout(timeout)
         client.connect(path)
-        return json.loads(b"".join(iter(lambda: client.recv(65536), b"")) or b"null")
+        return b"".join(iter(lambda: client.recv(65536), b""))
 
 
 class Servers:
