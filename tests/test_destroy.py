@@ -55,7 +55,7 @@ def test_a_busy_worker_ends_within_six_seconds(uwsgi: Servers) -> None:
 
 
 def test_lifespan_shutdown_may_take_its_time(uwsgi: Servers) -> None:
-    server = uwsgi(environment={"PROBE_SHUTDOWN_SECONDS": "2"})
+    server = uwsgi(environment={"PROBE_SHUTDOWN_SECONDS": "1"})
     server.signal(signal.SIGINT)
     assert server.wait_end() == 0
     assert server.count("probe .*: shutdown") == 1

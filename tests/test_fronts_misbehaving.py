@@ -227,18 +227,22 @@ def read_rest(front: socket.socket) -> bytes:
 
 
 class TestTooSlow:
-    def test_the_answer_in_the_place_of_an_app_that_has_not_read(self, server: Server, front: socket.socket) -> None:
+    def test_the_answer_in_the_place_of_an_app_that_has_not_read(self, server: Server) -> None:
         """It arrives, though the front is still sending."""
-        front.sendall(post("/sleep?seconds=60", 400_000) + b"x" * 200_000)
-        assert front.recv(12) == b"HTTP/1.1 504"
-        time.sleep(0.05)
-        front.sendall(b"x" * 100_000)
-        front.sendall(b"x" * 100_000)
-        assert b"longer than this server allows" in read_rest(front)
+        with connect(server.address) as tcp, connect(server.unix_path) as unix:
+            for front in (tcp, unix):
+                front.sendall(post("/sleep?seconds=60", 400_000) + b"x" * 200_000)
+            for front in (tcp, unix):
+                assert front.recv(12) == b"HTTP/1.1 504"
+                time.sleep(0.05)
+                front.sendall(b"x" * 100_000)
+                front.sendall(b"x" * 100_000)
+                assert b"longer than this server allows" in read_rest(front)
 
     def test_a_packet_on_its_way_is_waited_for_by_a_drain(self, uwsgi: Servers) -> None:
-        server = uwsgi(module="http1_behaviour:app", trio_drain_linger="0.2")
-        with connect(server.unix_path) as front, connect(server.address) as idle:
+        server = uwsgi(module="http1_behaviour:app", trio_drain_linger="0.2", trio_metrics_interval=0.1)
+        # Over a UNIX socket: the kernel keeps a TCP connection that says nothing (TCP_DEFER_ACCEPT).
+        with connect(server.unix_path) as front, connect(server.unix_path) as idle:
             front.sendall(request("/early")[:50])
             eventually(lambda: server.metrics()["worker.1.connections"] == 2)
             server.signal(1)
@@ -298,7 +302,7 @@ class TestHangUp:
         assert read(front).body == b"early"
 
     def test_after_the_answer_is_no_disconnect(self, uwsgi: Servers, options: dict[str, Any]) -> None:
-        server = uwsgi(**options)
+        server = uwsgi(**options, trio_metrics_interval=0.1)
         with connect(server.unix_path) as front:
             front.sendall(post("/answers", 5))
             assert front.recv(12) == b"HTTP/1.1 200"

@@ -175,7 +175,7 @@ class TestOthers:
         finished.wait(5)
 
     def test_disconnects_are_counted_and_are_no_errors(self, uwsgi: Servers) -> None:
-        server = uwsgi(module="http1_behaviour:app")
+        server = uwsgi(module="http1_behaviour:app", trio_metrics_interval=0.1)
         for path in ("/sleep?seconds=60", "/ticks", "/wait"):
             client = Http1(server.address)
             client.request(path)
