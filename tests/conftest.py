@@ -2,12 +2,13 @@
 
 `engine` is parametrized: a test that uses it, and every one that starts a uWSGI does, runs with the express
 lane and once more with all HTTP/1.1 going through Hypercorn. `@pytest.mark.engines("express")` spares what has
-nothing to do with it.
+nothing to do with it; `@pytest.mark.engines(long=["hypercorn"])` leaves that one to the long run.
 """
 
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.uwsgi import UWSGI, Servers, servers
@@ -18,14 +19,20 @@ ENGINES = ("express", "hypercorn")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "engines(*names): the HTTP/1.1 engines that this test runs with")
+    config.addinivalue_line("markers", "engines(*names, long=()): the HTTP/1.1 engines that this test runs with")
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" in metafunc.fixturenames:
-        marker = metafunc.definition.get_closest_marker("engines")
-        metafunc.parametrize("engine", marker.args if marker else ENGINES, scope="module")
+        metafunc.parametrize("engine", _engines(metafunc.definition), scope="module")
+
+
+def _engines(definition: pytest.Item) -> list[Any]:
+    marker = definition.get_closest_marker("engines")
+    names = (marker and marker.args) or ENGINES
+    long = marker.kwargs.get("long", ()) if marker else ()
+    return [pytest.param(name, marks=pytest.mark.long) if name in long else name for name in names]
 
 
 def _directories(factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -54,7 +61,8 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # What waits for minutes: for the master's clock, for load to come and go, for every byte of every request. They are
-# deselected by default; `make test-long` runs them.
+# deselected by default; `make test-long` runs them. Elsewhere single tests have the mark `long`: their like is in the
+# default suite.
 LONG = {
     "test_cheaper",
     "test_debian",
@@ -62,20 +70,11 @@ LONG = {
     "test_fronts_nginx",
     "test_fronts_uwsgi_router",
     "test_harakiri",
-    "test_http1_bodies",
-    "test_http1_connection",
     "test_http1_corpus",
-    "test_http1_disconnects",
     "test_http1_properties",
     "test_limits",
-    "test_load_reload",
     "test_many_hosts",
-    "test_native",
-    "test_native_build",
-    "test_options_at_start",
-    "test_reload",
     "test_request_log_options",
-    "test_request_options",
     "test_statistics",
     "test_uwsgi_api",
     "test_uwsgi_signals",

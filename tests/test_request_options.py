@@ -2,6 +2,7 @@
 
 import os
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -79,12 +80,16 @@ def frames(client: Http1, opcode: Opcode, seconds: float) -> list[bytes]:
     return found
 
 
+@pytest.mark.engines(long=["hypercorn"])
 def test_websockets_ping_freq(uwsgi: Servers) -> None:
-    server = uwsgi(websockets_ping_freq=1)
-    assert 2 <= pings(server, 2.5) <= 3
-    assert pings(uwsgi(), 2.5) == 0
+    servers = [uwsgi(websockets_ping_freq=1), uwsgi()]
+    with ThreadPoolExecutor() as pool:
+        pinging, silent = pool.map(lambda server: pings(server, 2.5), servers)
+    assert 2 <= pinging <= 3
+    assert silent == 0
 
 
+@pytest.mark.engines(long=["hypercorn"])
 def test_websockets_pong_tolerance(uwsgi: Servers) -> None:
     server = uwsgi(websockets_ping_freq=1, websockets_pong_tolerance=1)
     with Http1(server.address) as silent, websocket(server) as answering:
@@ -149,6 +154,7 @@ async def app(scope, receive, send):
 """
 
 
+@pytest.mark.long
 @pytest.mark.engines("express")
 @pytest.mark.parametrize("lazy", [True, None])
 def test_py_autoreload(uwsgi: Servers, tmp_path: Path, lazy: bool | None) -> None:
@@ -167,6 +173,7 @@ def test_py_autoreload(uwsgi: Servers, tmp_path: Path, lazy: bool | None) -> Non
     assert server.count("has changed: the instance is reloaded") == (1 if lazy else 0)
 
 
+@pytest.mark.long
 @pytest.mark.engines("express")
 def test_py_auto_reload_ignore(uwsgi: Servers, tmp_path: Path) -> None:
     module = tmp_path / "changing.py"
