@@ -177,9 +177,10 @@ class Application:
         finally:
             CURRENT.set(None)
             self.in_flight.discard(request)
+            self._finish(request)
+            # After the counts: who sees an idle worker sees what it has done as well.
             if not self.in_flight and not self._sessions:
                 self._busy[0] = 0
-            self._finish(request)
 
     async def _returned(self, request: Request, handle: Handle) -> None:
         if handle.gone:
