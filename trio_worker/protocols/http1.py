@@ -11,31 +11,24 @@ from math import inf
 
 import trio
 
-from trio_worker.asgi import Handle
 from trio_worker.connections import Connection
 from trio_worker.exchange import Exchange
 from trio_worker.protocols.http1_intake import Intake
 from trio_worker.protocols.http1_parser import RequestParser
 from trio_worker.protocols.http1_rules import Refusal
 from trio_worker.protocols.hypercorn import HypercornConnection
-from trio_worker.response_head import SERVER_LINE, Prepared, date_line, prepare
+from trio_worker.protocols.request_connection import RequestConnection
 from trio_worker.service import Service
 from trio_worker.wire import Wire
 
 log = logging.getLogger(__name__)
-
-# Seconds that a client has to close its side after we have closed ours (RFC 9112 section 9.6).
-LINGERING_CLOSE = 2.0
-
-# Seconds between telling an app of a disconnect that it waits for and cancelling it.
-DISCONNECT_GRACE = 1.0
 
 # What of a body that the app has left unread is read to keep the connection: bytes, and seconds to wait for them.
 DISCARD_LIMIT = 262144
 DISCARD_TIMEOUT = 2.0
 
 
-class Http1Connection(Connection):
+class Http1Connection(RequestConnection[Exchange]):
     """A connection that speaks plain HTTP/1.1.
 
     Args:
@@ -43,47 +36,20 @@ class Http1Connection(Connection):
         wire: the connection; bytes that were read to find the protocol have been given back to it.
     """
 
-    __slots__ = (
-        "_current",
-        "_deaf",
-        "_gone",
-        "_hung_up",
-        "_idle",
-        "_intake",
-        "_last_call",
-        "_leaving",
-        "_linger",
-        "_parser",
-        "_reading",
-        "_woken",
-        "counters",
-        "handle",
-        "service",
-    )
+    __slots__ = ("_deaf", "_idle", "_last_call", "_leaving", "_parser", "_woken")
 
     may_chunk = True
+    _close_line = b"connection: close\r\n"
 
     def __init__(self, service: Service, wire: Wire) -> None:
-        super().__init__(wire)
-        self.service = service
-        self.counters = service.counters
-        self.handle = Handle(self.cancel_scope)
+        super().__init__(service, wire)
         self._parser = RequestParser(self)
-        self._current: Exchange | None = None
-        self._intake: Intake | None = None
-        # Whether the task waits for more of a body: then it sees a disconnect by itself.
-        self._reading = False
-        # The client has closed its side, which is told once; with that, the current request has lost its client.
-        self._hung_up = False
-        self._gone = False
         # Set when the worker drains: the next answer that nothing is queued behind says that it is the last.
         self._leaving = service.draining.is_set()
         # Set when idle connections are ended: what is here already is answered, then this one ends.
         self._last_call = False
         # Whether the kernel was told that we read no more, which then looks as if the client had closed its side.
         self._deaf = False
-        # Whether the client may still be sending when we close.
-        self._linger = False
         # Whether the task waits, outside of its cancel scope, for the next request, and whether it has just done so.
         self._idle = self._woken = False
 
@@ -96,9 +62,7 @@ class Http1Connection(Connection):
             return HypercornConnection(self.service, self.wire, http2=False)
         if self._current is not None and not self._current.body_complete:
             self._linger = True  # An answer in the app's place, to a client that is still sending.
-        self.wire.deadline = inf
-        with trio.move_on_after(LINGERING_CLOSE) as self.cancel_scope:
-            await self._part()
+        await self._part(self._parser.refusal)
         return None
 
     async def _serve_and_rest(self) -> bool:
@@ -117,16 +81,6 @@ class Http1Connection(Connection):
             await self.wire.wait()
             self._idle = False
             self.handle.cancel_scope = self.cancel_scope = trio.CancelScope()
-
-    async def _part(self) -> None:
-        """Say what is left to say, and let a client that may still be sending read it before the connection closes."""
-        refusal = self._parser.refusal
-        if refusal is not None and not (self.handle.begun or self._gone):
-            await self._refuse(refusal)
-        if self._linger:
-            await self.wire.end_writing()
-            while await self.wire.receive():
-                await trio.lowlevel.checkpoint()
 
     async def _serve_requests(self) -> bool:
         """Serve until no request comes any more, or none just now; False when a response has ended the connection."""
@@ -203,7 +157,7 @@ class Http1Connection(Connection):
         self._intake = Intake(self.service.options.limit_post)
         refusal = self._intake.add(exchange, 0)
         self._parser.refusal = refusal or self._parser.refusal
-        return refusal is None and (exchange.body_complete or self._parser.refusal is None)
+        return refusal is None and self._find_fault(exchange) is None
 
     async def _finish(self, exchange: Exchange, wanted: bool) -> bool:
         """What is left to do when the connection may not go on, though its client may have wanted that."""
@@ -229,59 +183,11 @@ class Http1Connection(Connection):
         self._linger = not exchange.body_complete
         return exchange.body_complete
 
-    async def read_body(self) -> None:
-        """Read the wire once for the current request."""
-        exchange, intake = self._current, self._intake
-        assert exchange is not None
-        assert intake is not None
-        if self._parser.refusal is not None:
-            await self._give_up(exchange, self._parser.refusal)
-            return
-        await intake.pause()
-        data = await self._receive_body()
-        if not data:
-            self._gone = True
-            self.handle.gone = not exchange.complete
-            exchange.disconnect()
-            self.wire.deadline = self.service.clock.now + DISCONNECT_GRACE
-            return
+    def _feed(self, exchange: Exchange, data: bytes) -> None:
         self._parser.feed(data)
-        refusal = intake.add(exchange, len(data))
-        if refusal is None and not exchange.body_complete:
-            refusal = self._parser.refusal
-        if refusal is not None:
-            await self._give_up(exchange, refusal)
-        if self._hung_up and exchange.body_complete:
-            self._lose(exchange)
 
-    async def _receive_body(self) -> bytes:
-        self.wire.deadline = self.service.clock.now + self.service.options.body_timeout
-        self._reading = True
-        try:
-            return await self.wire.receive()
-        except OSError:
-            return b""
-        finally:
-            self._reading = False
-            self.wire.deadline = inf
-
-    async def _give_up(self, exchange: Exchange, refusal: Refusal) -> None:
-        """End the current request from within its own `receive`: the app is cancelled there."""
-        self._linger = True
-        exchange.disconnect()  # For an app that shields itself from that.
-        self.handle.cancel(refusal.status)
-        await trio.lowlevel.checkpoint()
-
-    async def _refuse(self, refusal: Refusal) -> None:
-        """Answer what no app has seen."""
-        self._linger = True
-        self.service.counters.add_refusal(refusal.status)
-        log.info("refused a request from %s: %d %s", self.wire.client, refusal.status, refusal.reason)
-        body = f"{refusal.reason}\n".encode()
-        length = b"%d" % len(body)
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", length)]
-        head = prepare(refusal.status, headers)
-        await self.wire.send(b"%bconnection: close\r\n%b\r\n%b" % (head.lines, self.own_lines(head), body))
+    def _find_fault(self, exchange: Exchange) -> Refusal | None:
+        return None if exchange.body_complete else self._parser.refusal
 
     @property
     def closing(self) -> bool:
@@ -292,53 +198,22 @@ class Http1Connection(Connection):
         # What the client had sent before it could know is answered as well.
         return (self._leaving or self._last_call) and not self._parser.queue
 
-    def own_lines(self, head: Prepared) -> bytes:
-        """The `date` and `server` headers, where the app has not set them."""
-        options = self.service.options
-        date = date_line() if options.date_header and not head.has_date else b""
-        return date + SERVER_LINE if options.server_header and not head.has_server else date
-
     # What others tell the connection; see Connection.
 
-    def expire(self) -> None:
-        """A write that stalls, a body or a head that does not come, or an idle connection."""
-        self.wire.deadline = inf
-        if self.wire.stalled:
-            self.service.counters.timeouts += 1
-            self.abort()
-        elif self._gone:
-            self.handle.cancel()
-        elif self._current is not None:
-            self._time_out()
-            self.handle.cancel(408)
-        elif self._parser.in_head:
-            self._time_out()
-            self._parser.refusal = Refusal(408, "the head of the request took too long to arrive")
-            self.cancel_scope.cancel()
-        else:
+    def _expire_head(self) -> None:
+        """A head is late, or the connection idle, which ends as in a drain."""
+        if not self._parser.in_head:
             self.end_linger()
-
-    def _time_out(self) -> None:
+            return
         self._linger = True
-        self.service.counters.timeouts += 1
+        self.counters.timeouts += 1
+        self._parser.refusal = Refusal(408, "the head of the request took too long to arrive")
+        self.cancel_scope.cancel()
 
     def hang_up(self) -> None:
-        """Tell the app if it waits for that, else cancel it; after its answer it is left alone."""
-        if self._deaf:
-            return
-        self._hung_up = True
-        exchange = self._current
-        if exchange is not None and not self._reading and not exchange.complete:
-            self._lose(exchange)
-
-    def _lose(self, exchange: Exchange) -> None:
-        """The current request has lost its client."""
-        self._gone = self.handle.gone = True
-        if exchange.waiting:
-            exchange.disconnect()
-            self.wire.deadline = self.service.clock.now + DISCONNECT_GRACE
-        else:
-            self.handle.cancel()
+        """The client has closed its side, unless it only looks so."""
+        if not self._deaf:
+            super().hang_up()
 
     def abort(self) -> None:
         """End now, whatever is in flight."""

@@ -13,12 +13,12 @@ from math import inf
 
 import trio
 
-from trio_worker.asgi import Handle
 from trio_worker.connections import Connection
 from trio_worker.log_format import printable
 from trio_worker.protocols.http1_intake import Intake
 from trio_worker.protocols.http1_rules import Refusal, too_large
 from trio_worker.protocols.hypercorn import HypercornConnection
+from trio_worker.protocols.request_connection import RequestConnection
 from trio_worker.protocols.uwsgi_exchange import PacketExchange
 from trio_worker.protocols.uwsgi_packet import (
     HEADER_SIZE,
@@ -30,20 +30,16 @@ from trio_worker.protocols.uwsgi_packet import (
     RequestError,
     parse_header,
 )
-from trio_worker.response_head import SERVER_LINE, Prepared, date_line, prepare
 from trio_worker.service import Service
 from trio_worker.wire import Wire
 
 log = logging.getLogger(__name__)
 
-# Seconds that a front has to close its side after we have closed ours, when it may still be sending a body.
-LINGERING_CLOSE = 2.0
-
-# Seconds between telling an app of a disconnect that it waits for and cancelling it.
-DISCONNECT_GRACE = 1.0
+# The refusal of a body in chunks that cannot be read.
+MALFORMED = Refusal(400, "the chunks of the body cannot be read (RFC 9112 section 7.1)")
 
 
-class UwsgiConnection(Connection):
+class UwsgiConnection(RequestConnection[PacketExchange]):
     """A connection that begins with a uwsgi packet.
 
     Args:
@@ -51,37 +47,15 @@ class UwsgiConnection(Connection):
         wire: the connection; bytes that were read to find the protocol have been given back to it.
     """
 
-    __slots__ = (
-        "_current",
-        "_gone",
-        "_hung_up",
-        "_intake",
-        "_linger",
-        "_reading",
-        "_timed_out",
-        "counters",
-        "handle",
-        "service",
-    )
+    __slots__ = ("_timed_out",)
 
     may_chunk = False
     closing = True
 
     def __init__(self, service: Service, wire: Wire) -> None:
-        super().__init__(wire)
-        self.service = service
-        self.counters = service.counters
-        self.handle = Handle(self.cancel_scope)
-        self._current: PacketExchange | None = None
-        self._intake: Intake | None = None
-        # Whether the task waits for more of a body: then it sees a disconnect by itself.
-        self._reading = False
-        # The front has closed its side, which is told once; with that, the request has lost its client.
-        self._hung_up = False
-        self._gone = False
+        super().__init__(service, wire)
+        # Whether the packet has not come in its time.
         self._timed_out = False
-        # Whether the front may still be sending when we close.
-        self._linger = False
 
     async def serve(self) -> Connection | None:
         """Serve the packet; a WebSocket goes on in Hypercorn. What is no valid packet gets a closed connection."""
@@ -94,7 +68,7 @@ class UwsgiConnection(Connection):
         if self._timed_out:
             log.warning("closed the connection of %s: its uwsgi packet took too long to arrive", self._peer)
         if self._linger:
-            await self._wait_for_close()
+            await self._part()
         return onward
 
     @property
@@ -189,104 +163,19 @@ class UwsgiConnection(Connection):
             exchange.feed(rest)
         return self._intake.add(exchange, len(rest))
 
-    async def read_body(self) -> None:
-        """Read the wire once for the request."""
-        exchange, intake = self._current, self._intake
-        assert exchange is not None
-        assert intake is not None
-        if exchange.malformed:
-            await self._give_up(exchange, 400)
-            return
-        await intake.pause()
-        data = await self._receive_body()
-        if not data:
-            self._gone = True
-            self.handle.gone = not exchange.complete
-            exchange.disconnect()
-            self.wire.deadline = self.service.clock.now + DISCONNECT_GRACE
-            return
+    def _feed(self, exchange: PacketExchange, data: bytes) -> None:
         exchange.feed(data)
-        refusal = intake.add(exchange, len(data))
-        if refusal is not None:
-            await self._give_up(exchange, refusal.status)
-        elif self._hung_up and exchange.body_complete:
-            self._lose(exchange)
 
-    async def _receive_body(self) -> bytes:
-        self.wire.deadline = self.service.clock.now + self.service.options.body_timeout
-        self._reading = True
-        try:
-            return await self.wire.receive()
-        except OSError:
-            return b""
-        finally:
-            self._reading = False
-            self.wire.deadline = inf
-
-    async def _give_up(self, exchange: PacketExchange, status: int) -> None:
-        """End the current request from within its own `receive`: the app is cancelled there."""
-        exchange.disconnect()  # For an app that shields itself from that.
-        self.handle.cancel(status)
-        await trio.lowlevel.checkpoint()
-
-    async def _refuse(self, refusal: Refusal) -> None:
-        """Answer what no app has seen."""
-        self._linger = True
-        self.service.counters.add_refusal(refusal.status)
-        log.info("refused a request from %s: %d %s", self.wire.client, refusal.status, refusal.reason)
-        body = f"{refusal.reason}\n".encode()
-        length = b"%d" % len(body)
-        head = prepare(refusal.status, [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", length)])
-        await self.wire.send(b"%b%b\r\n%b" % (head.lines, self.own_lines(head), body))
-
-    async def _wait_for_close(self) -> None:
-        """A close with unread data would reach the front before the answer does (RFC 9112 section 9.6)."""
-        self.wire.deadline = inf
-        with trio.move_on_after(LINGERING_CLOSE) as self.cancel_scope:
-            await self.wire.end_writing()
-            while await self.wire.receive():
-                # A front that sends without pause must not keep the others waiting.
-                await trio.lowlevel.checkpoint()
-
-    def own_lines(self, head: Prepared) -> bytes:
-        """The `date` and `server` headers, where the app has not set them."""
-        options = self.service.options
-        date = date_line() if options.date_header and not head.has_date else b""
-        return date + SERVER_LINE if options.server_header and not head.has_server else date
+    def _find_fault(self, exchange: PacketExchange) -> Refusal | None:
+        # What came before the fault goes to the app first.
+        return MALFORMED if exchange.malformed and not exchange.body else None
 
     # What others tell the connection; see Connection.
 
-    def expire(self) -> None:
-        """A write that stalls, or a packet or a body that does not come."""
-        self.wire.deadline = inf
-        if self.wire.stalled:
-            self.service.counters.timeouts += 1
-            self.abort()
-        elif self._gone:
-            self.handle.cancel()
-        elif self._current is not None:
-            self.service.counters.timeouts += 1
-            self.handle.cancel(408)
-        else:
-            self.service.counters.timeouts += 1
-            self._timed_out = True
-            self.cancel_scope.cancel()
-
-    def hang_up(self) -> None:
-        """Tell the app if it waits for that, else cancel it; after its answer it is left alone."""
-        self._hung_up = True
-        exchange = self._current
-        if exchange is not None and not self._reading and not exchange.complete:
-            self._lose(exchange)
-
-    def _lose(self, exchange: PacketExchange) -> None:
-        """The request has lost its client."""
-        self._gone = self.handle.gone = True
-        if exchange.waiting:
-            exchange.disconnect()
-            self.wire.deadline = self.service.clock.now + DISCONNECT_GRACE
-        else:
-            self.handle.cancel()
+    def _expire_head(self) -> None:
+        self.counters.timeouts += 1
+        self._timed_out = True
+        self.cancel_scope.cancel()
 
     def end_linger(self) -> None:
         """A packet has begun, and a request is the last one here anyway: it is waited for until its own deadline."""
