@@ -299,3 +299,36 @@ class TestTheEndOfTheWorker:
             assert idle.rest() == b""
         server.wait_log("sleep cancelled", timeout=1)
         server.wait_accepting(2)
+
+
+class TestTheSameAgain:
+    """A request whose bytes are those of the one before is recognised by them."""
+
+    def test_request(self, client: Http1) -> None:
+        for _ in range(3):
+            assert client.get("/early?a=1").body == b"early"
+        assert client.get("/state").body == b"0"
+        assert client.get("/early?a=1").body == b"early"
+
+    def test_bytes_that_are_a_body_now(self, client: Http1) -> None:
+        for _ in range(2):
+            client.send(GET)
+            assert client.response().body == b"early"
+        client.send(b"POST /echo HTTP/1.1\r\nHost: t\r\nExpect: 100-continue\r\nContent-Length: %d\r\n\r\n" % len(GET))
+        assert client.head().status == 100
+        client.send(GET)
+        assert client.response().body == GET
+        client.send(GET)
+        assert client.response().body == b"early"
+
+    def test_bytes_in_the_middle_of_a_head(self, server: Server, client: Http1) -> None:
+        client.send(GET)
+        assert client.response().body == b"early"
+        client.send(b"GET /state HTTP/1.1\r\nx-begun: ")
+        with Http1(server.address) as other:
+            assert other.get("/early").body == b"early"  # The worker has read by now what came before.
+        client.send(GET)
+        assert client.response().body == b"0"
+
+    def test_headers_that_an_app_changes(self, client: Http1) -> None:
+        assert len({client.get("/change-headers").body for _ in range(3)}) == 1

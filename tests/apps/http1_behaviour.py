@@ -222,6 +222,13 @@ async def _state(scope: Scope, receive: Receive, send: Send) -> None:
     await body(send, b"%d" % seen)
 
 
+async def _change_headers(scope: Scope, receive: Receive, send: Send) -> None:
+    """The list of headers is the request's own: what is put into it here is not in the next one's."""
+    scope["headers"].append((b"x-mine", b"1"))
+    await start(send)
+    await body(send, b"%d" % len(scope["headers"]))
+
+
 async def _variable(scope: Scope, receive: Receive, send: Send) -> None:
     """What a request sets in a context variable stays there."""
     seen = VARIABLE.get()
@@ -272,6 +279,7 @@ async def _fail_when_left(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 ROUTES = http1_extensions.ROUTES | {
+    "/change-headers": _change_headers,
     "/variable": _variable,
     "/read-and-sleep": _read_and_sleep,
     "/afterwards": _afterwards,

@@ -5,6 +5,8 @@ cannot be served; `upgrade`, when another protocol goes on from there; `in_head`
 head is not complete.
 """
 
+from typing import NamedTuple
+
 import httptools
 
 from trio_worker.exchange import Exchange, Headers, Source
@@ -22,6 +24,22 @@ from trio_worker.protocols.http1_rules import (
     replay,
     wants_upgrade,
 )
+
+# Bytes of a request that is recognised when it comes again.
+REPEATED_SIZE = 2048
+
+
+class Repeated(NamedTuple):
+    """A request that came in one read, without a body and with nothing behind it.
+
+    The same bytes at the same place mean the same: what polls, probes and scrapes sends nothing else on its connection.
+    """
+
+    data: bytes
+    method: str
+    target: bytes
+    version: str
+    headers: tuple[tuple[bytes, bytes], ...]
 
 
 class RequestParser:
@@ -43,6 +61,7 @@ class RequestParser:
         "_first",
         "_headers",
         "_incoming",
+        "_last",
         "_parser",
         "_size",
         "_source",
@@ -64,6 +83,7 @@ class RequestParser:
         # The headers of a request whose Upgrade is not followed, while it is parsed again without it.
         self._unheeded: Headers | None = None
         self._incoming: Exchange | None = None
+        self._last: Repeated | None = None
         # Made with the first chunk that the ini has a limit for.
         self._chunk: Chunk | None = None
         self.queue: list[Exchange] = []
@@ -79,11 +99,32 @@ class RequestParser:
     def rest(self) -> None:
         """Between two requests: keep nothing of the last one, nor the parser, until more comes."""
         self._parser = None
-        self._incoming = None
+        self._incoming = self._last = None
         self._headers = []
 
     def feed(self, data: bytes) -> None:
         """Parse the next bytes of the connection."""
+        if self._last is not None and data == self._last.data:
+            self._repeat(self._last)
+            return
+        self._last = None
+        whole = not self.in_head and (self._incoming is None or self._incoming.body_complete)
+        self._parse(data)
+        if whole and len(self.queue) == 1 and len(data) <= REPEATED_SIZE:
+            self._remember(data, self.queue[0])
+
+    def _remember(self, data: bytes, asked: Exchange) -> None:
+        """Keep what these bytes mean, if they are one request without a body and nothing else."""
+        if asked.body_complete and asked.keep_alive and not (asked.body or self.in_head or self.stopped):
+            self._last = Repeated(data, asked.method, asked.target, asked.version, tuple(asked.headers))
+
+    def _repeat(self, last: Repeated) -> None:
+        exchange = Exchange(self._source, last.method, last.target, last.version, list(last.headers), True)
+        exchange.body_complete = True
+        self._incoming = exchange
+        self.queue.append(exchange)
+
+    def _parse(self, data: bytes) -> None:
         if self._parser is None:
             self._parser = httptools.HttpRequestParser(self)
         while data:
