@@ -112,7 +112,6 @@ def test_so_keepalive(uwsgi: Servers) -> None:
             assert client.get("/").body == expected
 
 
-@pytest.mark.engines("express")
 def test_socket_timeout_bounds_a_body_that_stalls(uwsgi: Servers) -> None:
     server = uwsgi(socket_timeout=1)
     with Http1(server.address) as client:
