@@ -64,6 +64,24 @@ def test_times_in_a_log_format(uwsgi: Servers) -> None:
     assert re.fullmatch(r"\d\d/\w{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4}", found[6])
 
 
+def test_requests_are_numbered_in_the_order_of_their_ends(uwsgi: Servers) -> None:
+    server = uwsgi(log_format="NUMBER %(request) %(uri)", processes=1)
+    ask(server, *(f"/?{each}" for each in range(40)))
+    server.wait_log("NUMBER 40 ")
+    assert re.findall(r"^NUMBER (\d+) /\?(\d+)$", server.log, re.MULTILINE) == [
+        (str(each + 1), str(each)) for each in range(40)
+    ]
+
+
+def test_an_app_that_spoils_its_scope_loses_its_own_line_only(uwsgi: Servers) -> None:
+    server = uwsgi(processes=1)
+    ask(server, "/before", "/spoil", "/after")
+    server.wait_log("ERROR .*a request cannot be logged")
+    server.wait_log(line("GET /before", 5, 200))
+    server.wait_log(line("GET /after", 5, 200))
+    assert server.count("spoil") == 0
+
+
 PATHS = ("/", "/status?code=404", "/status?code=503", "/sleep?seconds=0.3")
 
 

@@ -1,15 +1,19 @@
 """uWSGI's request log: which requests get a line (`disable-logging`, `log-4xx` ...), what the line says, where it goes.
 
-What a line says is compiled in log_format.py; how lines are written is told in log_buffer.py.
+What a line says is compiled in log_format.py; when lines are made and written is told in log_buffer.py.
 """
 
+import logging
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from trio_worker.asgi import HANDLE, Record
 from trio_worker.log_buffer import LogBuffer, Write, takes_many, writer
 from trio_worker.log_format import TEXTS, Value, compile_format, formatted_time, header
 from trio_worker.options import Options
+
+log = logging.getLogger(__name__)
 
 # uWSGI's line when the ini gives no log-format (core/logging.c, uwsgi_logit_simple). What stands in angle brackets
 # here depends on options.
@@ -36,12 +40,12 @@ class RequestLog:
 
     Args:
         options: the parsed ini.
-        own: values of the variables that are the worker's: pid, wid, request.
+        own: values of the variables that are the worker's: pid, wid.
         read_metric: `uwsgi.metric_get`.
         write_request: what writes a line to `req-logger`; None without the plugin.
 
     Attributes:
-        buffer: the lines on their way, None where every line is written at once.
+        buffer: the requests whose lines are on their way, None where every line is written at once.
     """
 
     def __init__(
@@ -54,16 +58,28 @@ class RequestLog:
         self.buffer: LogBuffer | None = None
         self._options = options
         self._render = _compile(options, own, read_metric)
-        self._write = self._open(write_request)
+        self._log = self._open(write_request)
 
-    def _open(self, write_request: Write | None) -> Write:
+    def _open(self, write_request: Write | None) -> Callable[[Record], None]:
+        """What takes a request that is to be logged."""
         if self._options.req_logger and write_request is not None:
-            return write_request
+            return partial(self._write_line, write_request)
         write = writer(LOG_DESCRIPTOR)
         if not takes_many(LOG_DESCRIPTOR):
-            return write
-        self.buffer = LogBuffer(write)
+            return partial(self._write_line, write)
+        self.buffer = LogBuffer(self._line, write)
         return self.buffer.add
+
+    def _write_line(self, write: Write, record: Record) -> None:
+        write(self._line(record))
+
+    def _line(self, record: Record) -> bytes:
+        """The line of a request; of one whose scope the app has spoilt, that it has none."""
+        try:
+            return self._render(record).encode("utf-8", "backslashreplace") + b"\n"
+        except Exception:
+            log.exception("a request cannot be logged: has the app changed its scope?")
+            return b""
 
     def chooser(self) -> Callable[[Record], None]:
         """The function to call with every request that has ended.
@@ -73,9 +89,6 @@ class RequestLog:
         if not self._options.disable_logging:
             return self._log
         return self._log_some if any(getattr(self._options, each) for each in CONDITIONS) else self._log_asked
-
-    def _log(self, record: Record) -> None:
-        self._write(self._render(record).encode("utf-8", "backslashreplace") + b"\n")
 
     def _log_asked(self, record: Record) -> None:
         if record.notes is not None and record.notes.log_this:

@@ -52,6 +52,7 @@ class Request:
     Attributes:
         scope: its ASGI scope.
         began: when it began, in seconds of `time.perf_counter`.
+        number: how many requests the worker had served with this one, once it has ended.
         status: of the response, 0 before there is one.
         headers: the response's, as the app gave them.
         sent: bytes of the response's body.
@@ -61,6 +62,7 @@ class Request:
     """
 
     # What every request begins with; an instance sets only what differs.
+    number = 0
     status = 0
     headers: Any = ()
     sent = 0
@@ -213,7 +215,7 @@ class Application:
         request.micros = int((time.perf_counter() - request.began) * 1_000_000)
         self._counters.add_request(request.status, request.micros, request.sent)
         ledger = self._ledger
-        ledger.requests[0] = ledger.base + self._counters.requests
+        ledger.requests[0] = request.number = ledger.base + self._counters.requests
         if self._log_request is not None:
             self._log_request(request)
 
@@ -234,15 +236,15 @@ class Application:
                 raise cancelled from None
         finally:
             session.finish()
-            self._finish_session()
+            self._finish_session(session)
             if self._log_request is not None:
                 self._log_request(session)
 
-    def _finish_session(self) -> None:
+    def _finish_session(self, session: Session) -> None:
         """To uWSGI a session is a request."""
         self._sessions -= 1
         self._ledger.base += 1
-        self._ledger.requests[0] = self._ledger.base + self._counters.requests
+        self._ledger.requests[0] = session.number = self._ledger.base + self._counters.requests
         if not self.in_flight and not self._sessions:
             self._busy[0] = 0
 

@@ -65,6 +65,7 @@ class Record(Protocol):
     Attributes:
         scope: its ASGI scope.
         began: when it began, in seconds of `time.perf_counter`.
+        number: how many requests and sessions the worker had served with this one.
         status: of the response, 0 if there was none.
         headers: the response's, as the app gave them.
         sent: bytes of the response's body or of all messages.
@@ -75,6 +76,7 @@ class Record(Protocol):
 
     scope: Scope
     began: float
+    number: int
     status: int
     headers: Any
     sent: int

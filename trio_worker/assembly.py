@@ -62,9 +62,9 @@ def _behind_files(app: App, options: Options) -> App:
     return StaticFiles(app, maps) if maps else app
 
 
-def open_request_log(options: Options, counters: Counters, native: Native | None) -> RequestLog:
+def open_request_log(options: Options, native: Native | None) -> RequestLog:
     """The log of this worker's requests; what it keeps for a moment is written when the worker waits."""
-    own: dict[str, Given] = {"pid": os.getpid(), "wid": uwsgi.worker_id(), "request": lambda _: counters.requests}
+    own: dict[str, Given] = {"pid": os.getpid(), "wid": uwsgi.worker_id()}
     write_request = None if native is None else native.log_request
     request_log = RequestLog(options, own, uwsgi.metric_get, write_request)
     if request_log.buffer is not None:

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from functools import lru_cache, partial
+from operator import attrgetter
 from typing import Any
 
 from trio_worker.asgi import Record
@@ -118,8 +119,8 @@ def _strftime(format: str, second: int) -> str:
 
 
 def _began(record: Record) -> float:
-    """When the request began, in seconds since the epoch."""
-    return time.time() - record.micros / 1_000_000
+    """When the request began, in seconds since the epoch; its line may be made a moment after its end."""
+    return record.began + time.time() - time.perf_counter()
 
 
 def formatted_time(format: str) -> Value:
@@ -175,12 +176,13 @@ TEXTS: dict[str, Value] = {
 }
 
 NUMBERS: dict[str, Value] = {
-    "status": lambda record: record.status,
-    "rsize": lambda record: record.sent,
+    "request": attrgetter("number"),
+    "status": attrgetter("status"),
+    "rsize": attrgetter("sent"),
     "hsize": _header_size,
     "size": lambda record: record.sent + _header_size(record),
     "cl": lambda record: int(header(b"content-length", record) or 0),
-    "micros": lambda record: record.micros,
+    "micros": attrgetter("micros"),
     "msecs": lambda record: record.micros // 1000,
     "secs": lambda record: f"{record.micros / 1_000_000:f}",
     "tmsecs": lambda record: int(_began(record) * 1000),

@@ -30,6 +30,7 @@ class Session:
         "headers",
         "micros",
         "notes",
+        "number",
         "scope",
         "sent",
         "status",
@@ -42,6 +43,7 @@ class Session:
         self._counters = counters
         self._restarting = False
         self.began = time.perf_counter()
+        self.number = 0
         self.status = 0
         self.headers: Any = ()
         self.sent = 0

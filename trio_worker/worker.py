@@ -160,7 +160,7 @@ class Worker:
             if self._options.quart_direct:
                 quart.install(app)
             counters = Counters()
-            self._request_log = open_request_log(self._options, counters, self._native)
+            self._request_log = open_request_log(self._options, self._native)
             self._service = make_service(app, counters, self._options, self._ledger, self._request_log, self._raised)
             async with trio.open_nursery() as nursery:
                 lifespans = await self._start_up(app, nursery)

@@ -171,6 +171,12 @@ async def _silent(scope: Scope, receive: Receive, send: Send) -> None:
     return
 
 
+async def _spoil(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers, and leaves the scope useless to whoever reads it afterwards."""
+    scope["headers"] = scope["query_string"] = None
+    await _answer(send, b"spoilt")
+
+
 async def _reload(scope: Scope, receive: Receive, send: Send) -> None:
     import uwsgi
 
@@ -214,5 +220,6 @@ ROUTES: dict[str, Handler] = {
     "/raise/late": _raise_late,
     "/raise/exit": _raise_exit,
     "/silent": _silent,
+    "/spoil": _spoil,
     "/reload": _reload,
 }
