@@ -16,7 +16,7 @@ from typing import Self
 
 import trio
 
-from trio_worker.wire import unix_path
+from trio_worker.wire import Address, unix_path
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,8 @@ EXHAUSTED_PAUSE = 0.1
 TCP_INFO_SIZE = 104
 TCPI_UNACKED = 24
 
-Accepted = Callable[[socket.socket, object], None]
+# Called with the new socket, its peer's address, and our own where the listener knows it.
+Accepted = Callable[[socket.socket, object, Address | None], None]
 
 
 class Listeners:
@@ -41,7 +42,7 @@ class Listeners:
 
     Args:
         descriptors: `uwsgi.sockets`.
-        accepted: called with each new socket and its peer's address; must not block.
+        accepted: called with each new connection; must not block.
         alone: whether no other worker accepts on these sockets, so that there is nobody to step aside for.
         has_room: whether another connection may be accepted now.
     """
@@ -51,6 +52,7 @@ class Listeners:
     ) -> None:
         # A duplicate, so that closing ours leaves uWSGI's descriptor alone.
         self._sockets = {each.fileno(): each for each in map(_inherit, filter(_is_socket, descriptors))}
+        self._names = {each: _common_name(each) for each in self._sockets.values()}
         self._accepted = accepted
         self._alone = alone
         self._has_room = has_room
@@ -135,7 +137,7 @@ class Listeners:
                 log.error("cannot accept on %s: %s", _describe(listener), error)
                 self._exhausted = True
                 return count
-            self._accepted(accepted, address)
+            self._accepted(accepted, address, self._names[listener])
             if not self._has_room():
                 return count + 1
         self._batch = min(MAX_BATCH, self._batch * 2)
@@ -153,6 +155,11 @@ class Listeners:
 def _is_socket(descriptor: int) -> bool:
     # Where map-socket gives a socket to other workers, uWSGI has put /dev/null in its place here.
     return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
+
+
+def _common_name(listener: socket.socket) -> Address | None:
+    """The address that every connection of this listener has on our side; None where the client chooses it."""
+    return (unix_path(listener.getsockname()), None) if listener.family == socket.AF_UNIX else None
 
 
 def _queue(listener: socket.socket) -> int:

@@ -76,8 +76,9 @@ class SocketWire:
 
     Args:
         sock: the accepted socket; the wire owns it from here on.
-        address: what `accept` said of the peer.
+        client: what `accept` said of the peer.
         write_timeout: seconds that a write may wait without the client reading anything.
+        server: our own address, where it is known already.
     """
 
     __slots__ = (
@@ -95,7 +96,9 @@ class SocketWire:
         "stalled",
     )
 
-    def __init__(self, sock: socket.socket, address: object, write_timeout: float) -> None:
+    def __init__(
+        self, sock: socket.socket, client: object, write_timeout: float, server: Address | None = None
+    ) -> None:
         sock.setblocking(False)
         self._socket = sock
         self._unread = b""
@@ -108,11 +111,11 @@ class SocketWire:
         self.root_path = ""
         self.extensions: Mapping[str, Any] = NO_EXTENSIONS
         self.client: Address | None = None
-        self._server: Address | None = None
-        if isinstance(address, tuple):
+        self._server = server
+        if isinstance(client, tuple):
             # Answers leave in one write: waiting for more to send (Nagle) only delays them.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.client = address[:2]
+            self.client = client[:2]
 
     @property
     def server(self) -> Address | None:

@@ -36,7 +36,7 @@ from trio_worker.service import Service
 from trio_worker.task_pool import TaskPool
 from trio_worker.upkeep import Upkeep
 from trio_worker.uwsgi_signals import UwsgiSignals
-from trio_worker.wire import SocketWire
+from trio_worker.wire import Address, SocketWire
 
 log = logging.getLogger(__name__)
 
@@ -233,8 +233,8 @@ class Worker:
 
         tasks = TaskPool(nursery, partial(welcome, service), CONNECTION_TASK)
 
-        def accepted(sock: socket.socket, address: object) -> None:
-            tasks.start(SocketWire(sock, address, options.write_timeout))
+        def accepted(sock: socket.socket, client: object, server: Address | None) -> None:
+            tasks.start(SocketWire(sock, client, options.write_timeout, server))
 
         def has_room() -> bool:
             return len(service.connections) < options.max_connections
