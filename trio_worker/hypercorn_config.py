@@ -6,7 +6,8 @@ from wsgiref.handlers import format_date_time
 
 from hypercorn.config import Config
 
-from trio_worker.options import OptionError, Options
+from trio_worker.option_values import OptionError
+from trio_worker.options import Options
 from trio_worker.protocols import hypercorn_websockets
 
 # More requests than a connection will see: Hypercorn closes an HTTP/2 connection at this count with streams in flight.

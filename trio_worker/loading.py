@@ -16,7 +16,9 @@ from types import ModuleType
 from typing import Any
 
 from trio_worker.asgi import App, Receive, Scope, Send
-from trio_worker.options import OptionError, Options, RawOptions, repeated
+from trio_worker.option_values import OptionError
+from trio_worker.options import Options
+from trio_worker.raw_options import RawOptions, repeated
 
 log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from trio_worker import option_table
 from trio_worker.option_table import Meaning, Option
-from trio_worker.options import RawOptions, text
+from trio_worker.raw_options import RawOptions, text
 
 log = logging.getLogger(__name__)
 

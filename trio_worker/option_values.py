@@ -1,0 +1,115 @@
+"""How an option's value is read: one function for each kind of value.
+
+Each takes the key and the value as the ini has them, and says in an OptionError what is allowed there. An option that
+may be given more than once comes as one line for each time.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from trio_worker.static_files import StaticMap, parse_directory, parse_map
+from trio_worker.trust import Peers, parse_peers
+
+Reader = Callable[[str, str], Any]
+
+
+class OptionError(ValueError):
+    """An option's value cannot be used.
+
+    Args:
+        key: as the ini has it.
+        value: as the ini has it.
+        allowed: what can stand there, in words.
+    """
+
+    def __init__(self, key: str, value: str, allowed: str) -> None:
+        super().__init__(f"{key} = {value}: allowed is {allowed}")
+
+
+def a_text(key: str, value: str) -> str:
+    """Whatever stands there."""
+    return value
+
+
+def a_flag(key: str, value: str) -> bool:
+    """Yes or no, in uWSGI's words for it."""
+    if value.lower() in ("true", "1", "yes", "on", ""):
+        return True
+    if value.lower() in ("false", "0", "no", "off"):
+        return False
+    raise OptionError(key, value, "true or false")
+
+
+def a_number(key: str, value: str) -> int:
+    """A whole number, 0 or more."""
+    if not value.isascii() or not value.isdigit():
+        raise OptionError(key, value, "a whole number, 0 or more")
+    return int(value)
+
+
+def a_time(key: str, value: str) -> float:
+    """A number of seconds, 0 or more."""
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < 1e9:
+        raise OptionError(key, value, "a number of seconds, 0 or more")
+    return seconds
+
+
+def an_interval(key: str, value: str) -> float:
+    """A number of seconds that something can be repeated after."""
+    seconds = a_time(key, value)
+    if seconds < 0.05:
+        raise OptionError(key, value, "a number of seconds, 0.05 or more")
+    return seconds
+
+
+def one_of(*words: str) -> Reader:
+    """A reader of one of these words."""
+
+    def read(key: str, value: str) -> str:
+        if value not in words:
+            raise OptionError(key, value, f"{', '.join(words[:-1])} or {words[-1]}")
+        return value
+
+    return read
+
+
+def peers(key: str, value: str) -> Peers:
+    """Whom to trust: addresses, networks and the word unix."""
+    try:
+        return parse_peers(value)
+    except ValueError as error:
+        raise OptionError(key, value, f"a list of addresses, networks and the word unix ({error})") from error
+
+
+def lines(key: str, value: str) -> tuple[str, ...]:
+    """Texts."""
+    return tuple(value.splitlines())
+
+
+def headers(key: str, value: str) -> tuple[tuple[bytes, bytes], ...]:
+    """HTTP headers, names in lower case."""
+    return tuple(_header(key, line) for line in value.splitlines())
+
+
+def _header(key: str, line: str) -> tuple[bytes, bytes]:
+    name, colon, content = line.partition(":")
+    if not (colon and name.strip()):
+        raise OptionError(key, line, "Name: value")
+    return name.strip().lower().encode("latin-1"), content.strip().encode("latin-1")
+
+
+def directories(key: str, value: str) -> tuple[StaticMap, ...]:
+    """Directories whose files are served in the app's place."""
+    return tuple(map(parse_directory, value.splitlines()))
+
+
+def static_maps(key: str, value: str) -> tuple[StaticMap, ...]:
+    """Directories under prefixes of the path."""
+    try:
+        return tuple(map(parse_map, value.splitlines()))
+    except ValueError as error:
+        raise OptionError(key, str(error), "/prefix=/directory") from None

@@ -1,0 +1,89 @@
+"""The configuration as uWSGI hands it over: `uwsgi.opt`, or the list that the plugin reads.
+
+Keys are str, values bytes, True for a flag without a value; defaults are left out.
+"""
+
+import contextlib
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from trio_worker.ini import read as read_ini
+
+RawOptions = Mapping[str, Any]
+
+# The name of an ini file, and of a section in it.
+_INI_NAME = re.compile(r"\.ini(:[^/]*)?$")
+
+# Keys that uWSGI takes as another spelling of one above.
+ALIASES = {
+    "log-prefix": "log-date",
+    "static-check": "check-static",
+    "logdate": "log-date",
+    "logformat": "log-format",
+    "logformat-strftime": "log-format-strftime",
+    "logger-req": "req-logger",
+    "need-plugin": "plugin",
+    "py-auto-reload": "py-autoreload",
+    "py-import": "import",
+    "pyimport": "import",
+    "python-auto-reload": "py-autoreload",
+    "python-autoreload": "py-autoreload",
+    "python-import": "import",
+    "websocket-max-size": "websockets-max-size",
+    "websocket-ping-freq": "websockets-ping-freq",
+    "websocket-pong-tolerance": "websockets-pong-tolerance",
+    "wsgi-mode": "module",
+}
+
+
+def collect(pairs: Iterable[tuple[str, Any]]) -> RawOptions:
+    """The complete configuration, as the plugin lists it, in the form of `uwsgi.opt`; a repeated option is a list."""
+    values: dict[str, list[Any]] = {}
+    for key, value in pairs:
+        values.setdefault(key, []).append(value)
+    return {key: found[0] if len(found) == 1 else found for key, found in values.items()}
+
+
+def text(value: Any) -> str:
+    """One value of `uwsgi.opt` as text; a repeated option that uWSGI kept whole gives its last value."""
+    if isinstance(value, list):
+        value = value[-1]
+    if value is True:
+        return "true"
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def repeated(raw: RawOptions, key: str) -> list[str]:
+    """Every value of an option that may be given more than once.
+
+    uWSGI keeps only the last one on Python 3; the others are read from the ini that it was started with.
+    """
+    value = raw.get(key)
+    if value is None:
+        return []
+    if isinstance(value, list):
+        return [text(each) for each in value]
+    for file in _ini_files(raw):
+        with contextlib.suppress(OSError):
+            found = [each.value for each in read_ini(file) if each.key == key]
+            if text(value) in found:
+                return found
+    return [text(value)]
+
+
+def _ini_files(raw: RawOptions) -> Iterator[str]:
+    """The files that may hold the configuration, the likeliest first.
+
+    `ini` itself is an option that is given more than once where one file includes another: its last value is not the
+    file that uWSGI was started with. The command line names that one, unless `procname` has written over it.
+    """
+    arguments = Path("/proc/self/cmdline").read_text("utf-8", "replace").split("\0")[1:]
+    named = [each.removeprefix("--ini=") for each in arguments if _INI_NAME.search(each)]
+    # Relative to where uWSGI was started: `chdir` may have moved us.
+    yield from (os.path.join(os.environ.get("PWD", ""), each) for each in named)
+    yield from named
+    if "ini" in raw:
+        yield text(raw["ini"])
