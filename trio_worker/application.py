@@ -14,6 +14,7 @@ from typing import Any
 import trio
 
 from trio_worker.accounting import Ledger
+from trio_worker.answers import text_headers
 from trio_worker.asgi import HANDLE, App, Handle, Message, Notes, Receive, Record, Scope, Send
 from trio_worker.current import CURRENT
 from trio_worker.log_format import printable
@@ -102,10 +103,7 @@ class Request:
             return
         handle.status = status = handle.status or status
         body = _REASONS[status]
-        headers = [
-            (b"content-type", b"text/plain; charset=utf-8"),
-            (b"content-length", b"%d" % len(body)),
-        ]
+        headers = text_headers(body)
         if self.scope["http_version"].startswith("1"):
             headers.append((b"connection", b"close"))
         with trio.CancelScope(shield=True, deadline=trio.current_time() + REFUSAL_DEADLINE):

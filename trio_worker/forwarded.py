@@ -16,11 +16,14 @@ import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from trio_worker.answers import Refusal, answer
 from trio_worker.asgi import App, Receive, Scope, Send
 from trio_worker.options import Options
 from trio_worker.trust import Peers
 
 log = logging.getLogger(__name__)
+
+AMBIGUOUS = Refusal(400, "The proxies of this request do not agree on its client.")
 
 # One parameter of Forwarded: a name and a token or quoted string (RFC 7239 section 4), or what separates them.
 _PARAMETER = re.compile(r'\s*([!#$%&\'*+.^_`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))\s*', re.ASCII)
@@ -69,7 +72,7 @@ class Forwarded:
             hops = self._hops(scope)
             if hops is None:
                 log.warning("X-Forwarded-For and Forwarded disagree: trio-proxy-headers says which one to believe")
-                await _refuse(scope, send)
+                await answer(scope, send, AMBIGUOUS)
                 return
             _apply(scope, self._choose(hops))
         await self._app(scope, receive, send)
@@ -160,13 +163,3 @@ def _apply(scope: Scope, hop: Hop | None) -> None:
     if hop.host and _HOST.fullmatch(hop.host):
         headers = [pair for pair in scope["headers"] if pair[0] != b"host"]
         scope["headers"] = [(b"host", hop.host.encode("latin-1")), *headers]
-
-
-async def _refuse(scope: Scope, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close"})
-        return
-    body = b"The proxies of this request do not agree on its client.\n"
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": 400, "headers": headers})
-    await send({"type": "http.response.body", "body": body})

@@ -15,12 +15,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from trio_worker.answers import Refusal, answer
 from trio_worker.asgi import App, Receive, Scope, Send
 from trio_worker.option_values import OptionError
 from trio_worker.options import Options
 from trio_worker.raw_options import RawOptions, repeated
 
 log = logging.getLogger(__name__)
+
+NOT_MOUNTED = Refusal(404, "Nothing is mounted here.")
 
 
 class AppError(Exception):
@@ -174,14 +177,4 @@ class Mounts:
                     scope["root_path"] = prefix
                 await app(scope, receive, send)
                 return
-        await _not_found(scope, send)
-
-
-async def _not_found(scope: Scope, send: Send) -> None:
-    if scope["type"] == "websocket":
-        await send({"type": "websocket.close"})
-        return
-    body = b"Nothing is mounted here.\n"
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
-    await send({"type": "http.response.start", "status": 404, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+        await answer(scope, send, NOT_MOUNTED)

@@ -14,7 +14,7 @@ import trio
 
 from trio_worker.asgi import Handle, Message
 from trio_worker.metrics import Counters
-from trio_worker.response_head import Prepared, ResponseError, prepare
+from trio_worker.response_head import Prepared, ResponseError, count_body, prepare
 from trio_worker.wire import Wire
 
 # Pieces of a streamed body between two checkpoints: a client that reads as fast as the app writes never makes a write
@@ -184,7 +184,7 @@ class Response:
             data = bytes(memoryview(data))  # A TypeError comes now, while the response can still become a 500.
         framing = self._decide(len(data), more) if self._framing is UNDECIDED else b""
         if self._framing is LENGTH:
-            self._count(len(data), more)
+            self._remaining = count_body(self._remaining, len(data), more)
         parts: tuple[bytes, ...] = (data,) if data and self._framing is not NONE else ()
         if self._framing is CHUNKED:
             parts = self._chunk(data, more)
@@ -208,14 +208,6 @@ class Response:
         if data:
             return b"%x\r\n" % len(data), data, b"\r\n" + end
         return (end,) if end else ()
-
-    def _count(self, size: int, more: bool) -> None:
-        """Hold `size` bytes of body against the Content-Length that was announced. Raises ResponseError."""
-        self._remaining -= size
-        if self._remaining < 0:
-            raise ResponseError(f"the body is {-self._remaining} bytes longer than its Content-Length")
-        if self._remaining and not more:
-            raise ResponseError(f"the body is {self._remaining} bytes shorter than its Content-Length")
 
     def _advance(self, more: bool) -> None:
         """Note what has been written; while a write waits, the client may still go without its answer."""

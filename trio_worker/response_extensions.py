@@ -20,7 +20,7 @@ from trio_worker.response import (
     UNDECIDED,
     Response,
 )
-from trio_worker.response_head import header_lines
+from trio_worker.response_head import count_body, header_lines
 
 
 class ExtendedResponse(Response):
@@ -80,7 +80,7 @@ class ExtendedResponse(Response):
         """A piece of the body straight from an open file, by sendfile(2) where the wire can."""
         framing = self._decide(size, more) if self._framing is UNDECIDED else b""
         if self._framing is LENGTH:
-            self._count(size, more)
+            self._remaining = count_body(self._remaining, size, more)
         chunked = self._framing is CHUNKED and size > 0
         before = b"" if self._head is None else self._take_head(self._head, framing)
         if before or chunked:

@@ -118,6 +118,25 @@ def _length(headers: Iterable[tuple[bytes, bytes]]) -> int:
     return int(lengths[0])
 
 
+def count_body(remaining: int, size: int, more: bool) -> int:
+    """What of a body is still to come behind a piece of it, by its Content-Length (RFC 9110 section 8.6).
+
+    Args:
+        remaining: bytes that were to come before the piece.
+        size: of the piece, in bytes.
+        more: whether the app has more pieces.
+
+    Raises:
+        ResponseError: the body is longer or shorter than announced.
+    """
+    remaining -= size
+    if remaining < 0:
+        raise ResponseError(f"the body is {-remaining} bytes longer than its Content-Length")
+    if remaining and not more:
+        raise ResponseError(f"the body is {remaining} bytes shorter than its Content-Length")
+    return remaining
+
+
 def _without_framing(headers: Iterable[tuple[bytes, bytes]], status: int) -> list[tuple[bytes, bytes]]:
     """Without what is the server's to say: how the connection goes on (RFC 9110 section 7.6.1), how the body is framed.
 

@@ -12,15 +12,12 @@ from typing import Any
 
 import trio
 
+from trio_worker.bounds import LINGERING_CLOSE
 from trio_worker.tls_certificates import Certificates, describe_client
 from trio_worker.wire import NO_EXTENSIONS, RECEIVE_SIZE, Address, Wire
 
 # As much as is encrypted before it is written: a larger answer is not in memory twice.
 SEND_SIZE = 262144
-
-
-# Seconds that a client has to close its side when there is no agreement.
-LINGERING_CLOSE = 2.0
 
 
 class TlsWire:

@@ -11,21 +11,18 @@ from math import inf
 
 import trio
 
+from trio_worker.answers import Refusal
+from trio_worker.bounds import DISCARD_LIMIT, DISCARD_TIMEOUT
 from trio_worker.connections import Connection
 from trio_worker.exchange import Exchange
-from trio_worker.protocols.http1_intake import Intake
 from trio_worker.protocols.http1_parser import RequestParser
-from trio_worker.protocols.http1_rules import Refusal
 from trio_worker.protocols.hypercorn import HypercornConnection
+from trio_worker.protocols.intake import Intake
 from trio_worker.protocols.request_connection import RequestConnection
 from trio_worker.service import Service
 from trio_worker.wire import Wire
 
 log = logging.getLogger(__name__)
-
-# What of a body that the app has left unread is read to keep the connection: bytes, and seconds to wait for them.
-DISCARD_LIMIT = 262144
-DISCARD_TIMEOUT = 2.0
 
 
 class Http1Connection(RequestConnection[Exchange]):

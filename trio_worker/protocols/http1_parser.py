@@ -9,12 +9,11 @@ from typing import NamedTuple
 
 import httptools
 
+from trio_worker.answers import Refusal
 from trio_worker.exchange import Exchange, Headers, Source
-from trio_worker.protocols.http1_intake import Chunk
 from trio_worker.protocols.http1_rules import (
     TARGET_LIMIT,
     Head,
-    Refusal,
     check,
     check_size,
     expects_continue,
@@ -24,6 +23,7 @@ from trio_worker.protocols.http1_rules import (
     replay,
     wants_upgrade,
 )
+from trio_worker.protocols.intake import Chunk
 
 # Bytes of a request that is recognised when it comes again.
 REPEATED_SIZE = 2048

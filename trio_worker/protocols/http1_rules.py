@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import httptools
 
+from trio_worker.answers import Refusal, too_large
 from trio_worker.exchange import Headers
 
 # The defaults of our limits, in bytes; a larger `buffer-size` in the ini raises both.
@@ -20,13 +21,6 @@ TARGET_LIMIT = 8192
 _HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Za-z:.]+\])(?::\d*)?", re.ASCII)
 
 _AUTHORITY_END = re.compile(rb"[/?#]")
-
-
-class Refusal(NamedTuple):
-    """An answer that no app gives."""
-
-    status: int
-    reason: str
 
 
 class Head(NamedTuple):
@@ -126,11 +120,6 @@ def _check_coding(head: Head) -> Refusal | None:
 def _check_length(head: Head, limit_post: int) -> Refusal | None:
     length = next(int(value) for name, value in head.headers if name == b"content-length")
     return too_large(limit_post) if length > limit_post else None
-
-
-def too_large(limit_post: int) -> Refusal:
-    """The refusal of a body above `limit-post`."""
-    return Refusal(413, f"a body may have {limit_post} bytes (limit-post)")
 
 
 def check_size(target: bytes, headers: Headers, buffer_size: int) -> Refusal | None:

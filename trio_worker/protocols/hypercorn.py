@@ -15,6 +15,7 @@ from hypercorn.protocol.h11 import H2CProtocolRequiredError, H2ProtocolAssumedEr
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 
+from trio_worker.bounds import LINGERING_CLOSE
 from trio_worker.connections import Connection
 from trio_worker.protocols.hypercorn_bodies import BodyDeadlines
 from trio_worker.protocols.hypercorn_http1 import Http1
@@ -22,9 +23,6 @@ from trio_worker.protocols.hypercorn_http2 import ANY_STREAM, Http2
 from trio_worker.protocols.hypercorn_tasks import TaskGroup
 from trio_worker.service import Service
 from trio_worker.wire import Wire
-
-# Seconds that a client has to close its side after we have closed ours (RFC 9112 section 9.6).
-LINGERING_CLOSE = 2.0
 
 Command = Callable[[], Awaitable[None]]
 

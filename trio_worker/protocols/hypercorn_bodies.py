@@ -6,7 +6,7 @@ from typing import Protocol
 import trio
 
 from trio_worker.asgi import Message
-from trio_worker.response_head import ResponseError, prepare
+from trio_worker.response_head import count_body, prepare
 from trio_worker.service import Service
 from trio_worker.wire import Wire
 
@@ -68,13 +68,9 @@ class Count:
     def __init__(self, method: str, head: Message) -> None:
         length = prepare(head["status"], head["headers"]).length
         has_body = method != "HEAD" and head["status"] not in (204, 304)
-        self._remaining: float = length if has_body and length >= 0 else math.inf
-        self._is_open = self._remaining == math.inf
+        self._remaining = length if has_body and length >= 0 else None
 
     def add(self, size: int, more: bool) -> None:
         """Count a piece. Raises ResponseError where the body is longer or shorter than announced."""
-        self._remaining -= size
-        if self._remaining < 0:
-            raise ResponseError(f"the body is {-self._remaining} bytes longer than its Content-Length")
-        if self._remaining and not (more or self._is_open):
-            raise ResponseError(f"the body is {self._remaining} bytes shorter than its Content-Length")
+        if self._remaining is not None:
+            self._remaining = count_body(self._remaining, size, more)

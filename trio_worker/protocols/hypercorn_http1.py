@@ -8,10 +8,10 @@ from hypercorn.protocol.events import EndBody, Response
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import H11Protocol, H11WSConnection
 
+from trio_worker.answers import Refusal
 from trio_worker.protocols.http1_rules import (
     HEAD_LIMIT,
     Head,
-    Refusal,
     check,
     check_size,
     in_origin_form,

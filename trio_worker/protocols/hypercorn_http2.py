@@ -14,6 +14,7 @@ from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.ws_stream import WSStream
 from hyperframe.frame import Frame, GoAwayFrame
 
+from trio_worker.bounds import DISCARD_LIMIT
 from trio_worker.protocols.hypercorn_http1 import can_be_read
 from trio_worker.protocols.hypercorn_tasks import AppTask
 from trio_worker.service import Service
@@ -33,9 +34,6 @@ PROTOCOL_ERROR = 1
 
 # For a response that its app has left unfinished (RFC 9113 section 7).
 INTERNAL_ERROR = 2
-
-# Bytes of a body that are read after its answer, before the client is asked to stop (RFC 9113 section 8.1).
-DISCARD_LIMIT = 262144
 
 
 class _Http2Connection(h2.connection.H2Connection):

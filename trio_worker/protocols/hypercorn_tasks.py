@@ -13,17 +13,15 @@ from typing import Any
 
 import trio
 
+from trio_worker.answers import text_headers, too_large
 from trio_worker.asgi import HANDLE, Handle, Message, Scope
-from trio_worker.protocols.http1_rules import too_large
+from trio_worker.bounds import DISCONNECT_GRACE
 from trio_worker.protocols.hypercorn_bodies import BodyDeadlines, Count
 from trio_worker.response_head import ResponseError
 from trio_worker.service import Service
 from trio_worker.wire import Wire
 
 log = logging.getLogger(__name__)
-
-# Seconds that an app which is told of a disconnect by `receive()` has before it is cancelled as well.
-DISCONNECT_GRACE = 1.0
 
 # Seconds that the last bytes of a response may take when the app has ended or was cancelled.
 FAREWELL_DEADLINE = 2.0
@@ -214,8 +212,8 @@ class AppTask:
     async def _refuse(self, status: int) -> None:
         """Answer what no app has seen: more body than it may have came together with its head."""
         self._service.counters.add_refusal(status)
-        body = f"{too_large(self._service.options.limit_post).reason}\n".encode()
-        headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
+        body = too_large(self._service.options.limit_post).body
+        headers = text_headers(body)
         if self._scope["http_version"].startswith("1"):
             headers.append((b"connection", b"close"))
         with trio.CancelScope(shield=True, deadline=trio.current_time() + FAREWELL_DEADLINE):

@@ -14,22 +14,17 @@ from typing import Generic, TypeVar
 
 import trio
 
+from trio_worker.answers import Refusal, text_headers
 from trio_worker.asgi import Handle
+from trio_worker.bounds import DISCONNECT_GRACE, LINGERING_CLOSE
 from trio_worker.connections import Connection
 from trio_worker.exchange import Exchange
-from trio_worker.protocols.http1_intake import Intake
-from trio_worker.protocols.http1_rules import Refusal
+from trio_worker.protocols.intake import Intake
 from trio_worker.response_head import SERVER_LINE, Prepared, date_line, prepare
 from trio_worker.service import Service
 from trio_worker.wire import Wire
 
 log = logging.getLogger(__name__)
-
-# Seconds that a client has to close its side after we have closed ours (RFC 9112 section 9.6).
-LINGERING_CLOSE = 2.0
-
-# Seconds between telling an app of a disconnect that it waits for and cancelling it.
-DISCONNECT_GRACE = 1.0
 
 E = TypeVar("E", bound=Exchange)
 
@@ -174,9 +169,8 @@ class RequestConnection(Connection, Generic[E]):
         self._linger = True
         self.counters.add_refusal(refusal.status)
         log.info("refused a request from %s: %d %s", self.wire.client, refusal.status, refusal.reason)
-        body = f"{refusal.reason}\n".encode()
-        length = b"%d" % len(body)
-        head = prepare(refusal.status, [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", length)])
+        body = refusal.body
+        head = prepare(refusal.status, text_headers(body))
         await self.wire.send(b"%b%b%b\r\n%b" % (head.lines, self._close_line, self.own_lines(head), body))
 
     async def _part(self, refusal: Refusal | None = None) -> None:

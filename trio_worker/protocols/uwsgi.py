@@ -13,11 +13,11 @@ from math import inf
 
 import trio
 
+from trio_worker.answers import Refusal, too_large
 from trio_worker.connections import Connection
 from trio_worker.log_format import printable
-from trio_worker.protocols.http1_intake import Intake
-from trio_worker.protocols.http1_rules import Refusal, too_large
 from trio_worker.protocols.hypercorn import HypercornConnection
+from trio_worker.protocols.intake import Intake
 from trio_worker.protocols.request_connection import RequestConnection
 from trio_worker.protocols.uwsgi_exchange import PacketExchange
 from trio_worker.protocols.uwsgi_packet import (

@@ -2,8 +2,8 @@
 
 import trio
 
+from trio_worker.answers import Refusal, too_large
 from trio_worker.exchange import Exchange
-from trio_worker.protocols.http1_rules import Refusal, too_large
 
 # Reads of a body between two checkpoints: a client that sends as fast as the app reads never makes a read wait, and
 # would otherwise keep everybody else waiting.

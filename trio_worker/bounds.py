@@ -1,0 +1,11 @@
+"""What every protocol bears with: the bounds of clients that do not read, do not close or do not stop sending."""
+
+# Seconds that a client has to close its side after we have closed ours (RFC 9112 section 9.6).
+LINGERING_CLOSE = 2.0
+
+# Seconds between telling an app of a disconnect that it waits for and cancelling it.
+DISCONNECT_GRACE = 1.0
+
+# What of a body that its app has left unread is read to keep the connection: bytes, and seconds to wait for them.
+DISCARD_LIMIT = 262144
+DISCARD_TIMEOUT = 2.0
