@@ -11,7 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.uwsgi import UWSGI, Servers, servers
+from support.behaviour import behaving as behaving
+from support.behaviour import limited as limited
+from support.ini import UWSGI
+from support.uwsgi import Servers, servers
 
 from trio_worker.native.build import build
 

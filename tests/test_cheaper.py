@@ -11,10 +11,18 @@ import pytest
 from support.http1 import Http1
 from support.processes import alive
 from support.uwsgi import Server, Servers
-from support.waiting import eventually
+from support.waiting import eventually, throughout
 from websockets.sync.client import connect as websocket
 
 pytestmark = pytest.mark.engines("express")
+
+# Seconds within which load brings up the next worker by the algorithm `spare` and the usual `cheaper-overload` of 1:
+# the master looks once a second, and counts beyond the overload.
+SPARE_ACTS = 4.0
+
+# Seconds without a request after which `idle` stops the workers, and seconds in which it would have.
+IDLE = 3
+LONGER_THAN_IDLE = IDLE + 2.0
 
 
 @pytest.fixture
@@ -81,10 +89,12 @@ def test_load_brings_workers_up_and_rest_takes_them_down(start: Callable[..., Se
 
 
 def test_cheaper_overload_is_how_long_the_master_waits(start: Callable[..., Server]) -> None:
-    server = start(cheaper_overload=30)
+    server = start(cheaper_overload=8)
     with load(server):
-        time.sleep(6)
-        assert up(server) == [1]
+        began = time.monotonic()
+        eventually(lambda: len(up(server)) == 2, 30, lambda: server.log)
+    # It counts seconds of the clock, of which the first and the last are not whole ones. The default is 3.
+    assert time.monotonic() - began > 6
 
 
 def test_manual_leaves_it_to_the_fifo(start: Callable[..., Server]) -> None:
@@ -92,8 +102,7 @@ def test_manual_leaves_it_to_the_fifo(start: Callable[..., Server]) -> None:
     with load(server):
         server.fifo("+")
         eventually(lambda: len(up(server)) == 2)
-        time.sleep(4)
-        assert len(up(server)) == 2
+        throughout(lambda: len(up(server)) == 2, SPARE_ACTS, lambda: server.log)
     server.fifo("-")
     eventually(lambda: len(up(server)) == 1)
 
@@ -215,8 +224,7 @@ def test_the_rss_limit_keeps_the_master_from_more_workers(start: Callable[..., S
     server = start(memory_report=True, cheaper_rss_limit_soft=1 << 20)
     eventually(lambda: server.stats()["workers"][0]["rss"] > 1 << 20)
     with load(server):
-        time.sleep(4)
-        assert up(server) == [1]
+        throughout(lambda: up(server) == [1], SPARE_ACTS, lambda: server.log)
 
 
 def test_the_hard_rss_limit_takes_workers_down(start: Callable[..., Server]) -> None:
@@ -227,12 +235,11 @@ def test_the_hard_rss_limit_takes_workers_down(start: Callable[..., Server]) -> 
 
 
 def test_idle_stops_the_workers_and_the_next_request_starts_them(start: Callable[..., Server]) -> None:
-    server = start(idle=3, cheaper=None, cheaper_overload=None, processes=2)
+    server = start(idle=IDLE, cheaper=None, cheaper_overload=None, processes=2)
     with load(server, 2, "/pid"):
-        time.sleep(4)
-    assert "inactive" not in server.log
+        throughout(lambda: "inactive" not in server.log, LONGER_THAN_IDLE)
     pids = server.worker_pids()
-    server.wait_log("workers have been inactive for more than 3 seconds")
+    server.wait_log(f"workers have been inactive for more than {IDLE} seconds")
     server.wait_log("cheap mode enabled: waiting for socket connection")
     assert not any(map(alive, pids))
     with Http1(server.address) as client:
@@ -246,10 +253,9 @@ def test_a_request_that_takes_longer_than_idle_is_no_rest(start: Callable[..., S
 
 
 def test_die_on_idle(start: Callable[..., Server]) -> None:
-    server = start(idle=3, die_on_idle=True, cheaper=None, cheaper_overload=None, processes=2)
+    server = start(idle=IDLE, die_on_idle=True, cheaper=None, cheaper_overload=None, processes=2)
     with load(server, 2, "/pid"):
-        time.sleep(4)
-        assert server.process.poll() is None
+        throughout(lambda: server.process.poll() is None, LONGER_THAN_IDLE, lambda: server.log)
     assert server.wait_end() == 0
     assert server.count("probe .*: shutdown") == 2
 

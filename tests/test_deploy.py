@@ -11,34 +11,16 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from support.deploy import APP, DEPLOY, deployed
 from support.front import Address
 from support.http1 import Http1
+from support.ini import UWSGI, free_port
+from support.log import ACCEPTING
 from support.processes import kill, session_members
 from support.routers import new_address
-from support.uwsgi import ACCEPTING, APPS, CHECKOUT, UWSGI, free_port
 from support.waiting import eventually
 
 pytestmark = pytest.mark.engines("express")
-
-DEPLOY = CHECKOUT / "deploy"
-
-# What the files say, and what stands there on this machine.
-OURS = {
-    "/srv/app/venv/bin/trio-worker": f"env PYTHONPATH={CHECKOUT} {sys.executable} -m trio_worker",
-    "virtualenv = /srv/app/venv": f"pythonpath = {CHECKOUT}",
-    "chdir = /srv/app": f"pythonpath = {APPS}",
-    "app:app": "mirror:app",
-}
-
-
-def write(source: Path, target: Path, replaced: dict[str, str]) -> Path:
-    """A file of deploy/ with other names in it; each of them must stand there."""
-    text = source.read_text()
-    for theirs, ours in replaced.items():
-        assert theirs in text, theirs
-        text = text.replace(theirs, ours)
-    target.write_text(text)
-    return target
 
 
 @contextmanager
@@ -74,7 +56,7 @@ def test_systemd_brings_the_sockets(tmp_path: Path) -> None:
         if line.startswith("ListenStream=")
     ]
     assert listens == list(names.values())
-    ini = write(DEPLOY / "systemd" / "app.ini", tmp_path / "app.ini", OURS)
+    ini = deployed("systemd/app.ini", tmp_path / "app.ini", APP)
     starter = "import os,sys; os.environ['LISTEN_PID'] = str(os.getpid()); os.execv(sys.argv[1], sys.argv[1:])"
     uwsgi = [UWSGI, "--ini", str(ini)]
     if activate is not None:
@@ -109,16 +91,14 @@ def test_the_emperor_starts_reloads_and_ends_a_vassal(tmp_path: Path) -> None:
     vassals = tmp_path / "vassals"
     vassals.mkdir()
     names = {"/etc/trio-worker/vassals": str(vassals)}
-    emperor = write(DEPLOY / "emperor" / "emperor.ini", tmp_path / "emperor.ini", names)
+    emperor = deployed("emperor/emperor.ini", tmp_path / "emperor.ini", names)
     log, path = tmp_path / "log", tmp_path / "app.sock"
 
     def accepting() -> int:
         return len(re.findall(ACCEPTING, log.read_text()))
 
     with run([UWSGI, "--ini", str(emperor)], log):
-        vassal = write(
-            DEPLOY / "emperor" / "vassal.ini", vassals / "app.ini", OURS | {"/run/trio-worker": str(tmp_path)}
-        )
+        vassal = deployed("emperor/vassal.ini", vassals / "app.ini", APP | {"/run/trio-worker": str(tmp_path)})
         eventually(lambda: accepting() == 2, 20, log.read_text)
         assert answer(path) == b"hello"
         check_metrics(log)
@@ -133,15 +113,15 @@ def test_the_emperor_starts_reloads_and_ends_a_vassal(tmp_path: Path) -> None:
 def test_a_node_subscribes_to_a_router(tmp_path: Path) -> None:
     front, node = new_address(), new_address()
     server = f"127.0.0.1:{free_port()}"
-    router = write(
-        DEPLOY / "subscription" / "router.ini",
+    router = deployed(
+        "subscription/router.ini",
         tmp_path / "router.ini",
         {"http = :80": f"http = {front[0]}:{front[1]}", "10.0.0.1:7000": server},
     )
-    ini = write(
-        DEPLOY / "subscription" / "node.ini",
+    ini = deployed(
+        "subscription/node.ini",
         tmp_path / "node.ini",
-        OURS
+        APP
         | {
             "10.0.0.1:7000": server,
             "trio-uwsgi-allow = 10.0.0.1": "trio-uwsgi-allow = 127.0.0.1",

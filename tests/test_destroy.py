@@ -8,8 +8,9 @@ from contextlib import ExitStack
 import pytest
 from support.http1 import Http1, connect
 from support.http2 import Http2
+from support.log import ACCEPTING, OUTSTAYED
 from support.processes import age, alive
-from support.uwsgi import ACCEPTING, OUTSTAYED, Servers
+from support.uwsgi import Servers
 from support.waiting import eventually
 from websockets.sync.client import connect as connect_websocket
 

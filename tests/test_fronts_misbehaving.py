@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import trio
 from support.http1 import Target, connect
+from support.ini import APPS, CHECKOUT
 from support.packets import ask, read, request
-from support.uwsgi import APPS, CHECKOUT, Server, Servers
+from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
 from trio_worker.application import Application

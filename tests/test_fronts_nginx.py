@@ -36,24 +36,9 @@ def test_plain_requests(address: Address) -> None:
     front.check_plain_requests(address)
 
 
-def test_head_304_and_errors(address: Address) -> None:
-    front.check_head_and_errors(address)
-
-
-def test_large_bodies(address: Address) -> None:
-    front.check_large_bodies(address)
-
-
-def test_chunked_uploads(address: Address) -> None:
-    front.check_chunked_upload(address)
-
-
-def test_server_sent_events(address: Address) -> None:
-    front.check_events(address)
-
-
-def test_websocket(address: Address) -> None:
-    front.check_websocket(address)
+@pytest.mark.parametrize("check", front.CHECKS)
+def test_what_every_front_lets_through(address: Address, check: front.Check) -> None:
+    check(address)
 
 
 def test_what_a_client_invents_is_without_effect(address: Address) -> None:

@@ -86,24 +86,9 @@ def test_plain_requests(address: Address, request: pytest.FixtureRequest) -> Non
     front.check_plain_requests(address, names_client="rawrouter-unix" not in request.node.name)
 
 
-def test_head_304_and_errors(address: Address) -> None:
-    front.check_head_and_errors(address)
-
-
-def test_large_bodies(address: Address) -> None:
-    front.check_large_bodies(address)
-
-
-def test_chunked_uploads(address: Address) -> None:
-    front.check_chunked_upload(address)
-
-
-def test_server_sent_events(address: Address) -> None:
-    front.check_events(address)
-
-
-def test_websocket(address: Address) -> None:
-    front.check_websocket(address)
+@pytest.mark.parametrize("check", front.CHECKS)
+def test_what_every_front_lets_through(address: Address, check: front.Check) -> None:
+    check(address)
 
 
 @pytest.mark.parametrize("command", ["r", "c"], ids=["reload", "chain reload"])

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from support.http1 import Http1, Response
 from support.http2 import Http2
-from support.uwsgi import Server, Servers, alive
+from support.processes import alive
+from support.uwsgi import Server, Servers
 from support.waiting import eventually
 from websockets.sync.client import connect as websocket
 
@@ -103,9 +104,10 @@ def test_a_stream_of_http2_is_cancelled_alone(uwsgi: Servers) -> None:
 
 def test_a_websocket_session_is_no_slow_request(uwsgi: Servers) -> None:
     server = start(uwsgi, harakiri=1)
-    with websocket(server.url.replace("http", "ws") + "/ws") as session:
-        for _ in range(4):
-            time.sleep(0.5)
+    with websocket(server.url.replace("http", "ws") + "/ws") as session, Http1(server.address) as client:
+        for _ in range(2):
+            # The session is older than this request, which is cancelled.
+            assert client.get("/sleep?seconds=10").status == 504
             session.send("still here")
             assert session.recv() == "still here"
 

@@ -17,16 +17,6 @@ NO_ERROR = 0
 INTERNAL_ERROR = 2
 
 
-@pytest.fixture(scope="module")
-def limited(module_uwsgi: Servers) -> Server:
-    return module_uwsgi(module="http1_behaviour:app", limit_post=1000, trio_body_timeout=1)
-
-
-@pytest.fixture(scope="module")
-def behaving(module_uwsgi: Servers) -> Server:
-    return module_uwsgi(module="http1_behaviour:app")
-
-
 def post(client: Http2, path: str, **headers: str) -> int:
     """Open a stream whose body is still to come; returns its number."""
     stream: int = client.connection.get_next_available_stream_id()

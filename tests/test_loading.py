@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 from support.http1 import Http1, connect
-from support.uwsgi import APPS, CHECKOUT, Server, Servers
+from support.ini import APPS, CHECKOUT
+from support.uwsgi import Server, Servers
 from websockets.sync.client import connect as connect_websocket
 
 pytestmark = pytest.mark.engines("express")

@@ -9,16 +9,18 @@ import shutil
 import signal
 import socket
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic
 
 import pytest
-from support.hosts import CLIENT, DEPLOYED, HOST_NAME, ROUTER, Load, Network, Process, deployed, load, network, why_not
+from support.deploy import APP, DEPLOY, deployed
+from support.hosts import CLIENT, HOST_NAME, ROUTER, Load, Network, Process, load, network, why_not
 from support.http1 import Http1
-from support.uwsgi import ACCEPTING, APPS, CHECKOUT, UWSGI, Servers
+from support.ini import CHECKOUT, UWSGI
+from support.log import ACCEPTING
+from support.uwsgi import Servers
 from support.waiting import eventually
 
 ROUNDS = int(os.environ.get("TRIO_TEST_ROUNDS", "1"))
@@ -30,15 +32,7 @@ JOINED_WITHIN = 5.0
 
 # Seconds after which the router gives up on a node that does not answer; the five minutes of deploy/ are too long here.
 HTTP_TIMEOUT = 8
-
-# What the files say, and what stands there on this machine.
 ROUTER_OURS = {"http-timeout = 300": f"http-timeout = {HTTP_TIMEOUT}"}
-NODE_OURS = {
-    "/srv/app/venv/bin/trio-worker": f"env PYTHONPATH={CHECKOUT} {sys.executable} -m trio_worker",
-    "virtualenv = /srv/app/venv": f"pythonpath = {CHECKOUT}",
-    "chdir = /srv/app": f"pythonpath = {APPS}",
-    "app:app": "mirror:app",
-}
 
 # The byte of an announcement that says whether a node comes or leaves (uwsgi modifier2).
 COMMAND, UNSUBSCRIBE = 3, 1
@@ -67,14 +61,14 @@ class Cluster:
         self.hosts = {address: made.host(address) for address in NODES}
         self.nodes: dict[str, Process] = {}
         self._directory = directory
-        ini = deployed("router.ini", directory / "router.ini", ROUTER_OURS)
+        ini = deployed("subscription/router.ini", directory / "router.ini", ROUTER_OURS)
         self.router = made.router.start([UWSGI, "--ini", str(ini)], directory / "router")
 
     def start(self, *addresses: str) -> None:
         """Start uWSGI on nodes; does not wait for it."""
         for address in addresses:
-            ours = NODE_OURS | {"address=10.0.0.2": f"address={address}"}
-            ini = deployed("node.ini", self._directory / f"{address}.ini", ours, NODE_MORE)
+            ours = APP | {"address=10.0.0.2": f"address={address}"}
+            ini = deployed("subscription/node.ini", self._directory / f"{address}.ini", ours, NODE_MORE)
             self.nodes[address] = self.hosts[address].start([UWSGI, "--ini", str(ini)], self._directory / address)
 
     def accepting(self, address: str) -> int:
@@ -153,7 +147,7 @@ drains = pytest.mark.parametrize("drain", [reload, leave_and_return])
 @pytest.mark.parametrize("name", ["router.ini", "node.ini"])
 def test_the_docs_show_the_configurations(name: str) -> None:
     shown = (CHECKOUT / "docs" / "many_hosts.md").read_text()
-    assert f"```ini\n{(DEPLOYED / name).read_text()}```" in shown
+    assert f"```ini\n{(DEPLOY / 'subscription' / name).read_text()}```" in shown
 
 
 @pytest.mark.engines("express")

@@ -126,7 +126,7 @@ def test_the_histogram_is_cumulative(one: Server) -> None:
 @pytest.mark.engines("express")
 def test_undeclared_metrics_are_one_warning(uwsgi: Servers) -> None:
     server = uwsgi(ini=None)
-    assert server.count("WARNING .*these metrics are not declared") == 1
+    server.wait_log("WARNING .*these metrics are not declared")
     with Http1(server.address) as client:
         assert client.get().text == "hello"
     server.end()

@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 from support.certificates import Authority, connect_tls
 from support.http1 import connect
+from support.ini import UWSGI
 from support.nginx import NGINX, nginx
 from support.packets import ask, packet, request
 from support.routers import new_address, router
-from support.uwsgi import UWSGI, Server, Servers
+from support.uwsgi import Server, Servers
 from websockets.sync.client import connect as connect_websocket
 
 pytestmark = [

@@ -10,8 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from support.http1 import Http1
+from support.log import ACCEPTING
 from support.processes import alive
-from support.uwsgi import ACCEPTING, Server, Servers
+from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
 Act = Callable[[Server], None]

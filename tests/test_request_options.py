@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from support.http1 import Http1
-from support.uwsgi import CHECKOUT, Server, Servers, free_port
+from support.ini import CHECKOUT, free_port
+from support.uwsgi import Server, Servers
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Opcode
 from websockets.sync.client import ClientConnection, connect

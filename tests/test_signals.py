@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 from support.http1 import Http1
+from support.log import ACCEPTING
 from support.processes import alive
-from support.uwsgi import ACCEPTING, Server, Servers
+from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
 GRACEFUL = (signal.SIGHUP, signal.SIGWINCH)

@@ -15,8 +15,9 @@ import httpx
 import pytest
 from support.http1 import Http1, Target, connect
 from support.http2 import Http2, Http2WebSocket
+from support.ini import free_port
 from support.packets import ask, request
-from support.uwsgi import Server, Servers, free_port
+from support.uwsgi import Server, Servers
 from support.waiting import eventually
 from websockets.sync.client import connect as connect_websocket
 from wsproto.events import CloseConnection, TextMessage

@@ -16,9 +16,10 @@ from typing import Any
 import pytest
 from support.http1 import Http1
 from support.http2 import Http2
+from support.ini import free_port
 from support.processes import alive
 from support.snmp import get
-from support.uwsgi import Server, Servers, free_port
+from support.uwsgi import Server, Servers
 from support.waiting import eventually
 from websockets.sync.client import connect as websocket
 

@@ -20,8 +20,9 @@ import pytest
 from support.certificates import Authority, connect_tls
 from support.http1 import Http1, Target, connect
 from support.http2 import Http2
+from support.ini import free_port
 from support.packets import ask, request
-from support.uwsgi import Server, Servers, free_port
+from support.uwsgi import Server, Servers
 from websockets.sync.client import connect as connect_websocket
 
 ENGINES = pytest.mark.engines("express", "hypercorn")

@@ -11,7 +11,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 import pytest
 from support.http1 import Http1
-from support.uwsgi import APPS, Server, Servers
+from support.ini import APPS
+from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
 pytestmark = pytest.mark.engines("express")

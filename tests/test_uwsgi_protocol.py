@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 from support.http1 import Http1, Target, connect
+from support.ini import UWSGI
 from support.packets import USUAL, ask, block, is_closed, packet, read, request
-from support.uwsgi import UWSGI, Server, Servers
+from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
 pytestmark = pytest.mark.engines("express")

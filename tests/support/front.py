@@ -15,6 +15,7 @@ from websockets.sync.client import connect as connect_websocket
 from support.http1 import Http1, connect
 
 Address = tuple[str, int]
+Check = Callable[[Address], None]
 
 # Bytes of the large bodies.
 LARGE = 100_000_000
@@ -117,6 +118,16 @@ def check_websocket(address: Address) -> None:
         assert (client.recv(), client.recv()) == ("a text", b"x" * 100_000)
     with connect_websocket("ws://test/scope", sock=connect(address)) as client:
         assert json.loads(client.recv())["path"] == "/scope"
+
+
+# Those that are the same for every front, whatever it knows of its clients.
+CHECKS: tuple[Check, ...] = (
+    check_head_and_errors,
+    check_large_bodies,
+    check_chunked_upload,
+    check_events,
+    check_websocket,
+)
 
 
 @contextmanager

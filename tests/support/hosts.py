@@ -9,22 +9,19 @@ ends of the cables in the hosts'. So the addresses can be those that stand in de
 """
 
 import os
-import re
 import subprocess
 import sys
 import threading
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from time import monotonic
 
+from support.log import HasLog
 from support.processes import kill, session_members
-from support.uwsgi import CHECKOUT
-
-DEPLOYED = CHECKOUT / "deploy" / "subscription"
 
 ROUTER = "10.0.0.1"
 CLIENT = "10.0.0.9"
@@ -63,24 +60,15 @@ def _ip(*arguments: str) -> None:
     subprocess.run(["ip", *arguments], check=True, capture_output=True, text=True)
 
 
-class Process:
+class Process(HasLog):
     """A process of a host with all that it starts."""
 
     def __init__(self, command: list[str], log: Path) -> None:
+        super().__init__(log)
         with log.open("ab") as file:
             self.popen = subprocess.Popen(
                 command, cwd=log.parent, stdin=subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
             )
-        self._log = log
-
-    @property
-    def log(self) -> str:
-        """All that it and its predecessors have logged."""
-        return self._log.read_text("utf-8", "replace")
-
-    def count(self, pattern: str) -> int:
-        """How often the log has matched a regular expression."""
-        return len(re.findall(pattern, self.log))
 
     def signal(self, number: int) -> None:
         """Send a signal to the process itself."""
@@ -183,16 +171,6 @@ def network() -> Iterator[Network]:
         yield made
     finally:
         made.close()
-
-
-def deployed(name: str, target: Path, replaced: Mapping[str, str], more: str = "") -> Path:
-    """A copy of a file of deploy/subscription with other values in it, which must all stand there, and more lines."""
-    text = (DEPLOYED / name).read_text()
-    for theirs, ours in replaced.items():
-        assert theirs in text, theirs
-        text = text.replace(theirs, ours)
-    target.write_text(text + more)
-    return target
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from support.deploy import deployed
 from support.http1 import Http1
-from support.uwsgi import CHECKOUT, free_port
+from support.ini import free_port
 from support.waiting import eventually
 
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin")
@@ -63,14 +64,11 @@ def nginx(directory: Path, configuration: str, upstream: str) -> Iterator[tuple[
     assert NGINX is not None
     directory.mkdir()
     address = ("127.0.0.1", free_port())
-    site = (CHECKOUT / "deploy" / "nginx" / configuration).read_text()
-    for ours, theirs in (
-        ("unix:/run/trio-worker/app.sock", upstream),
-        ("listen 80;", f"listen {address[0]}:{address[1]};"),
-    ):
-        assert ours in site
-        site = site.replace(ours, theirs)
-    (directory / "site.conf").write_text(site)
+    replaced = {
+        "unix:/run/trio-worker/app.sock": upstream,
+        "listen 80;": f"listen {address[0]}:{address[1]};",
+    }
+    deployed(f"nginx/{configuration}", directory / "site.conf", replaced)
     (directory / "uwsgi_params").write_text(_PARAMS)
     user = "user root;" if _is_root() else ""
     (directory / "nginx.conf").write_text(_MAIN.format(directory=directory, user=user))

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from support.http1 import Http1
+from support.ini import UWSGI, free_port
 from support.processes import kill, session_members
-from support.uwsgi import UWSGI, free_port
 from support.waiting import eventually
 
 Address = tuple[str, int]

@@ -1,39 +1,20 @@
-"""A real uWSGI for a test: its ini is written, it is started, asked and ended, and nothing of it may be left.
-
-Environment variables choose another uWSGI than the one beside this Python:
-
-    TRIO_TEST_UWSGI     the binary
-    TRIO_TEST_OPTIONS   lines that every ini then needs, with semicolons between: plugin=python3;home=/venv
-    TRIO_TEST_WITHOUT   options that no ini gets, whatever a test asks for: prove_options.py looks who notices
-"""
+"""A real uWSGI for a test: it is started, asked and ended, and nothing of it may be left."""
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from support.processes import age, alive, kill, session_members
+from support import ini
+from support.ini import UWSGI, Options, free_port
+from support.log import ACCEPTING, CHAIN_END, FAILED, OUTSTAYED, HasLog
+from support.processes import age, kill, session_members
 from support.waiting import eventually
-
-CHECKOUT = Path(__file__).parents[2]
-APPS = CHECKOUT / "tests" / "apps"
-UWSGI = os.environ.get("TRIO_TEST_UWSGI") or str(Path(sys.executable).parent / "uwsgi")
-WITHOUT = frozenset(os.environ.get("TRIO_TEST_WITHOUT", "").split())
-EXTRA = [line.partition("=") for line in os.environ.get("TRIO_TEST_OPTIONS", "").split(";") if line]
-
-# What the log says when a worker accepts, when a chain reload is over, when a worker failed, and when its own last
-# deadline had to end it.
-ACCEPTING = r"\[worker \d+\] INFO trio_worker\.worker: accepting on"
-CHAIN_END = "chain reloading complete"
-FAILED = "^(DAMN|OOPS) !"
-OUTSTAYED = "still running at the end of the time that a worker has"
 
 # Seconds that a uWSGI has to end when a test is over.
 END_TIMEOUT = 15.0
@@ -41,20 +22,8 @@ END_TIMEOUT = 15.0
 # Seconds after its fork at which a worker surely listens to signals, or keeps them.
 NEWBORN = 0.1
 
-# Of an ini: a list is an option given more than once, None leaves out what would be there otherwise.
-Options = Mapping[str, Any]
 
-
-def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that nobody listens on. uWSGI's own `:0` is another port after each reload of the master."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Server:
+class Server(HasLog):
     """One uWSGI in a directory of its own.
 
     Args:
@@ -79,33 +48,17 @@ class Server:
         usual: bool = True,
         environment: dict[str, str] | None = None,
     ) -> None:
+        super().__init__(directory / "log")
         self.directory = directory
         self.environment = environment or {}
         self.may_outstay = False
         self.ini = directory / "uwsgi.ini"
         self.unix_path = directory / "s"
         self.address = ("127.0.0.1", free_port())
-        given = {**(self._usual() if usual else {}), **options}
-        self.options = {key: value for key, value in given.items() if value is not None and key not in WITHOUT}
-        self.ini.write_text("[uwsgi]\n" + "".join(f"{line}\n" for line in _lines(self.options)))
+        sockets = [f"{self.address[0]}:{self.address[1]}", str(self.unix_path)]
+        self.options = ini.granted({**(ini.usual(directory, sockets) if usual else {}), **options})
+        self.ini.write_text(ini.text(self.options))
         self.socket_files = [self.unix_path] if str(self.unix_path) in self.options.get("socket", []) else []
-
-    def _usual(self) -> Options:
-        return {key: value for key, _, value in EXTRA} | {
-            "master": True,
-            "enable-threads": True,
-            "py-call-uwsgi-fork-hooks": True,
-            "python-worker-override": CHECKOUT / "trio_worker" / "override.py",
-            "pythonpath": [CHECKOUT, APPS],
-            "processes": 1,
-            "module": "probe:app",
-            "socket": [f"{self.address[0]}:{self.address[1]}", str(self.unix_path)],
-            "worker-reload-mercy": 10,
-            "vacuum": True,
-            "ini": CHECKOUT / "trio_worker" / "metrics.ini",
-            "stats": self.directory / "stats",
-            "master-fifo": self.directory / "fifo",
-        }
 
     @property
     def url(self) -> str:
@@ -124,7 +77,7 @@ class Server:
 
     def start(self) -> None:
         """Start it; does not wait for its workers."""
-        with (self.directory / "log").open("ab") as log:
+        with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [UWSGI, "--ini", str(self.ini)],
                 cwd=self.directory,
@@ -158,24 +111,6 @@ class Server:
             with suppress(OSError):
                 _read(str(self.options["stats"]), timeout=1)
         return False
-
-    @property
-    def log(self) -> str:
-        """All that it has logged."""
-        return (self.directory / "log").read_text("utf-8", "replace")
-
-    def count(self, pattern: str) -> int:
-        """How often the log has matched `pattern`, a regular expression of lines."""
-        return len(re.findall(pattern, self.log, re.MULTILINE))
-
-    def wait_log(self, pattern: str, count: int = 1, timeout: float = 10.0) -> str:
-        """Wait until the log has matched `pattern` `count` times; returns the last match."""
-
-        def look() -> list[re.Match[str]]:
-            found = list(re.finditer(pattern, self.log, re.MULTILINE))
-            return found if len(found) >= count else []
-
-        return eventually(look, timeout, lambda: f"{count} times {pattern!r} in the log\n{self.log}")[-1][0]
 
     def stats(self) -> Any:
         """The JSON of uWSGI's stats server."""
@@ -255,12 +190,6 @@ class Server:
         assert not left, f"{left} was left\n{self.log}"
 
 
-def _lines(options: Options) -> Iterator[str]:
-    for key, value in options.items():
-        for each in value if isinstance(value, list) else [value]:
-            yield f"{key} = {'true' if each is True else each}"
-
-
 def _read_json(path: str) -> Any:
     return json.loads(_read(path, timeout=5) or b"null")
 
@@ -334,6 +263,3 @@ def servers(directories: Iterator[Path], options: Options) -> Iterator[Servers]:
         yield started
     finally:
         started.close()
-
-
-__all__ = ["ACCEPTING", "APPS", "CHECKOUT", "UWSGI", "Server", "Servers", "alive", "free_port", "servers"]

@@ -1,4 +1,4 @@
-"""Waiting for a condition instead of for a time."""
+"""Waiting for a condition instead of for a time; and for a time where nothing may happen in it."""
 
 import time
 from collections.abc import Callable
@@ -31,4 +31,22 @@ def eventually(look: Callable[[], T | None], timeout: float = 10.0, why: str | C
                 return found
         if time.monotonic() > deadline:
             raise AssertionError(f"not within {timeout:g} s: {why() if callable(why) else why}")
+        time.sleep(INTERVAL)
+
+
+def throughout(look: Callable[[], object], seconds: float, why: str | Callable[[], str] = "") -> None:
+    """Look again and again for a span of time: that something does not happen has no other sign.
+
+    Args:
+        look: must find something that is true every time.
+        seconds: long enough for what must not happen.
+        why: said when it has happened.
+
+    Raises:
+        AssertionError: it has.
+    """
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if not look():
+            raise AssertionError(f"not for {seconds:g} s: {why() if callable(why) else why}")
         time.sleep(INTERVAL)
