@@ -104,10 +104,11 @@ def test_a_stream_of_http2_is_cancelled_alone(uwsgi: Servers) -> None:
 
 def test_a_websocket_session_is_no_slow_request(uwsgi: Servers) -> None:
     server = start(uwsgi, harakiri=1)
-    with websocket(server.url.replace("http", "ws") + "/ws") as session, Http1(server.address) as client:
+    with websocket(server.url.replace("http", "ws") + "/ws") as session:
         for _ in range(2):
             # The session is older than this request, which is cancelled.
-            assert client.get("/sleep?seconds=10").status == 504
+            with Http1(server.address) as client:
+                assert client.get("/sleep?seconds=10").status == 504
             session.send("still here")
             assert session.recv() == "still here"
 
