@@ -1,0 +1,287 @@
+"""The faster classes beside those of Quart and Werkzeug that they stand for: asked the same, they say the same."""
+
+import functools
+import pickle
+from collections.abc import AsyncIterator, Callable
+from operator import attrgetter
+from typing import Any, cast
+
+import pytest
+from quart.asgi import ASGIHTTPConnection
+from quart.wrappers import Response
+from quart_trio import QuartTrio
+from quart_trio.wrappers import TrioRequest, TrioResponse
+from werkzeug.datastructures import Headers
+
+from trio_worker.quart import application, response
+from trio_worker.quart.request import RequestHeaders, make_request
+
+NAMES = ("Host", "host", "X-Many", "x-number", "X-Word", "X-Absent", "Remote-Addr", "Content-Length")
+
+
+def make_scope(**given: Any) -> dict[str, Any]:
+    headers = [
+        (b"host", b"example.org:81"),
+        (b"x-many", b"1"),
+        (b"x-many", b"2"),
+        (b"x-number", b"7"),
+        (b"x-word", b"a"),
+    ]
+    return {
+        "type": "http",
+        "http_version": "1.1",
+        "method": "get",
+        "scheme": "http",
+        "path": "/a/b",
+        "query_string": b"q=1",
+        "root_path": "",
+        "headers": headers,
+        "client": ("10.0.0.7", 1),
+        "server": ("127.0.0.1", 8000),
+        **given,
+    }
+
+
+def make_app(kind: Any = QuartTrio, **options: Any) -> Any:
+    return kind(__name__, **options)
+
+
+async def no_send(message: Any) -> None:
+    raise AssertionError(message)
+
+
+def make_both(app: Any, scope: dict[str, Any]) -> tuple[Any, Any]:
+    """The request as Quart makes it, and ours."""
+    connection = ASGIHTTPConnection(app, cast(Any, scope))
+    theirs = connection._create_request_from_scope(no_send)
+    return theirs, make_request(app, scope, connection._send_push_promise, no_send)
+
+
+class TestHeaders:
+    stock = Headers([("Host", "h"), ("X-Many", "1"), ("X-Many", "2"), ("X-Number", "7"), ("X-Word", "a")])
+
+    @pytest.mark.parametrize("name", NAMES)
+    @pytest.mark.parametrize("rest", [(), ("else",), (3, int), (None, str.upper)])
+    def test_get(self, name: str, rest: tuple[Any, ...]) -> None:
+        assert RequestHeaders(self.stock).get(name, *rest) == self.stock.get(name, *rest)
+
+    def test_they_are_equal_both_ways(self) -> None:
+        ours = RequestHeaders(self.stock)
+        assert ours == self.stock
+        assert self.stock == ours
+        assert ours == RequestHeaders(self.stock)
+        ours.add("More", "1")
+        assert ours != self.stock
+        assert self.stock != ours
+        assert ours != [*self.stock]
+
+    def test_they_look_the_same(self) -> None:
+        ours = RequestHeaders(self.stock)
+        assert repr(ours) == repr(self.stock)
+        assert str(ours) == str(self.stock)
+        with pytest.raises(TypeError):
+            hash(ours)
+
+
+class TestRequest:
+    SCOPES = (
+        make_scope(),
+        make_scope(root_path="/a"),
+        make_scope(root_path="/elsewhere"),
+        make_scope(path="http://other/c"),
+        make_scope(http_version="1.0", headers=[]),
+        make_scope(http_version="1.0"),
+        make_scope(client=None, server=None, headers=[]),
+        make_scope(server=("/run/app.sock", None), headers=[(b"host", b"not valid!")]),
+        make_scope(scheme="https", headers=[(b"host", b"EXAMPLE.org:443")]),
+        make_scope(
+            method="POST", headers=[(b"content-length", b"12"), (b"content-type", b"text/plain; charset=utf-8")]
+        ),
+        make_scope(headers=[(b"x-latin", b"\xe9"), (b"cookie", b"a=1; b=2")]),
+    )
+    ATTRIBUTES = (
+        "method scheme path query_string headers root_path http_version scope host remote_addr content_length mimetype"
+        " args cookies url base_url root_url script_root url_root endpoint blueprint blueprints access_route is_secure"
+        " full_path body_timeout max_content_length"
+    )
+
+    @pytest.mark.parametrize("scope", SCOPES)
+    def test_all_that_can_be_asked_of_it(self, scope: dict[str, Any]) -> None:
+        theirs, ours = make_both(make_app(), scope)
+        for name in self.ATTRIBUTES.split():
+            assert getattr(ours, name) == getattr(theirs, name), name
+        assert repr(ours) == repr(theirs)
+        assert isinstance(ours, type(theirs))
+
+    def test_a_host_that_is_not_trusted(self) -> None:
+        class Wary(TrioRequest):
+            trusted_hosts = ["example.org"]  # noqa: RUF012
+
+        app = make_app()
+        app.request_class = Wary
+        for host in (b"example.org", b"evil.org"):
+            theirs, ours = make_both(app, make_scope(headers=[(b"host", host)]))
+            assert outcome(attrgetter("host"), ours) == outcome(attrgetter("host"), theirs)
+
+    def test_blueprints_within_each_other(self) -> None:
+        theirs, ours = make_both(make_app(), make_scope())
+        for endpoint in ("view", "outer.view", "outer.inner.view"):
+            theirs.url_rule = ours.url_rule = type("Rule", (), {"endpoint": endpoint})()
+            assert ours.blueprints == theirs.blueprints
+
+    def test_what_an_app_has_overridden_stays(self) -> None:
+        class Own(TrioRequest):
+            host = "own"
+            blueprints = ["own"]  # noqa: RUF012
+
+        app = make_app()
+        app.request_class = Own
+        _, ours = make_both(app, make_scope())
+        assert (ours.host, ours.blueprints) == ("own", ["own"])
+
+
+def outcome(ask: Callable[..., Any], *arguments: Any) -> object:
+    """What comes out of a call: its result, or the type of what it raised."""
+    try:
+        return ask(*arguments)
+    except Exception as error:
+        return type(error)
+
+
+async def pieces() -> AsyncIterator[bytes]:
+    yield b"x"
+
+
+class TestResponse:
+    MADE: tuple[tuple[tuple[Any, ...], dict[str, Any]], ...] = (
+        (("text",), {}),
+        (("\u00e9\u20ac",), {}),
+        ((b"bytes",), {}),
+        (("",), {}),
+        ((None,), {}),
+        ((bytearray(b"x"),), {}),
+        ((["a", b"b"],), {}),
+        ((pieces(),), {}),
+        (("{}",), {"mimetype": "application/json"}),
+        (("x",), {"mimetype": "image/svg+xml"}),
+        (("x",), {"mimetype": ""}),
+        (("x",), {"content_type": "text/css"}),
+        (("x",), {"content_type": ""}),
+        (("x", 404), {}),
+        (("x", "418 Tea"), {}),
+        (("x",), {"headers": {"A": "1", "Content-Type": "text/css"}}),
+        (("x",), {"headers": Headers([("A", "1")])}),
+    )
+
+    @staticmethod
+    def installed() -> Any:
+        app = make_app()
+        response.install(app)
+        assert app.response_class is not TrioResponse
+        return app.response_class
+
+    @staticmethod
+    def facts(made: Any) -> dict[str, Any]:
+        names = "status status_code mimetype content_type content_length timeout"
+        body = type(made.response), getattr(made.response, "data", None), getattr(made.response, "end", None)
+        return {name: getattr(made, name) for name in names.split()} | {"headers": list(made.headers), "body": body}
+
+    @pytest.mark.parametrize(("arguments", "options"), MADE)
+    def test_all_that_can_be_asked_of_it(self, arguments: tuple[Any, ...], options: dict[str, Any]) -> None:
+        theirs, ours = TrioResponse(*arguments, **options), self.installed()(*arguments, **options)
+        assert self.facts(ours) == self.facts(theirs)
+        assert repr(ours) == repr(theirs)
+        assert vars(ours).keys() == vars(theirs).keys()
+
+    def test_it_can_be_pickled(self) -> None:
+        copied = pickle.loads(pickle.dumps(self.installed()("text")))
+        assert type(copied) is TrioResponse
+        assert self.facts(copied) == self.facts(TrioResponse("text"))
+
+    def test_what_an_app_has_overridden_stays(self) -> None:
+        class Other(Response):
+            default_mimetype = "text/plain"
+
+        class Own(Response):
+            def set_data(self, data: Any) -> None:
+                super().set_data(data)
+                self.headers["X-Own"] = "1"
+
+        app = make_app()
+        app.response_class = Own
+        response.install(app)
+        assert app.response_class is Own
+        app.response_class = Other
+        response.install(app)
+        assert self.facts(app.response_class("x")) == self.facts(Other("x"))
+
+
+class TestApplication:
+    HOSTS = (b"example.org", b"EXAMPLE.org:80", b"other.org", b"sub.example.org", b"", b"b\xc3\xbccher.example")
+
+    @staticmethod
+    def adapter(app: Any, scope: dict[str, Any]) -> object:
+        def ask() -> object:
+            found = app.create_url_adapter(make_both(app, scope)[0])
+            return {
+                **vars(found),
+                "map": None,
+                "url": found.build("view", {}, force_external=True),
+                "matched": found.match(),
+            }
+
+        return outcome(ask)
+
+    @pytest.mark.parametrize("server_name", [None, "example.org", "example.org:80"])
+    @pytest.mark.parametrize("options", [{}, {"subdomain_matching": True}, {"host_matching": True, "static_host": "s"}])
+    @pytest.mark.filterwarnings("ignore:Current server name")
+    def test_whom_a_request_has_asked(self, server_name: str | None, options: dict[str, Any]) -> None:
+        theirs, ours = [make_app(**options) for _ in range(2)]
+        for app in (theirs, ours):
+            app.config["SERVER_NAME"] = server_name
+            app.add_url_rule("/a/<name>", "view", no_send, defaults={"name": "b"})
+        application.install(ours)
+        assert "create_url_adapter" in vars(ours)
+        for host in self.HOSTS * 2:
+            for scheme in ("http", "https"):
+                for path in ("/a/", "/none"):
+                    scope = make_scope(headers=[(b"host", host)] if host else [], scheme=scheme, path=path)
+                    assert self.adapter(ours, scope) == self.adapter(theirs, scope), (host, scheme, path)
+
+    def test_without_a_request(self) -> None:
+        app = make_app()
+        application.install(app)
+        assert app.create_url_adapter(None) is None
+        app.config["SERVER_NAME"] = "example.org"
+        found = app.create_url_adapter(None)
+        assert found is not None
+        assert found.server_name == "example.org"
+
+    def test_hosts_that_are_remembered_have_an_end(self) -> None:
+        app = make_app()
+        application.install(app)
+        for number in range(application.REMEMBERED * 2 + 1):
+            app.create_url_adapter(make_both(app, make_scope(headers=[(b"host", b"h%d.org" % number)]))[0])
+        assert len(app.create_url_adapter._known) <= application.REMEMBERED
+
+    def test_what_is_async_is_called_as_it_is(self) -> None:
+        app = make_app()
+        application.install(app)
+        connection = ASGIHTTPConnection(app, cast(Any, make_scope()))
+        partial = functools.partial(no_send, None)
+        for asynchronous in (no_send, connection.handle_request, partial):
+            assert app.ensure_async(asynchronous) is asynchronous
+        for other in (outcome, len, lambda: no_send, TestHeaders):
+            assert app.ensure_async(other) is not other
+
+    def test_what_an_app_has_overridden_stays(self) -> None:
+        class Own(QuartTrio):
+            def ensure_async(self, func: Any) -> Any:
+                return func
+
+            def create_url_adapter(self, request: Any) -> Any:
+                return None
+
+        app = make_app(Own)
+        application.install(app)
+        assert not {"ensure_async", "create_url_adapter"} & set(vars(app))

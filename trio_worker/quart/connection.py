@@ -1,0 +1,85 @@
+"""A request whose body is there, handled without a nursery.
+
+Quart-Trio opens a nursery with two tasks for every request: one runs the handler, one reads the body and waits for the
+client to hang up. When the whole body is there already, the first one is all that is left to do, and the connection
+itself cancels it when the client goes. Requests whose body is still on its way take the stock way.
+"""
+
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
+from math import inf
+from typing import Any
+
+import quart.asgi
+import trio
+from quart.utils import encode_headers
+from quart.wrappers.response import DataBody
+from quart_trio.asgi import TrioASGIHTTPConnection
+
+from trio_worker.asgi import HANDLE, Message, Receive, Send
+from trio_worker.quart.request import make_request
+
+# Bytes of a response in memory that leave without a time-out of their own: they fit into any socket's buffer, and the
+# wire bounds a client that does not read.
+UNTIMED_SIZE = 65536
+
+# Quart from 0.23 tells what it calls by an exception of its own that the client has gone.
+_convert: Callable[[Send], Send] = getattr(quart.asgi, "_convert_os_error", lambda unchanged: unchanged)
+_disconnected: type[BaseException] | None = getattr(quart.asgi, "ClientDisconnectedError", None)
+_is_no_error = suppress(_disconnected) if _disconnected else nullcontext()
+
+
+def install(app: Any) -> None:
+    """Give an app that kept Quart-Trio's connection class the direct one."""
+    if app.asgi_http_class is TrioASGIHTTPConnection:
+        app.asgi_http_class = DirectHTTPConnection
+
+
+class DirectHTTPConnection(TrioASGIHTTPConnection):
+    """Quart-Trio's connection class without a nursery for requests whose body is complete."""
+
+    app: Any
+    scope: Any
+
+    async def __call__(self, receive: Receive, send: Send) -> None:  # type: ignore[override]
+        """Answer the request."""
+        extensions = self.scope.get("extensions")  # An app that asks itself, by httpx for one, may give none.
+        handle = extensions and extensions.get(HANDLE)
+        if not (handle and handle.body_ready):
+            await super().__call__(receive, send)  # type: ignore[arg-type]
+            return
+        request = self._create_request_from_scope(send)
+        message = await receive()
+        data = message.get("body", b"") if not message.get("more_body") else await _join(message, receive)
+        if data:
+            request.body.set_result(data)
+        else:
+            request.body.set_complete()
+        response = await self.app.handle_request(request)
+        body = response.response
+        if type(body) is DataBody and type(body.data) is bytes and len(body.data) <= UNTIMED_SIZE:
+            headers = encode_headers(response.headers)
+            await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+            await send({"type": "http.response.body", "body": body.data[body.begin : body.end]})
+        else:
+            await self._send_timed(send, response)
+
+    def _create_request_from_scope(self, send: Any) -> Any:
+        return make_request(self.app, self.scope, self._send_push_promise, send)
+
+    async def _send_timed(self, send: Send, response: Any) -> None:
+        """Quart's way to send a response, within RESPONSE_TIMEOUT or the response's own time-out (seconds)."""
+        timeout = getattr(response, "timeout", Ellipsis)
+        if timeout is Ellipsis:
+            timeout = self.app.config["RESPONSE_TIMEOUT"]
+        with trio.move_on_after(inf if timeout is None else timeout), _is_no_error:
+            await self._send_response(_convert(send), response)  # type: ignore[arg-type]
+
+
+async def _join(message: Message, receive: Receive) -> bytes:
+    """The rest of a body that middleware hands on in pieces, though it has come whole."""
+    pieces = [message.get("body", b"")]
+    while message.get("more_body"):
+        message = await receive()
+        pieces.append(message.get("body", b""))
+    return b"".join(pieces)
