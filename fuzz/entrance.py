@@ -10,7 +10,7 @@ import trio
 
 with atheris.instrument_imports(include=["trio_worker", "hypercorn"]):
     from trio_worker.application import Application
-    from trio_worker.entrance import welcome
+    from trio_worker.attendant import attend
     from trio_worker.hypercorn_config import make_config
     from trio_worker.metrics import Counters
     from trio_worker.options import parse
@@ -56,6 +56,10 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"hello"})
 
 
+async def no_more() -> None:
+    """No connection follows."""
+
+
 async def converse(data: bytes) -> None:
     counters, draining = Counters(), trio.Event()
     application = Application(app, counters, draining)
@@ -67,7 +71,7 @@ async def converse(data: bytes) -> None:
         with trio.fail_after(LONGEST):
             async with trio.open_nursery() as background:
                 background.start_soon(service.disconnects.run)
-                await welcome(service, SocketWire(ours, "", 5))
+                await attend(service, SocketWire(ours, "", 5), no_more)
                 background.cancel_scope.cancel()
     assert not len(service.connections)
 

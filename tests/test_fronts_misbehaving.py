@@ -14,7 +14,7 @@ from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
 from trio_worker.application import Application
-from trio_worker.entrance import welcome
+from trio_worker.attendant import attend
 from trio_worker.hypercorn_config import make_config
 from trio_worker.metrics import Counters
 from trio_worker.options import parse
@@ -123,6 +123,10 @@ class Turns:
             self.count += 1
 
 
+async def no_more() -> None:
+    """No connection follows."""
+
+
 async def serve(app: Any, turns: Turns, data: bytes) -> None:
     """Serve, in this process, a connection all of whose data has come before it was accepted."""
     options, counters, draining = parse({}), Counters(), trio.Event()
@@ -135,7 +139,7 @@ async def serve(app: Any, turns: Turns, data: bytes) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(turns.run)
             await trio.lowlevel.checkpoint()
-            await welcome(service, SocketWire(accepted, peer, 5))
+            await attend(service, SocketWire(accepted, peer, 5), no_more)
             nursery.cancel_scope.cancel()
 
 

@@ -107,7 +107,7 @@ def test_sigusr2_logs_the_task_tree(uwsgi: Servers) -> None:
         server.wait_log("sleeping")
         server.signal(signal.SIGUSR2, pid_of(server))
         server.wait_log(r"the tasks of this worker:$")
-        server.wait_log(r"^ +- trio_worker\.entrance\.welcome")
+        server.wait_log(r"^ +- trio_worker\.attendant\.attend")
         server.wait_log(r"^ +.*/probe\.py:\d+ in _sleep$")
 
 

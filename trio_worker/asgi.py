@@ -31,8 +31,9 @@ class Handle:
 
     __slots__ = ("begun", "body_ready", "cancel_scope", "gone", "status")
 
-    def __init__(self, cancel_scope: trio.CancelScope) -> None:
-        self.cancel_scope = cancel_scope
+    cancel_scope: trio.CancelScope
+
+    def __init__(self) -> None:
         self.status = 0
         self.begun = False
         self.gone = False

@@ -14,19 +14,43 @@ from trio_worker.wire import Wire
 class Connection:
     """One client's connection in one protocol.
 
-    Subclasses serve it in `serve` and say what the calls of the four mean to them. None of these calls may block, and
-    each may come at any checkpoint of the serving task.
+    Subclasses serve it in `serve`, end it in `step_outside` where more than a close is left to do, and say what the
+    calls of the four mean to them. None of these calls may block, and each may come at any checkpoint of the serving
+    task.
+
+    Attributes:
+        wire: its bytes.
+        cancel_scope: the scope that its task is in.
+        is_over: whether nothing is left to do when `serve` has returned.
     """
 
     __slots__ = ("cancel_scope", "wire")
 
+    is_over = True
+
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
-        self.cancel_scope = trio.CancelScope()
+        self.cancel_scope: trio.CancelScope
+
+    def enter(self, scope: trio.CancelScope) -> None:
+        """The task has entered this cancel scope, and will serve the connection in it."""
+        self.cancel_scope = scope
 
     async def serve(self) -> "Connection | None":
-        """Serve the connection to its end; returns the connection that goes on in another protocol, if one does."""
+        """Serve the connection within its cancel scope.
+
+        Returns:
+            The connection that goes on in another protocol, if one does.
+        """
         raise NotImplementedError
+
+    async def step_outside(self) -> bool:
+        """Do what cannot be done within the scope, which has been cancelled or is not to be kept.
+
+        Returns:
+            Whether the connection is to be served again, in a new scope.
+        """
+        return False
 
     def expire(self) -> None:
         """The wire's deadline has passed."""

@@ -1,4 +1,4 @@
-"""The first bytes of a connection decide its protocol; and the fence around whatever it then does.
+"""The first bytes of a connection decide its protocol.
 
 The bytes are read and given back to the wire, not peeked at: a client that sends a lone `P` and then waits would make a
 peek return at once for ever.
@@ -53,16 +53,15 @@ class Arrival(Connection):
     async def serve(self) -> Connection | None:
         """Read the first bytes and return the connection in its protocol, None where there is none."""
         self.wire.deadline = trio.current_time() + self._service.options.header_timeout
-        with self.cancel_scope:
-            try:
-                found = await self._find_protocol()
-                if found is not None and self._hung_up:
-                    found.hang_up()  # It is told only once.
-                return found
-            except ProxyError as error:
-                log.warning("closed the connection of %s: its PROXY header is refused: %s", self.wire.client, error)
-            except ssl.SSLError as error:
-                log.info("no TLS with %s: %s", self.wire.client, error.reason or error)
+        try:
+            found = await self._find_protocol()
+            if found is not None and self._hung_up:
+                found.hang_up()  # It is told only once.
+            return found
+        except ProxyError as error:
+            log.warning("closed the connection of %s: its PROXY header is refused: %s", self.wire.client, error)
+        except ssl.SSLError as error:
+            log.info("no TLS with %s: %s", self.wire.client, error.reason or error)
         return None
 
     def hang_up(self) -> None:
@@ -132,42 +131,9 @@ def choose(service: Service, wire: Wire, first: bytes) -> Connection:
     return Http1Connection(service, wire)
 
 
-def _begin(service: Service, wire: Wire) -> Connection:
+def begin(service: Service, wire: Wire) -> Connection:
     """The connection in its protocol already where the first bytes are here and have no layer around them."""
     first = wire.receive_now()
     if is_undecided(first) or service.tls or service.options.enable_proxy_protocol:
         return Arrival(service, wire, first)
     return choose(service, wire, first)
-
-
-async def welcome(service: Service, wire: Wire) -> None:
-    """Serve one client's connection from its first byte to its close. Whatever it does, only this connection ends."""
-    descriptor = wire.fileno()
-    service.counters.connections += 1
-    service.disconnects.watch(descriptor)
-    try:
-        connection: Connection | None = _begin(service, wire)
-        while connection is not None:
-            service.connections.add(descriptor, connection)
-            following = await connection.serve()
-            wire, connection = connection.wire, following
-    except (OSError, trio.BrokenResourceError):
-        pass  # The client went away.
-    except Exception:
-        log.exception("a connection from %s ended by an error", wire.client)
-    except BaseExceptionGroup as group:
-        _report(group, wire)
-    finally:
-        service.disconnects.forget(descriptor)
-        service.connections.discard(descriptor)
-        wire.close()
-
-
-def _report(group: BaseExceptionGroup[BaseException], wire: Wire) -> None:
-    """Log the errors of a connection's tasks once; let a cancellation and what is no Exception go on."""
-    ordinary, rest = group.split(lambda error: isinstance(error, Exception))
-    _, faults = (None, None) if ordinary is None else ordinary.split((OSError, trio.BrokenResourceError))
-    if faults is not None:
-        log.error("a connection from %s ended by an error", wire.client, exc_info=faults)
-    if rest is not None:
-        raise rest

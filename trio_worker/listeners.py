@@ -34,7 +34,61 @@ TCP_INFO_SIZE = 104
 TCPI_UNACKED = 24
 
 # Called with the new socket, its peer's address, and our own where the listener knows it.
-Accepted = Callable[[socket.socket, object, Address | None], None]
+Accepted = Callable[[socket.SocketType, object, Address | None], None]
+
+
+class Listener:
+    """One inherited socket.
+
+    Args:
+        descriptor: uWSGI's, which stays open: this is a duplicate.
+
+    Attributes:
+        name: the address that every connection has on our side; None where the client chooses it.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._socket = socket.socket(fileno=os.dup(descriptor))
+        self._socket.setblocking(False)
+        self._kind = self._socket.family, self._socket.type, self._socket.proto
+        self.name: Address | None = None
+        if self._is_unix:
+            self.name = unix_path(self._socket.getsockname()), None
+
+    @property
+    def _is_unix(self) -> bool:
+        return self._kind[0] == socket.AF_UNIX
+
+    def fileno(self) -> int:
+        """The descriptor."""
+        return self._socket.fileno()
+
+    def accept(self) -> tuple[socket.SocketType, object]:
+        """The next connection and its peer's address. Raises as `socket.accept` does.
+
+        The socket is of the class below Python's own: what that adds, files and enums, costs as much as the system
+        call, for each connection.
+        """
+        descriptor, address = self._socket._accept()  # type: ignore[attr-defined]
+        return socket.SocketType(*self._kind, descriptor), address
+
+    def queue(self) -> int:
+        """How many connections wait to be accepted; UNIX sockets do not tell."""
+        if self._is_unix or self.fileno() < 0:
+            return 0
+        information = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_SIZE)
+        return int.from_bytes(information[TCPI_UNACKED : TCPI_UNACKED + 4], sys.byteorder)
+
+    def __str__(self) -> str:
+        name = self._socket.getsockname()
+        if self.name is not None:
+            return f"unix:{self.name[0]}"
+        host = f"[{name[0]}]" if self._kind[0] == socket.AF_INET6 else name[0]
+        return f"{host}:{name[1]}"
+
+    def close(self) -> None:
+        """Close the duplicate; the socket is not shut down."""
+        self._socket.close()
 
 
 class Listeners:
@@ -50,9 +104,7 @@ class Listeners:
     def __init__(
         self, descriptors: Sequence[int], accepted: Accepted, alone: bool, has_room: Callable[[], bool]
     ) -> None:
-        # A duplicate, so that closing ours leaves uWSGI's descriptor alone.
-        self._sockets = {each.fileno(): each for each in map(_inherit, filter(_is_socket, descriptors))}
-        self._names = {each: _common_name(each) for each in self._sockets.values()}
+        self._listeners = {each.fileno(): each for each in map(Listener, filter(_is_socket, descriptors))}
         self._accepted = accepted
         self._alone = alone
         self._has_room = has_room
@@ -64,11 +116,11 @@ class Listeners:
 
     def describe(self) -> str:
         """The sockets in words, for the log."""
-        return ", ".join(_describe(each) for each in self._sockets.values()) or "no socket"
+        return ", ".join(map(str, self._listeners.values())) or "no socket"
 
     def backlog(self) -> int:
         """How many connections wait in the longest queue; UNIX sockets do not tell."""
-        return max((_queue(each) for each in self._sockets.values() if each.family != socket.AF_UNIX), default=0)
+        return max((each.queue() for each in self._listeners.values()), default=0)
 
     @property
     def paused(self) -> bool:
@@ -96,7 +148,7 @@ class Listeners:
             self._join(queue)
             while True:
                 await trio.lowlevel.wait_readable(queue.fileno())
-                accepted = sum(self._accept(self._sockets[fd]) for fd, _ in queue.poll(0))
+                accepted = sum(self._accept(self._listeners[fd]) for fd, _ in queue.poll(0))
                 if self._exhausted or not self._has_room():
                     self._leave(queue)
                     await self._wait_for_room()
@@ -110,11 +162,11 @@ class Listeners:
 
     def _join(self, queue: select.epoll) -> None:
         # Exclusive: one new connection need not wake every worker.
-        for descriptor in self._sockets:
+        for descriptor in self._listeners:
             queue.register(descriptor, select.EPOLLIN | select.EPOLLEXCLUSIVE)
 
     def _leave(self, queue: select.epoll) -> None:
-        for descriptor in self._sockets:
+        for descriptor in self._listeners:
             queue.unregister(descriptor)
 
     async def _wait_for_room(self) -> None:
@@ -122,7 +174,7 @@ class Listeners:
             self._exhausted = False
             await trio.sleep(EXHAUSTED_PAUSE)
 
-    def _accept(self, listener: socket.socket) -> int:
+    def _accept(self, listener: Listener) -> int:
         """Accept a batch; returns how many there were."""
         limit = MAX_BATCH if self._alone else self._batch
         for count in range(limit):
@@ -134,10 +186,10 @@ class Listeners:
             except ConnectionError:
                 continue  # This client had gone again before it was accepted.
             except OSError as error:
-                log.error("cannot accept on %s: %s", _describe(listener), error)
+                log.error("cannot accept on %s: %s", listener, error)
                 self._exhausted = True
                 return count
-            self._accepted(accepted, address, self._names[listener])
+            self._accepted(accepted, address, listener.name)
             if not self._has_room():
                 return count + 1
         self._batch = min(MAX_BATCH, self._batch * 2)
@@ -147,37 +199,10 @@ class Listeners:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        # The duplicates only: uWSGI's descriptors stay open, and the sockets are not shut down.
-        for each in self._sockets.values():
+        for each in self._listeners.values():
             each.close()
 
 
 def _is_socket(descriptor: int) -> bool:
     # Where map-socket gives a socket to other workers, uWSGI has put /dev/null in its place here.
     return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
-
-
-def _common_name(listener: socket.socket) -> Address | None:
-    """The address that every connection of this listener has on our side; None where the client chooses it."""
-    return (unix_path(listener.getsockname()), None) if listener.family == socket.AF_UNIX else None
-
-
-def _queue(listener: socket.socket) -> int:
-    if listener.fileno() < 0:
-        return 0
-    information = listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_SIZE)
-    return int.from_bytes(information[TCPI_UNACKED : TCPI_UNACKED + 4], sys.byteorder)
-
-
-def _inherit(descriptor: int) -> socket.socket:
-    listener = socket.socket(fileno=os.dup(descriptor))
-    listener.setblocking(False)
-    return listener
-
-
-def _describe(listener: socket.socket) -> str:
-    name = listener.getsockname()
-    if listener.family == socket.AF_UNIX:
-        return "unix:" + unix_path(name)
-    host = f"[{name[0]}]" if listener.family == socket.AF_INET6 else name[0]
-    return f"{host}:{name[1]}"

@@ -1,7 +1,7 @@
-"""Tasks that serve one connection after another: waking a task costs little more than half of starting one.
+"""Tasks that do one piece of work after another: waking a task costs little more than half of starting one.
 
 Behind a front that opens a connection for every request (nginx `uwsgi_pass`, uWSGI's routers) that is paid for every
-request. The tasks belong to one nursery and end with it; each connection begins in a fresh context.
+request. The tasks belong to one nursery and end with it; each piece begins in a fresh context.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,37 +18,37 @@ T = TypeVar("T")
 
 
 class TaskPool(Generic[T]):
-    """Runs `serve` for one item after another.
+    """Gives items to tasks.
 
     Args:
         nursery: where the tasks run.
-        serve: called with each item in a task of its own; nothing but a cancellation may come out of it.
+        work: the life of a task: called with an item and with what waits for the next one, which gives None when the
+            task is to end; nothing but a cancellation may come out of it.
         name: of the tasks.
     """
 
-    def __init__(self, nursery: trio.Nursery, serve: Callable[[T], Awaitable[None]], name: str) -> None:
+    def __init__(
+        self, nursery: trio.Nursery, work: Callable[[T, Callable[[], Awaitable[T | None]]], Awaitable[None]], name: str
+    ) -> None:
         self._nursery = nursery
-        self._serve = serve
+        self._work = work
         self._name = name
+        self._context = copy_context()
         self._idle: list[trio.lowlevel.Task] = []
 
     def start(self, item: T) -> None:
-        """Have the item served, by a task that has nothing to do or by a new one."""
+        """Give the item to a task that has nothing to do, or to a new one."""
         if self._idle:
             trio.lowlevel.reschedule(self._idle.pop(), outcome.Value(item))
         else:
-            self._nursery.start_soon(self._run, item, name=self._name)
+            self._nursery.start_soon(self._work, item, self._next, name=self._name)
 
-    async def _run(self, item: T) -> None:
-        task, context = trio.lowlevel.current_task(), copy_context()
-        while True:
-            await self._serve(item)
-            if len(self._idle) >= MAX_IDLE:
-                return
-            task.context = context.copy()  # Trio takes it up when the task wakes.
-            item = await self._next(task)
+    async def _next(self) -> T | None:
+        if len(self._idle) >= MAX_IDLE:
+            return None
+        task = trio.lowlevel.current_task()
+        task.context = self._context.copy()  # Trio takes it up when the task wakes.
 
-    async def _next(self, task: trio.lowlevel.Task) -> T:
         def leave(_: object) -> trio.lowlevel.Abort:
             self._idle.remove(task)
             return trio.lowlevel.Abort.SUCCEEDED

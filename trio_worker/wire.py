@@ -97,7 +97,7 @@ class SocketWire:
     )
 
     def __init__(
-        self, sock: socket.socket, client: object, write_timeout: float, server: Address | None = None
+        self, sock: socket.SocketType, client: object, write_timeout: float, server: Address | None = None
     ) -> None:
         sock.setblocking(False)
         self._socket = sock

@@ -21,9 +21,9 @@ from trio_worker.access_log import RequestLog
 from trio_worker.accounting import Ledger
 from trio_worker.asgi import App
 from trio_worker.assembly import make_service, open_request_log
+from trio_worker.attendant import attend
 from trio_worker.drain import abort, drain, leave_pool
 from trio_worker.ending import Ending, Reason
-from trio_worker.entrance import welcome
 from trio_worker.lifespan import Lifespan, LifespanError
 from trio_worker.limits import FatalExceptions
 from trio_worker.listeners import Listeners
@@ -46,7 +46,7 @@ log = logging.getLogger(__name__)
 FAILED_APP = 22
 
 # One name for the tasks of all connections: a name made for each would be kept with each.
-CONNECTION_TASK = "trio_worker.entrance.welcome"
+CONNECTION_TASK = "trio_worker.attendant.attend"
 
 # Seconds that a worker whose app failed waits before it exits: the master respawns it at once.
 FAILURE_PACE = 2.0
@@ -233,9 +233,9 @@ class Worker:
     def _make_listeners(self, nursery: trio.Nursery) -> Listeners:
         service, options = self._service, self._options
 
-        tasks = TaskPool(nursery, partial(welcome, service), CONNECTION_TASK)
+        tasks = TaskPool(nursery, partial(attend, service), CONNECTION_TASK)
 
-        def accepted(sock: socket.socket, client: object, server: Address | None) -> None:
+        def accepted(sock: socket.SocketType, client: object, server: Address | None) -> None:
             tasks.start(SocketWire(sock, client, options.write_timeout, server))
 
         def has_room() -> bool:

@@ -1,5 +1,6 @@
 """Tasks are used again, begin in a fresh context, and end with their nursery."""
 
+from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
 
 import trio
@@ -8,6 +9,20 @@ import trio.testing
 from trio_worker.task_pool import MAX_IDLE, TaskPool
 
 VARIABLE = ContextVar("VARIABLE", default=0)
+
+Serve = Callable[[int], Awaitable[None]]
+
+
+def make_pool(nursery: trio.Nursery, serve: Serve) -> TaskPool[int]:
+    """A pool whose tasks serve as long as they are given something."""
+
+    async def work(first: int, following: Callable[[], Awaitable[int | None]]) -> None:
+        item: int | None = first
+        while item is not None:
+            await serve(item)
+            item = await following()
+
+    return TaskPool(nursery, work, "serve")
 
 
 def test_a_task_serves_one_item_after_another() -> None:
@@ -19,7 +34,7 @@ def test_a_task_serves_one_item_after_another() -> None:
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
-            pool = TaskPool(nursery, serve, "serve")
+            pool = make_pool(nursery, serve)
             for item in range(3):
                 pool.start(item)
                 await trio.testing.wait_all_tasks_blocked()
@@ -39,7 +54,7 @@ def test_what_runs_at_once_has_tasks_of_its_own() -> None:
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
-            pool = TaskPool(nursery, serve, "serve")
+            pool = make_pool(nursery, serve)
             for item in range(MAX_IDLE + 10):
                 pool.start(item)
             await trio.sleep(1.5)
@@ -59,7 +74,7 @@ def test_a_context_variable_is_of_one_item() -> None:
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
-            pool = TaskPool(nursery, serve, "serve")
+            pool = make_pool(nursery, serve)
             for item in (1, 2, 3):
                 pool.start(item)
                 await trio.testing.wait_all_tasks_blocked()

@@ -51,33 +51,34 @@ class Http1Connection(RequestConnection[Exchange]):
         self._idle = self._woken = False
 
     async def serve(self) -> Connection | None:
-        """Serve requests until one side ends it; an upgrade goes on in Hypercorn."""
-        all_served = await self._serve_and_rest()
+        """Serve requests until one side ends it, or none comes just now; an upgrade goes on in Hypercorn."""
+        all_served = await self._serve_requests()
         upgrade = self._parser.upgrade
         if all_served and upgrade is not None and not self.cancel_scope.cancel_called:
             self.wire.unread(upgrade)
             return HypercornConnection(self.service, self.wire, http2=False)
-        if self._current is not None and not self._current.body_complete:
-            self._linger = True  # An answer in the app's place, to a client that is still sending.
-        await self._part(self._parser.refusal)
         return None
 
-    async def _serve_and_rest(self) -> bool:
-        """Serve until the end, as `_serve_requests` tells it.
+    @property
+    def is_over(self) -> bool:  # type: ignore[override]
+        """Whether nothing is left to do when `serve` has returned."""
+        return not (self._idle or self._linger or self._parser.refusal)
+
+    async def step_outside(self) -> bool:
+        """Wait for the next request, or end the connection; returns whether there is one.
 
         An idle connection keeps neither cancel scope nor parser: there are thousands of them. Under load it never gets
         here, because the next request has come when the last one is answered.
         """
-        while True:
-            all_served = False
-            with self.cancel_scope:
-                all_served = await self._serve_requests()
-            if not self._idle or self.cancel_scope.cancel_called:
-                return all_served
+        if self._idle and not self.cancel_scope.cancel_called:
             self._parser.rest()
             await self.wire.wait()
             self._idle = False
-            self.handle.cancel_scope = self.cancel_scope = trio.CancelScope()
+            return True
+        if self._current is not None and not self._current.body_complete:
+            self._linger = True  # An answer in the app's place, to a client that is still sending.
+        await self._part(self._parser.refusal)
+        return False
 
     async def _serve_requests(self) -> bool:
         """Serve until no request comes any more, or none just now; False when a response has ended the connection."""

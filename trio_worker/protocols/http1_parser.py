@@ -30,12 +30,11 @@ REPEATED_SIZE = 2048
 
 
 class Repeated(NamedTuple):
-    """A request that came in one read, without a body and with nothing behind it.
+    """A request that came in one read, without a body and with nothing behind it, and came again.
 
     The same bytes at the same place mean the same: what polls, probes and scrapes sends nothing else on its connection.
     """
 
-    data: bytes
     method: str
     target: bytes
     version: str
@@ -62,6 +61,7 @@ class RequestParser:
         "_headers",
         "_incoming",
         "_last",
+        "_last_data",
         "_parser",
         "_size",
         "_source",
@@ -83,6 +83,8 @@ class RequestParser:
         # The headers of a request whose Upgrade is not followed, while it is parsed again without it.
         self._unheeded: Headers | None = None
         self._incoming: Exchange | None = None
+        # The last read, if it was one request and nothing else; what it means, once it has come again.
+        self._last_data = b""
         self._last: Repeated | None = None
         # Made with the first chunk that the ini has a limit for.
         self._chunk: Chunk | None = None
@@ -100,23 +102,27 @@ class RequestParser:
         """Between two requests: keep nothing of the last one, nor the parser, until more comes."""
         self._parser = None
         self._incoming = self._last = None
+        self._last_data = b""
         self._headers = []
 
     def feed(self, data: bytes) -> None:
         """Parse the next bytes of the connection."""
-        if self._last is not None and data == self._last.data:
+        again = data == self._last_data
+        if again and self._last is not None:
             self._repeat(self._last)
             return
-        self._last = None
         whole = not self.in_head and (self._incoming is None or self._incoming.body_complete)
         self._parse(data)
+        self._last, self._last_data = None, b""
         if whole and len(self.queue) == 1 and len(data) <= REPEATED_SIZE:
-            self._remember(data, self.queue[0])
+            self._remember(data, self.queue[0], again)
 
-    def _remember(self, data: bytes, asked: Exchange) -> None:
+    def _remember(self, data: bytes, asked: Exchange, again: bool) -> None:
         """Keep what these bytes mean, if they are one request without a body and nothing else."""
         if asked.body_complete and asked.keep_alive and not (asked.body or self.in_head or self.stopped):
-            self._last = Repeated(data, asked.method, asked.target, asked.version, tuple(asked.headers))
+            self._last_data = data
+            if again:
+                self._last = Repeated(asked.method, asked.target, asked.version, tuple(asked.headers))
 
     def _repeat(self, last: Repeated) -> None:
         exchange = Exchange(self._source, last.method, last.target, last.version, list(last.headers), True)

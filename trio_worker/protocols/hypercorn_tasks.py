@@ -64,7 +64,8 @@ class AppTask:
         self._send_to_client = send
         self._wire = wire
         self._deadlines = deadlines
-        self._handle = Handle(trio.CancelScope())
+        self._handle = Handle()
+        self._handle.cancel_scope = trio.CancelScope()
         scope["extensions"][HANDLE] = self._handle
         self._to_app, self._events = trio.open_memory_channel[Message](math.inf)
         self._taken = trio.Event()

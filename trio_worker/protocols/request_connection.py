@@ -54,7 +54,7 @@ class RequestConnection(Connection, Generic[E]):
         super().__init__(wire)
         self.service = service
         self.counters = service.counters
-        self.handle = Handle(self.cancel_scope)
+        self.handle = Handle()
         self._current: E | None = None
         self._intake: Intake | None = None
         # Whether the task waits for more of a body: then it sees a disconnect by itself.
@@ -64,6 +64,10 @@ class RequestConnection(Connection, Generic[E]):
         self._gone = False
         # Whether the client may still be sending when we close.
         self._linger = False
+
+    def enter(self, scope: trio.CancelScope) -> None:
+        """Serve in this cancel scope; so does the request that is running."""
+        self.cancel_scope = self.handle.cancel_scope = scope
 
     # The hooks.
 

@@ -59,17 +59,24 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
 
     async def serve(self) -> Connection | None:
         """Serve the packet; a WebSocket goes on in Hypercorn. What is no valid packet gets a closed connection."""
-        onward = None
         try:
-            with self.cancel_scope:
-                onward = await self._serve_packet()
+            return await self._serve_packet()
         except PacketError as error:
             log.warning("closed the connection of %s: its uwsgi packet is refused: %s", self._peer, error)
+            return None
+
+    @property
+    def is_over(self) -> bool:  # type: ignore[override]
+        """Whether nothing is left to do when `serve` has returned."""
+        return not self._linger
+
+    async def step_outside(self) -> bool:
+        """Say what is left to say; False."""
         if self._timed_out:
             log.warning("closed the connection of %s: its uwsgi packet took too long to arrive", self._peer)
         if self._linger:
             await self._part()
-        return onward
+        return False
 
     @property
     def _peer(self) -> str:
