@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from .cores import on_client_core
 
@@ -44,9 +45,13 @@ class Load:
         return self.connect + self.read + self.write + self.timeout + self.status
 
 
-def wrk(url: str, seconds: float, body: Path | None = None, connections: int = CONNECTIONS) -> Load:
-    """Load the URL for so many whole seconds; with a body, by POST requests that carry that file."""
-    command = _command(url, round(seconds), body, connections)
+# What wrk sends: the same GET again and again, the one with another query each time, or a POST with this file.
+Requests = Path | Literal["vary"] | None
+
+
+def wrk(url: str, seconds: float, requests: Requests = None, connections: int = CONNECTIONS) -> Load:
+    """Load the URL for so many whole seconds."""
+    command = _command(url, round(seconds), requests, connections)
     return _parse(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
@@ -68,8 +73,8 @@ class Background:
 
 
 @contextlib.contextmanager
-def wrk_in_background(url: str, body: Path | None = None) -> Iterator[Background]:
-    command = _command(url, OPEN_END_SECONDS, body, CONNECTIONS)
+def wrk_in_background(url: str, requests: Requests = None) -> Iterator[Background]:
+    command = _command(url, OPEN_END_SECONDS, requests, CONNECTIONS)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield Background(process)
@@ -78,10 +83,10 @@ def wrk_in_background(url: str, body: Path | None = None) -> Iterator[Background
         process.wait()
 
 
-def _command(url: str, seconds: int, body: Path | None, connections: int) -> list[str]:
+def _command(url: str, seconds: int, requests: Requests, connections: int) -> list[str]:
     shape = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", TIMEOUT]
-    posted = ["--", str(body)] if body else []
-    return on_client_core(["wrk", *shape, "--latency", "-s", str(SCRIPT), url, *posted])
+    arguments = ["--", str(requests)] if requests else []
+    return on_client_core(["wrk", *shape, "--latency", "-s", str(SCRIPT), url, *arguments])
 
 
 def _parse(output: str) -> Load:

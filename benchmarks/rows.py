@@ -8,7 +8,7 @@ from pathlib import Path
 
 from .apps.bare import CHUNK, CHUNKS, HELLO
 from .clients import fetch
-from .load import Load, wrk
+from .load import Load, Requests, wrk
 from .payload import write_json
 from .plan import Plan
 from .rates import as_raw, rate_table
@@ -24,7 +24,8 @@ WARM_UP_SECONDS = 1.0
 class Row:
     """One kind of request: which applications answer it, at which path, with what.
 
-    A row that posts is answered with the document that it sent, which need not be the same bytes.
+    A row that posts is answered with the document that it sent, which need not be the same bytes. One that varies has
+    another target in each request, so that nothing can be known of it beforehand.
     """
 
     name: str
@@ -33,11 +34,14 @@ class Row:
     path: str = "/"
     answer: bytes = HELLO
     posts: bool = False
+    varies: bool = False
 
 
 ROWS = (
     Row("quart", "Quart hello", QUART),
+    Row("quart-varied", "Quart hello, each time with another query", QUART, varies=True),
     Row("bare", "Bare ASGI hello", BARE),
+    Row("bare-varied", "Bare ASGI hello, each time with another query", BARE, varies=True),
     Row("json", "10 KB JSON POST echoed (Quart)", QUART, "/echo", posts=True),
     Row("stream", "1 MB streamed response (bare ASGI)", BARE, "/stream", CHUNK * CHUNKS),
 )
@@ -72,13 +76,19 @@ def _rounds(plan: Plan, row: Row, body: Path, servers: Sequence[Server]) -> dict
 
 def _measure(plan: Plan, row: Row, server: Server, body: Path) -> Load:
     with running(server, row.apps, plan.override) as started:
-        url, sent = started.url + row.path, body if row.posts else None
+        url, sent = started.url + row.path, _requests(row, body)
         _check(row, started.site.port, body)
         wrk(url, WARM_UP_SECONDS, sent)
         load = wrk(url, plan.seconds, sent)
         if load.failed >= load.requests:
             raise Unavailable(f"{load.failed} of {load.requests} requests failed: {started.log_tail()}")
         return load
+
+
+def _requests(row: Row, body: Path) -> Requests:
+    if row.varies:
+        return "vary"
+    return body if row.posts else None
 
 
 def _check(row: Row, port: int, body: Path) -> None:

@@ -1,6 +1,16 @@
--- wrk's figures as one line of JSON; with a file as argument, its content POSTed as JSON.
+-- wrk's figures as one line of JSON. With the argument `vary`, each request has another target; with a file, its
+-- content is POSTed as JSON.
+local number = 0
+
+local function vary()
+  number = number + 1
+  return wrk.format(nil, wrk.path .. "?n=" .. number)
+end
+
 function init(args)
-  if args[1] then
+  if args[1] == "vary" then
+    request = vary
+  elseif args[1] then
     wrk.method = "POST"
     wrk.headers["Content-Type"] = "application/json"
     local file = assert(io.open(args[1], "rb"))
