@@ -302,13 +302,18 @@ class TestTheEndOfTheWorker:
 
 
 class TestTheSameAgain:
-    """A request whose bytes are those of the one before is recognised by them."""
+    """A request that is like the one before, or differs in its target alone, is recognised by its bytes."""
 
     def test_request(self, client: Http1) -> None:
         for _ in range(3):
             assert client.get("/early?a=1").body == b"early"
         assert client.get("/state").body == b"0"
         assert client.get("/early?a=1").body == b"early"
+
+    def test_targets(self, client: Http1) -> None:
+        for size in range(1, 6):
+            assert client.get(f"/length?announced={size}&sizes={size}").body == b"x" * size
+        assert client.get("/early").body == b"early"
 
     def test_bytes_that_are_a_body_now(self, client: Http1) -> None:
         for _ in range(2):

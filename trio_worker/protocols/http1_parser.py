@@ -5,6 +5,7 @@ cannot be served; `upgrade`, when another protocol goes on from there; `in_head`
 head is not complete.
 """
 
+import re
 from typing import NamedTuple
 
 import httptools
@@ -25,18 +26,28 @@ from trio_worker.protocols.http1_rules import (
 )
 from trio_worker.protocols.intake import Chunk
 
-# Bytes of a request that is recognised when it comes again.
+# Bytes of a request whose like is recognised.
 REPEATED_SIZE = 2048
 
 
-class Repeated(NamedTuple):
-    """A request that came in one read, without a body and with nothing behind it, and came again.
+# Targets that mean themselves (RFC 3986 sections 3.3 and 3.4): what has other bytes in it is for the parser to judge.
+_PLAIN_TARGET = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
 
-    The same bytes at the same place mean the same: what polls, probes and scrapes sends nothing else on its connection.
+
+class Repeated(NamedTuple):
+    """What came in one read twice: a request without a body, and the same but for its target.
+
+    A client says the same of itself in every request on its connection, and the same bytes mean the same.
+
+    Attributes:
+        before: what comes before the target.
+        behind: what comes behind it, to the end of the head.
+        method, version, headers: what the parser has made of that.
     """
 
+    before: bytes
+    behind: bytes
     method: str
-    target: bytes
     version: str
     headers: tuple[tuple[bytes, bytes], ...]
 
@@ -55,14 +66,14 @@ class RequestParser:
     """
 
     __slots__ = (
+        "_behind",
         "_came",
         "_chunk",
         "_first",
         "_headers",
         "_incoming",
-        "_last",
-        "_last_data",
         "_parser",
+        "_repeated",
         "_size",
         "_source",
         "_target",
@@ -83,9 +94,10 @@ class RequestParser:
         # The headers of a request whose Upgrade is not followed, while it is parsed again without it.
         self._unheeded: Headers | None = None
         self._incoming: Exchange | None = None
-        # The last read, if it was one request and nothing else; what it means, once it has come again.
-        self._last_data = b""
-        self._last: Repeated | None = None
+        # Of the last read, if it was one request and nothing else: what stood behind its target, and what that means,
+        # once it has come again.
+        self._behind = b""
+        self._repeated: Repeated | None = None
         # Made with the first chunk that the ini has a limit for.
         self._chunk: Chunk | None = None
         self.queue: list[Exchange] = []
@@ -101,34 +113,40 @@ class RequestParser:
     def rest(self) -> None:
         """Between two requests: keep nothing of the last one, nor the parser, until more comes."""
         self._parser = None
-        self._incoming = self._last = None
-        self._last_data = b""
+        self._incoming = self._repeated = None
+        self._behind = b""
         self._headers = []
 
     def feed(self, data: bytes) -> None:
         """Parse the next bytes of the connection."""
-        again = data == self._last_data
-        if again and self._last is not None:
-            self._repeat(self._last)
+        again = bool(self._behind) and data.endswith(self._behind)
+        if again and self._repeated is not None and self._repeat(self._repeated, data):
             return
         whole = not self.in_head and (self._incoming is None or self._incoming.body_complete)
         self._parse(data)
-        self._last, self._last_data = None, b""
+        self._repeated, self._behind = None, b""
         if whole and len(self.queue) == 1 and len(data) <= REPEATED_SIZE:
             self._remember(data, self.queue[0], again)
 
     def _remember(self, data: bytes, asked: Exchange, again: bool) -> None:
         """Keep what these bytes mean, if they are one request without a body and nothing else."""
-        if asked.body_complete and asked.keep_alive and not (asked.body or self.in_head or self.stopped):
-            self._last_data = data
+        before = asked.method.encode() + b" "
+        is_one = asked.body_complete and asked.keep_alive and not (asked.body or self.in_head or self.stopped)
+        if is_one and data.startswith(before + asked.target + b" "):
+            self._behind = behind = data[len(before) + len(asked.target) :]
             if again:
-                self._last = Repeated(asked.method, asked.target, asked.version, tuple(asked.headers))
+                self._repeated = Repeated(before, behind, asked.method, asked.version, tuple(asked.headers))
 
-    def _repeat(self, last: Repeated) -> None:
-        exchange = Exchange(self._source, last.method, last.target, last.version, list(last.headers), True)
+    def _repeat(self, repeated: Repeated, data: bytes) -> bool:
+        """Take a request that is known but for its target; False when it is not."""
+        target = data[len(repeated.before) : -len(repeated.behind)]
+        if not data.startswith(repeated.before) or _PLAIN_TARGET.fullmatch(target) is None:
+            return False
+        headers = list(repeated.headers)
+        self._incoming = exchange = Exchange(self._source, repeated.method, target, repeated.version, headers, True)
         exchange.body_complete = True
-        self._incoming = exchange
         self.queue.append(exchange)
+        return True
 
     def _parse(self, data: bytes) -> None:
         if self._parser is None:
