@@ -40,14 +40,17 @@ class Repeated(NamedTuple):
     A client says the same of itself in every request on its connection, and the same bytes mean the same.
 
     Attributes:
+        data: the last one.
         before: what comes before the target.
         behind: what comes behind it, to the end of the head.
-        method, version, headers: what the parser has made of that.
+        method, target, version, headers: what the parser has made of it.
     """
 
+    data: bytes
     before: bytes
     behind: bytes
     method: str
+    target: bytes
     version: str
     headers: tuple[tuple[bytes, bytes], ...]
 
@@ -135,13 +138,16 @@ class RequestParser:
         if is_one and data.startswith(before + asked.target + b" "):
             self._behind = behind = data[len(before) + len(asked.target) :]
             if again:
-                self._repeated = Repeated(before, behind, asked.method, asked.version, tuple(asked.headers))
+                head = asked.method, asked.target, asked.version, tuple(asked.headers)
+                self._repeated = Repeated(data, before, behind, *head)
 
     def _repeat(self, repeated: Repeated, data: bytes) -> bool:
         """Take a request that is known but for its target; False when it is not."""
-        target = data[len(repeated.before) : -len(repeated.behind)]
-        if not data.startswith(repeated.before) or _PLAIN_TARGET.fullmatch(target) is None:
-            return False
+        target = repeated.target
+        if data != repeated.data:
+            target = data[len(repeated.before) : -len(repeated.behind)]
+            if not data.startswith(repeated.before) or _PLAIN_TARGET.fullmatch(target) is None:
+                return False
         headers = list(repeated.headers)
         self._incoming = exchange = Exchange(self._source, repeated.method, target, repeated.version, headers, True)
         exchange.body_complete = True
