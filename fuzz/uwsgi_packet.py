@@ -5,7 +5,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports():
-    from trio_worker.protocols.uwsgi_packet import PacketError, PacketRequest, RequestError
+    from trio_worker.protocols.uwsgi.packet import PacketError, PacketRequest, RequestError
 
 
 def fuzz(data: bytes) -> None:

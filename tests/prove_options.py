@@ -11,7 +11,7 @@ import sys
 
 from support.option_tests import TESTS, Proof, load
 
-from trio_worker import option_table
+from trio_worker.options import table as option_table
 
 # pytest's exit code when tests have run and some of them failed.
 FAILED = 1

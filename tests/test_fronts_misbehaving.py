@@ -15,9 +15,9 @@ from support.waiting import eventually
 
 from trio_worker.application import Application
 from trio_worker.attendant import attend
-from trio_worker.hypercorn_config import make_config
 from trio_worker.metrics import Counters
 from trio_worker.options import parse
+from trio_worker.protocols.hypercorn.config import make_config
 from trio_worker.service import Service
 from trio_worker.wire import RECEIVE_SIZE, SocketWire
 

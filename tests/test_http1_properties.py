@@ -15,8 +15,8 @@ from support.uwsgi import Server, Servers
 
 from trio_worker.exchange import Source
 from trio_worker.options import Options
-from trio_worker.protocols.http1_parser import RequestParser
-from trio_worker.response_head import ResponseError, header_lines
+from trio_worker.protocols.http1.parser import RequestParser
+from trio_worker.response.head import ResponseError, header_lines
 
 TOKEN = "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from native_uwsgi import ONE_REQUEST, SOCKET, UWSGI, Start, ask, eventually, uwsgis
 
-from trio_worker import option_table
 from trio_worker.native.build import build
+from trio_worker.options import table as option_table
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from support.http1 import Http1
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
-from trio_worker import option_table
+from trio_worker.options import table as option_table
 
 pytestmark = pytest.mark.engines("express")
 

@@ -13,11 +13,11 @@ from typing import Any
 
 import trio
 
+from trio_worker.access_log.format import printable
 from trio_worker.accounting import Ledger
 from trio_worker.answers import text_headers
 from trio_worker.asgi import HANDLE, App, Handle, Message, Notes, Receive, Record, Scope, Send
 from trio_worker.current import CURRENT
-from trio_worker.log_format import printable
 from trio_worker.metrics import Counters
 from trio_worker.websockets import Session
 

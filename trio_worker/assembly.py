@@ -15,10 +15,10 @@ from trio_worker.access_log import Given, RequestLog
 from trio_worker.accounting import Ledger
 from trio_worker.application import Application
 from trio_worker.asgi import App
-from trio_worker.hypercorn_config import make_config
 from trio_worker.metrics import Counters
 from trio_worker.native import Native
 from trio_worker.options import Options
+from trio_worker.protocols.hypercorn.config import make_config
 from trio_worker.service import Service
 from trio_worker.static_files import StaticFiles
 

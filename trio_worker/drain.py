@@ -7,7 +7,7 @@ is aborted.
 
 import trio
 
-from trio_worker.raw_options import RawOptions
+from trio_worker.options.raw import RawOptions
 from trio_worker.service import Service
 
 # The options by which an instance is in the pools of routers (uWSGI's subscription system).

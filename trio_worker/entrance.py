@@ -10,12 +10,12 @@ import ssl
 import trio
 
 from trio_worker.connections import Connection
-from trio_worker.protocols.http1 import Http1Connection
-from trio_worker.protocols.hypercorn import HypercornConnection
+from trio_worker.protocols.http1.connection import Http1Connection
+from trio_worker.protocols.hypercorn.connection import HypercornConnection
 from trio_worker.protocols.proxy import ProxyError, may_begin
 from trio_worker.protocols.proxy import parse as parse_proxy
-from trio_worker.protocols.uwsgi import UwsgiConnection
-from trio_worker.protocols.uwsgi_packet import PING_HEADER
+from trio_worker.protocols.uwsgi.connection import UwsgiConnection
+from trio_worker.protocols.uwsgi.packet import PING_HEADER
 from trio_worker.service import Service
 from trio_worker.tls import TlsWire
 from trio_worker.wire import Wire

@@ -11,7 +11,7 @@ import trio
 
 from trio_worker.asgi import HANDLE, Message, Scope
 from trio_worker.response import Channel
-from trio_worker.response_extensions import ExtendedResponse
+from trio_worker.response.extensions import ExtendedResponse
 from trio_worker.service import Service
 
 ASGI = {"version": "3.0", "spec_version": "2.5"}

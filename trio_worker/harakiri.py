@@ -18,9 +18,9 @@ from typing import Any
 
 import trio
 
+from trio_worker.access_log.format import printable
 from trio_worker.application import Request
 from trio_worker.current import CURRENT
-from trio_worker.log_format import printable
 from trio_worker.metrics import Counters
 from trio_worker.options import Options
 from trio_worker.signals import describe

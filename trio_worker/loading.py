@@ -17,9 +17,9 @@ from typing import Any
 
 from trio_worker.answers import Refusal, answer
 from trio_worker.asgi import App, Receive, Scope, Send
-from trio_worker.option_values import OptionError
 from trio_worker.options import Options
-from trio_worker.raw_options import RawOptions, repeated
+from trio_worker.options.raw import RawOptions, repeated
+from trio_worker.options.values import OptionError
 
 log = logging.getLogger(__name__)
 

@@ -7,9 +7,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from trio_worker import option_table
-from trio_worker.option_table import Meaning, Option
-from trio_worker.raw_options import RawOptions, text
+from trio_worker.options import table as option_table
+from trio_worker.options.raw import RawOptions, text
+from trio_worker.options.table import Meaning, Option
 
 log = logging.getLogger(__name__)
 

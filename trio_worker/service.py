@@ -11,8 +11,8 @@ from trio_worker.deadlines import Clock
 from trio_worker.disconnects import Disconnects
 from trio_worker.metrics import Counters
 from trio_worker.options import Options
-from trio_worker.tls_certificates import Tls
-from trio_worker.tls_certificates import load as load_certificates
+from trio_worker.tls.certificates import Tls
+from trio_worker.tls.certificates import load as load_certificates
 
 
 @dataclass(slots=True)

@@ -31,9 +31,9 @@ from trio_worker.loading import AppError, Mounts, load, read_mounts
 from trio_worker.metrics import Counters
 from trio_worker.native import Native, PluginRefused
 from trio_worker.native import load as load_plugin
-from trio_worker.option_values import OptionError
 from trio_worker.options import Options, parse
-from trio_worker.raw_options import RawOptions, collect
+from trio_worker.options.raw import RawOptions, collect
+from trio_worker.options.values import OptionError
 from trio_worker.service import Service
 from trio_worker.task_pool import TaskPool
 from trio_worker.upkeep import Upkeep

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from trio_worker.check_values import address_fault, certificate_fault
+from trio_worker.check.values import address_fault, certificate_fault
 
 
 @pytest.mark.parametrize(

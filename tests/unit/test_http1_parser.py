@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_worker.options import parse
-from trio_worker.protocols.http1_parser import RequestParser
+from trio_worker.protocols.http1.parser import RequestParser
 
 BLOCKS = (
     b"Host: t\r\nAccept: */*\r\n\r\n",

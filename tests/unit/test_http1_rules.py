@@ -2,7 +2,7 @@
 
 import pytest
 
-from trio_worker.protocols.http1_rules import (
+from trio_worker.protocols.http1.rules import (
     HEAD_LIMIT,
     TARGET_LIMIT,
     Head,

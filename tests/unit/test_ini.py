@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from trio_worker.ini import Setting, Unread, read
+from trio_worker.options.ini import Setting, Unread, read
 
 UWSGI = Path(sys.executable).with_name("uwsgi")
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from trio_worker import option_table
 from trio_worker.native.build import SOURCES
-from trio_worker.option_table import Meaning
 from trio_worker.options import Options, own_defaults
+from trio_worker.options import table as option_table
+from trio_worker.options.table import Meaning
 
 UWSGI = Path(sys.executable).with_name("uwsgi")
 
@@ -116,8 +116,8 @@ def test_the_own_options_have_a_line_each_with_its_default() -> None:
 
 def test_an_option_that_stands_twice_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     tables = {
-        "option_table.toml": {"own": {}, "workers": {"honoured": {"processes|workers, workers": "twice"}}},
-        "option_table_unrelated.toml": {},
+        "table.toml": {"own": {}, "workers": {"honoured": {"processes|workers, workers": "twice"}}},
+        "unrelated.toml": {},
     }
     monkeypatch.setattr(option_table, "_toml", lambda name: tables[name])
     with pytest.raises(ValueError, match="option workers stands in the table twice"):

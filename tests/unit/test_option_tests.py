@@ -6,8 +6,8 @@ That the test would fail without the option is what prove_options.py finds out, 
 import pytest
 from support.option_tests import Proof, load
 
-from trio_worker import option_table
-from trio_worker.option_table import Meaning
+from trio_worker.options import table as option_table
+from trio_worker.options.table import Meaning
 
 HONOURED = (Meaning.HONOURED, Meaning.WITH_PLUGIN)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.packets import USUAL, block
 
-from trio_worker.protocols.uwsgi_packet import PacketError, PacketRequest, RequestError, parse_block, parse_header
+from trio_worker.protocols.uwsgi.packet import PacketError, PacketRequest, RequestError, parse_block, parse_header
 
 NAMES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ_", min_size=1).filter(lambda name: not name.startswith("HTTP_"))
 VALUES = st.text(st.characters(max_codepoint=255), max_size=300)
@@ -54,7 +54,7 @@ def test_a_replayed_head_is_the_clients() -> None:
 
 
 def test_names_that_clients_invent_are_not_remembered_for_ever() -> None:
-    from trio_worker.protocols import uwsgi_packet
+    from trio_worker.protocols.uwsgi import packet as uwsgi_packet
 
     for number in range(5000):
         parse_block(block({f"HTTP_INVENTED_{number}": ""}))

@@ -20,7 +20,7 @@ from trio_worker.bounds import DISCONNECT_GRACE, LINGERING_CLOSE
 from trio_worker.connections import Connection
 from trio_worker.exchange import Exchange
 from trio_worker.protocols.intake import Intake
-from trio_worker.response_head import SERVER_LINE, Prepared, date_line, prepare
+from trio_worker.response.head import SERVER_LINE, Prepared, date_line, prepare
 from trio_worker.service import Service
 from trio_worker.wire import Wire
 

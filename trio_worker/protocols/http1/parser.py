@@ -12,7 +12,7 @@ import httptools
 
 from trio_worker.answers import Refusal
 from trio_worker.exchange import Exchange, Headers, Source
-from trio_worker.protocols.http1_rules import (
+from trio_worker.protocols.http1.rules import (
     TARGET_LIMIT,
     Head,
     check,

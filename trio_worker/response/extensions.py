@@ -20,7 +20,7 @@ from trio_worker.response import (
     UNDECIDED,
     Response,
 )
-from trio_worker.response_head import count_body, header_lines
+from trio_worker.response.head import count_body, header_lines
 
 
 class ExtendedResponse(Response):

@@ -15,8 +15,8 @@ from hypercorn.protocol.ws_stream import WSStream
 from hyperframe.frame import Frame, GoAwayFrame
 
 from trio_worker.bounds import DISCARD_LIMIT
-from trio_worker.protocols.hypercorn_http1 import can_be_read
-from trio_worker.protocols.hypercorn_tasks import AppTask
+from trio_worker.protocols.hypercorn.http1 import can_be_read
+from trio_worker.protocols.hypercorn.tasks import AppTask
 from trio_worker.service import Service
 
 # The highest stream there can be: a GOAWAY with it says "nothing new, please", and refuses nothing (RFC 9113 section

@@ -13,7 +13,7 @@ from typing import Any
 import trio
 
 from trio_worker.bounds import LINGERING_CLOSE
-from trio_worker.tls_certificates import Certificates, describe_client
+from trio_worker.tls.certificates import Certificates, describe_client
 from trio_worker.wire import NO_EXTENSIONS, RECEIVE_SIZE, Address, Wire
 
 # As much as is encrypted before it is written: a larger answer is not in memory twice.

@@ -17,10 +17,10 @@ from hypercorn.typing import ConnectionState
 
 from trio_worker.bounds import LINGERING_CLOSE
 from trio_worker.connections import Connection
-from trio_worker.protocols.hypercorn_bodies import BodyDeadlines
-from trio_worker.protocols.hypercorn_http1 import Http1
-from trio_worker.protocols.hypercorn_http2 import ANY_STREAM, Http2
-from trio_worker.protocols.hypercorn_tasks import TaskGroup
+from trio_worker.protocols.hypercorn.bodies import BodyDeadlines
+from trio_worker.protocols.hypercorn.http1 import Http1
+from trio_worker.protocols.hypercorn.http2 import ANY_STREAM, Http2
+from trio_worker.protocols.hypercorn.tasks import TaskGroup
 from trio_worker.service import Service
 from trio_worker.wire import Wire
 

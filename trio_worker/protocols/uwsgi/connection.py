@@ -13,14 +13,14 @@ from math import inf
 
 import trio
 
+from trio_worker.access_log.format import printable
 from trio_worker.answers import Refusal, too_large
 from trio_worker.connections import Connection
-from trio_worker.log_format import printable
-from trio_worker.protocols.hypercorn import HypercornConnection
+from trio_worker.protocols.hypercorn.connection import HypercornConnection
 from trio_worker.protocols.intake import Intake
 from trio_worker.protocols.request_connection import RequestConnection
-from trio_worker.protocols.uwsgi_exchange import PacketExchange
-from trio_worker.protocols.uwsgi_packet import (
+from trio_worker.protocols.uwsgi.exchange import PacketExchange
+from trio_worker.protocols.uwsgi.packet import (
     HEADER_SIZE,
     PING,
     PONG,

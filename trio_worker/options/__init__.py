@@ -9,7 +9,8 @@ import signal
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from trio_worker.option_values import (
+from trio_worker.options.raw import ALIASES, RawOptions, repeated, text
+from trio_worker.options.values import (
     OptionError,
     Reader,
     a_flag,
@@ -24,7 +25,6 @@ from trio_worker.option_values import (
     peers,
     static_maps,
 )
-from trio_worker.raw_options import ALIASES, RawOptions, repeated, text
 from trio_worker.static_files import StaticMap
 from trio_worker.trust import LOOPBACK, NOBODY, Peers
 

@@ -12,11 +12,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from trio_worker.check_values import AppPlace, address_fault, app_fault, certificate_fault
-from trio_worker.ini import SETTING_KEYS, Setting, Unread
-from trio_worker.option_table import Meaning, OptionTable
-from trio_worker.option_values import OptionError
+from trio_worker.check.values import AppPlace, address_fault, app_fault, certificate_fault
 from trio_worker.options import parse
+from trio_worker.options.ini import SETTING_KEYS, Setting, Unread
+from trio_worker.options.table import Meaning, OptionTable
+from trio_worker.options.values import OptionError
 
 SOCKET_KEYS = ("socket", "uwsgi-socket", "http-socket", "http11-socket", "https-socket")
 APP_KEYS = ("module", "wsgi-file", "mount")

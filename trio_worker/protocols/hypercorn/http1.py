@@ -9,7 +9,7 @@ from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import H11Protocol, H11WSConnection
 
 from trio_worker.answers import Refusal
-from trio_worker.protocols.http1_rules import (
+from trio_worker.protocols.http1.rules import (
     HEAD_LIMIT,
     Head,
     check,

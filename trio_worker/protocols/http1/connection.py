@@ -15,8 +15,8 @@ from trio_worker.answers import Refusal
 from trio_worker.bounds import DISCARD_LIMIT, DISCARD_TIMEOUT
 from trio_worker.connections import Connection
 from trio_worker.exchange import Exchange
-from trio_worker.protocols.http1_parser import RequestParser
-from trio_worker.protocols.hypercorn import HypercornConnection
+from trio_worker.protocols.http1.parser import RequestParser
+from trio_worker.protocols.hypercorn.connection import HypercornConnection
 from trio_worker.protocols.intake import Intake
 from trio_worker.protocols.request_connection import RequestConnection
 from trio_worker.service import Service

@@ -24,7 +24,7 @@ _HIGHEST_PORT = 65535
 # Seconds that an app may take to be imported.
 _IMPORT_TIMEOUT = 60.0
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 _SITE_DIRECTORIES = frozenset({"site-packages", "dist-packages"})
 
 _LOAD_APP = """

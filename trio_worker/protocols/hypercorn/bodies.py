@@ -6,7 +6,7 @@ from typing import Protocol
 import trio
 
 from trio_worker.asgi import Message
-from trio_worker.response_head import count_body, prepare
+from trio_worker.response.head import count_body, prepare
 from trio_worker.service import Service
 from trio_worker.wire import Wire
 

@@ -2,7 +2,7 @@
 `trio-worker check uwsgi.ini`: what each line of an ini means to a Trio worker, before it is started.
 
 The ini is read as uWSGI reads it (ini.py), each key is looked up in the option table, and the
-rules of check_rules.py look for what would not work. The app is loaded once, in an interpreter of
+rules of rules.py look for what would not work. The app is loaded once, in an interpreter of
 its own; no socket is bound and nothing is started.
 """
 
@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TextIO
 
-from trio_worker import ini, option_table
-from trio_worker.check_rules import RULES, Configuration, Finding, Level
-from trio_worker.ini import Setting
+from trio_worker.check.rules import RULES, Configuration, Finding, Level
+from trio_worker.options import ini
+from trio_worker.options import table as option_table
+from trio_worker.options.ini import Setting
 
 __all__ = ["Finding", "Level", "check", "main"]
 

@@ -6,9 +6,9 @@ import httptools
 
 from trio_worker.asgi import HANDLE, Scope
 from trio_worker.exchange import ASGI, EXTENSIONS, Exchange, Source
-from trio_worker.protocols.uwsgi_packet import PacketRequest
+from trio_worker.protocols.uwsgi.packet import PacketRequest
 from trio_worker.response import NONE
-from trio_worker.response_head import Prepared
+from trio_worker.response.head import Prepared
 
 # A head for the parser of chunked bodies: a body is all that it gets to see of a request.
 _CHUNKED_HEAD = b"POST / HTTP/1.1\r\nHost: -\r\nTransfer-Encoding: chunked\r\n\r\n"

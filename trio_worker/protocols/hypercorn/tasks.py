@@ -16,8 +16,8 @@ import trio
 from trio_worker.answers import text_headers, too_large
 from trio_worker.asgi import HANDLE, Handle, Message, Scope
 from trio_worker.bounds import DISCONNECT_GRACE
-from trio_worker.protocols.hypercorn_bodies import BodyDeadlines, Count
-from trio_worker.response_head import ResponseError
+from trio_worker.protocols.hypercorn.bodies import BodyDeadlines, Count
+from trio_worker.response.head import ResponseError
 from trio_worker.service import Service
 from trio_worker.wire import Wire
 

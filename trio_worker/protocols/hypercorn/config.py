@@ -6,9 +6,9 @@ from wsgiref.handlers import format_date_time
 
 from hypercorn.config import Config
 
-from trio_worker.option_values import OptionError
 from trio_worker.options import Options
-from trio_worker.protocols import hypercorn_websockets
+from trio_worker.options.values import OptionError
+from trio_worker.protocols.hypercorn import websockets
 
 # More requests than a connection will see: Hypercorn closes an HTTP/2 connection at this count with streams in flight.
 UNLIMITED = 2**62
@@ -60,4 +60,4 @@ def _set_websockets(config: Config, options: Options) -> None:
         config.websocket_ping_interval = options.websockets_ping_freq
     if options.websockets_pong_tolerance is not None:
         config.websocket_ping_interval = config.websocket_ping_interval or PING_FREQ
-    hypercorn_websockets.install(options.websockets_pong_tolerance)
+    websockets.install(options.websockets_pong_tolerance)

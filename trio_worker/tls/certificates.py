@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from trio_worker.option_values import OptionError
 from trio_worker.options import Options
+from trio_worker.options.values import OptionError
 from trio_worker.wire import Address
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)

@@ -1,12 +1,12 @@
 """
-What each option of uWSGI means under this worker: the reader of option_table.toml.
+What each option of uWSGI means under this worker: the reader of table.toml.
 
 uWSGI's own worker loop never runs under a worker override, so an option that lives in that
 loop dies without a word. The table is the one place that says who makes which option live:
 the warnings at start, the check command and the README are all made from it.
 
-    option_table.toml            one row for each answer: options, meaning, note
-    option_table_unrelated.toml  names of the options that have nothing to do with workers
+    table.toml      one row for each answer: options, meaning, note
+    unrelated.toml  names of the options that have nothing to do with workers
 
 An option may have aliases (processes, workers), and a row may hold several options with the
 same answer, as uWSGI has many.
@@ -110,10 +110,10 @@ def load() -> OptionTable:
 
     Raises ValueError where an option stands in it twice or a meaning is none of Meaning.
     """
-    sections = _toml("option_table.toml")
+    sections = _toml("table.toml")
     own = sections.pop("own")
     rows = tuple(_rows(sections))
-    unrelated = _unrelated(_toml("option_table_unrelated.toml"))
+    unrelated = _unrelated(_toml("unrelated.toml"))
     by_name = dict(_unique((name, option) for row in rows for option in row.options for name in option.names))
     if both := by_name.keys() & unrelated.keys():
         raise ValueError(f"in the table and among the unrelated options: {', '.join(sorted(both))}")

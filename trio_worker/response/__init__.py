@@ -14,7 +14,7 @@ import trio
 
 from trio_worker.asgi import Handle, Message
 from trio_worker.metrics import Counters
-from trio_worker.response_head import Prepared, ResponseError, count_body, prepare
+from trio_worker.response.head import Prepared, ResponseError, count_body, prepare
 from trio_worker.wire import Wire
 
 # Pieces of a streamed body between two checkpoints: a client that reads as fast as the app writes never makes a write

@@ -1,6 +1,6 @@
 """uWSGI's request log: which requests get a line (`disable-logging`, `log-4xx` ...), what the line says, where it goes.
 
-What a line says is compiled in log_format.py; when lines are made and written is told in log_buffer.py.
+What a line says is compiled in format.py; when lines are made and written is told in buffer.py.
 """
 
 import logging
@@ -8,9 +8,9 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
+from trio_worker.access_log.buffer import LogBuffer, Write, takes_many, writer
+from trio_worker.access_log.format import TEXTS, Value, compile_format, formatted_time, header
 from trio_worker.asgi import HANDLE, Record
-from trio_worker.log_buffer import LogBuffer, Write, takes_many, writer
-from trio_worker.log_format import TEXTS, Value, compile_format, formatted_time, header
 from trio_worker.options import Options
 
 log = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from trio_worker.ini import read as read_ini
+from trio_worker.options.ini import read as read_ini
 
 RawOptions = Mapping[str, Any]
 

@@ -1,0 +1,6 @@
+"""The express lane.
+
+connection.py   a connection from its first request to its close
+parser.py       bytes to exchanges
+rules.py        what HTTP/1.1 asks beyond its grammar
+"""
