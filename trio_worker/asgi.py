@@ -22,7 +22,7 @@ class Handle:
     """A running request as the layers around the app reach it.
 
     Attributes:
-        cancel_scope: the scope that the request runs in.
+        cancel_scope: the scope that the request runs in; None when its connection has ended.
         status: the status to answer with in the app's place if the response has not begun; 0 for none.
         body_ready: whether all of the request's body had come when the app was called.
         gone: whether the client has gone before its response was complete.
@@ -31,9 +31,8 @@ class Handle:
 
     __slots__ = ("begun", "body_ready", "cancel_scope", "gone", "status")
 
-    cancel_scope: trio.CancelScope
-
-    def __init__(self) -> None:
+    def __init__(self, cancel_scope: trio.CancelScope | None = None) -> None:
+        self.cancel_scope = cancel_scope
         self.status = 0
         self.begun = False
         self.gone = False
@@ -42,7 +41,8 @@ class Handle:
     def cancel(self, status: int = 0) -> None:
         """Cancel the request. The first status that is given stands."""
         self.status = self.status or status
-        self.cancel_scope.cancel()
+        if self.cancel_scope is not None:
+            self.cancel_scope.cancel()
 
 
 class Notes:

@@ -120,6 +120,8 @@ class Attendant:
             self._service.disconnects.forget(self._descriptor)
             self._service.connections.discard(self._descriptor)
             wire.close()
+        if self._connection is not None:
+            self._connection.leave()
         self._wire = self._connection = None
 
 

@@ -36,6 +36,9 @@ class Connection:
         """The task has entered this cancel scope, and will serve the connection in it."""
         self.cancel_scope = scope
 
+    def leave(self) -> None:
+        """The connection is closed, and the task goes on to others: nothing here may cancel it any more."""
+
     async def serve(self) -> "Connection | None":
         """Serve the connection within its cancel scope.
 

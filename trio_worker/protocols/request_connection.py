@@ -69,6 +69,10 @@ class RequestConnection(Connection, Generic[E]):
         """Serve in this cancel scope; so does the request that is running."""
         self.cancel_scope = self.handle.cancel_scope = scope
 
+    def leave(self) -> None:
+        """Whoever has kept the handle of a request cancels nothing with it any more."""
+        self.handle.cancel_scope = None
+
     # The hooks.
 
     def _feed(self, exchange: E, data: bytes) -> None:

@@ -64,8 +64,8 @@ class AppTask:
         self._send_to_client = send
         self._wire = wire
         self._deadlines = deadlines
-        self._handle = Handle()
-        self._handle.cancel_scope = trio.CancelScope()
+        self._cancel_scope = trio.CancelScope()
+        self._handle = Handle(self._cancel_scope)
         scope["extensions"][HANDLE] = self._handle
         self._to_app, self._events = trio.open_memory_channel[Message](math.inf)
         self._taken = trio.Event()
@@ -126,7 +126,7 @@ class AppTask:
             self._handle.gone = True
             # Who has been given an event waits no more, though its task has not run yet.
             if (self._waiting and not self._queued) or self._scope["type"] == "websocket":
-                self._handle.cancel_scope.deadline = trio.current_time() + DISCONNECT_GRACE
+                self._cancel_scope.deadline = trio.current_time() + DISCONNECT_GRACE
             else:
                 self._handle.cancel()
 
@@ -199,7 +199,7 @@ class AppTask:
     async def run(self) -> None:
         """Call the app, then tell the protocol that it has ended, whatever became of it."""
         try:
-            with self._handle.cancel_scope:
+            with self._cancel_scope:
                 if self._handle.status:
                     await self._refuse(self._handle.status)
                 else:

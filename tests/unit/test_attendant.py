@@ -1,0 +1,105 @@
+"""One task serves one connection after another, and what was done to one is not done to the next."""
+
+import socket
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import trio
+
+from trio_worker.application import Application
+from trio_worker.asgi import HANDLE, App, Handle
+from trio_worker.attendant import attend
+from trio_worker.metrics import Counters
+from trio_worker.options import parse
+from trio_worker.protocols.hypercorn.config import make_config
+from trio_worker.service import Service
+from trio_worker.wire import SocketWire
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"
+
+
+class Recorder:
+    """An app that keeps what it has seen of each request.
+
+    Args:
+        do: called in each request with the number of those before it.
+    """
+
+    def __init__(self, do: Callable[["Recorder", int], Any]) -> None:
+        self._do = do
+        self.handles: list[Handle] = []
+        self.scopes: list[trio.CancelScope | None] = []
+        self.tasks: list[trio.lowlevel.Task] = []
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        number, handle = len(self.handles), scope["extensions"][HANDLE]
+        self.handles.append(handle)
+        self.scopes.append(handle.cancel_scope)
+        self.tasks.append(trio.lowlevel.current_task())
+        self._do(self, number)
+        await trio.lowlevel.checkpoint()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"served"})
+
+
+def serve(app: App, count: int) -> list[bytes]:
+    """What each of some connections that follow one another gets."""
+
+    async def main() -> list[bytes]:
+        options, counters, draining = parse({}), Counters(), trio.Event()
+        service = Service(options, counters, Application(app, counters, draining), draining, {}, make_config(options))
+        pairs = [socket.socketpair() for _ in range(count)]
+        wires = [SocketWire(ours, "", 5) for ours, _ in pairs]
+        for _, theirs in pairs:
+            theirs.sendall(REQUEST)
+
+        async def following() -> SocketWire | None:
+            await trio.lowlevel.checkpoint()
+            return wires.pop(0) if wires else None
+
+        await attend(service, wires.pop(0), following)
+        assert not len(service.connections)
+        assert counters.connections == count
+        return [theirs.recv(65536) for _, theirs in pairs]
+
+    return trio.run(main)
+
+
+def statuses(answers: list[bytes]) -> list[bytes]:
+    return [each[9:12] for each in answers]
+
+
+def test_one_scope_serves_them_all() -> None:
+    app = Recorder(lambda app, number: None)
+    assert statuses(serve(app, 3)) == [b"200"] * 3
+    assert len({id(scope) for scope in app.scopes}) == 1
+    assert len(set(app.tasks)) == 1
+
+
+def test_a_scope_that_was_cancelled_serves_no_other() -> None:
+    def cancel_the_first(app: Recorder, number: int) -> None:
+        if number == 0:
+            app.handles[0].cancel(504)
+
+    app = Recorder(cancel_the_first)
+    assert statuses(serve(app, 3)) == [b"504", b"200", b"200"]
+    assert app.scopes[0] is not app.scopes[1] is app.scopes[2]
+    assert len(set(app.tasks)) == 1
+
+
+def test_a_handle_that_was_kept_cancels_nothing() -> None:
+    def cancel_what_was(app: Recorder, number: int) -> None:
+        for handle in app.handles[:number]:
+            handle.cancel(504)
+
+    assert statuses(serve(Recorder(cancel_what_was), 3)) == [b"200"] * 3
+
+
+def test_an_error_ends_its_connection_only(caplog: pytest.LogCaptureFixture) -> None:
+    def fail(app: Recorder, number: int) -> None:
+        if number == 1:
+            raise ValueError("not this one")
+
+    assert statuses(serve(Recorder(fail), 3)) == [b"200", b"500", b"200"]
+    assert "not this one" in caplog.text
