@@ -21,12 +21,9 @@ class Connection:
     Attributes:
         wire: its bytes.
         cancel_scope: the scope that its task is in.
-        is_over: whether nothing is left to do when `serve` has returned.
     """
 
     __slots__ = ("cancel_scope", "wire")
-
-    is_over = True
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
@@ -46,6 +43,11 @@ class Connection:
             The connection that goes on in another protocol, if one does.
         """
         raise NotImplementedError
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do when `serve` has returned."""
+        return True
 
     async def step_outside(self) -> bool:
         """Do what cannot be done within the scope, which has been cancelled or is not to be kept.

@@ -13,6 +13,7 @@ from quart_trio import QuartTrio
 from quart_trio.wrappers import TrioRequest, TrioResponse
 from werkzeug.datastructures import Headers
 
+from trio_worker import quart as short_way
 from trio_worker.quart import application, response
 from trio_worker.quart.request import RequestHeaders, make_request
 
@@ -285,3 +286,37 @@ class TestApplication:
         app = make_app(Own)
         application.install(app)
         assert not {"ensure_async", "create_url_adapter"} & set(vars(app))
+
+
+class TestInstall:
+    TOUCHED = "asgi_http_class", "response_class", "ensure_async", "create_url_adapter"
+
+    def test_a_stock_app_is_touched(self) -> None:
+        app = make_app()
+        short_way.install(app)
+        assert set(self.TOUCHED) <= set(vars(app))
+
+    def test_a_quart_that_is_not_known_is_left_alone(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(short_way, "version", lambda name: "0.99.0")
+        app = make_app()
+        with caplog.at_level("INFO"):
+            short_way.install(app)
+        assert not set(self.TOUCHED) & set(vars(app))
+        assert "this version of Quart is not known here" in caplog.text
+
+    def test_responses_that_consist_of_something_else_are_left_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        made = Response.__init__
+
+        def init(self: Any, *arguments: Any, **options: Any) -> None:
+            made(self, *arguments, **options)
+            self.something_new = True
+
+        monkeypatch.setattr(Response, "__init__", init)
+        app = make_app()
+        response.install(app)
+        assert "response_class" not in vars(app)
+
+    def test_what_is_no_quart_trio_app_is_left_alone(self) -> None:
+        short_way.install(no_send)  # type: ignore[arg-type]

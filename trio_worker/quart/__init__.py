@@ -48,7 +48,9 @@ def _install(app: Any) -> None:
 
 
 def _is_known() -> bool:
+    from werkzeug.datastructures import Headers
+
     try:
-        return version("quart").startswith(KNOWN)
+        return version("quart").startswith(KNOWN) and "_list" in vars(Headers())
     except PackageNotFoundError:  # It lies beside the app, say, and not where pip puts packages.
         return False

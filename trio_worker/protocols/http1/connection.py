@@ -60,7 +60,7 @@ class Http1Connection(RequestConnection[Exchange]):
         return None
 
     @property
-    def is_over(self) -> bool:  # type: ignore[override]
+    def is_over(self) -> bool:
         """Whether nothing is left to do when `serve` has returned."""
         return not (self._idle or self._linger or self._parser.refusal)
 

@@ -66,7 +66,7 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
             return None
 
     @property
-    def is_over(self) -> bool:  # type: ignore[override]
+    def is_over(self) -> bool:
         """Whether nothing is left to do when `serve` has returned."""
         return not self._linger
 
