@@ -76,15 +76,21 @@ def parse_block(block: bytes) -> tuple[Headers, Variables]:
     """
     headers: Headers = []
     variables: Variables = {}
-    position, end = 0, len(block)
+    position, end, find = 0, len(block), _known.get
     try:
         while position < end:
+            size = block[position]
+            if block[position + 1]:  # Hardly ever.
+                size |= block[position + 1] << 8
             start = position + 2
-            position = start + (block[position] | block[position + 1] << 8)
+            position = start + size
             name = block[start:position]
+            size = block[position]
+            if block[position + 1]:
+                size |= block[position + 1] << 8
             start = position + 2
-            position = start + (block[position] | block[position + 1] << 8)
-            header = _known.get(name)
+            position = start + size
+            header = find(name)
             if header is None:
                 header = _learn(name)
             if header:
@@ -202,10 +208,10 @@ class PacketRequest:
     @property
     def others(self) -> dict[str, str]:
         """The variables that have no place in an ASGI scope: UWSGI_*, and what the front's operator adds."""
+        variables = self.variables
         return {
-            name.decode("utf-8", "surrogateescape"): value.decode("utf-8", "surrogateescape")
-            for name, value in self.variables.items()
-            if name not in _PLACED
+            name.decode("utf-8", "surrogateescape"): variables[name].decode("utf-8", "surrogateescape")
+            for name in variables.keys() - _PLACED
         }
 
     @property
