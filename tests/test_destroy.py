@@ -10,7 +10,7 @@ from support.http1 import Http1, connect
 from support.http2 import Http2
 from support.log import ACCEPTING, OUTSTAYED
 from support.processes import age, alive
-from support.uwsgi import Servers
+from support.uwsgi import Server, Servers
 from support.waiting import eventually
 from websockets.sync.client import connect as connect_websocket
 
@@ -89,14 +89,20 @@ def test_a_worker_ends_when_its_master_was_killed(uwsgi: Servers) -> None:
         os.unlink(path)  # There was nobody to do it.
 
 
-@pytest.mark.engines("express")
-def test_a_preloaded_worker_accepts_within_a_third_of_a_second(uwsgi: Servers) -> None:
-    server = uwsgi(module="quart_app:app")
-    ages = []
+def ages_at_accepting(server: Server) -> list[float]:
+    """Seconds from the fork of a worker until it accepts, for some that take another's place."""
+    ages: list[float] = []
     for _ in range(3):
         (pid,) = server.worker_pids()
         count = server.count(ACCEPTING)
         server.signal(signal.SIGHUP, pid)
         server.wait_accepting(count + 1)
         ages.append(age(server.worker_pids()[0]))
-    assert min(ages) < 0.3, ages
+    return ages
+
+
+@pytest.mark.engines("express")
+def test_a_preloaded_worker_accepts_long_before_one_that_imports_its_app(uwsgi: Servers) -> None:
+    preloaded = ages_at_accepting(uwsgi(module="quart_app:app"))
+    lazy = ages_at_accepting(uwsgi(module="quart_app:app", lazy_apps=True))
+    assert min(preloaded) < min(lazy) / 2, (preloaded, lazy)

@@ -707,15 +707,18 @@ class Splitting:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         pieces: list[bytes] = []
+        more = False
 
         async def receive_byte() -> Message:
+            nonlocal more
             if not pieces:
                 message = await receive()
                 if not message.get("body"):
                     return message
                 pieces.extend(bytes([byte]) for byte in message["body"])
+                more = message.get("more_body", False)
             piece = {"type": "http.request", "body": pieces.pop(0)}
-            return piece | {"more_body": True} if pieces else piece
+            return piece | {"more_body": True} if pieces or more else piece
 
         await self._app(scope, receive_byte, send)
 
