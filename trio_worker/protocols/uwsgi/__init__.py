@@ -1,6 +1,9 @@
 """The uwsgi protocol.
 
 connection.py   a connection with its one packet
-packet.py       the packet, read
+request.py      the packet, read, and what of it has been read before
+asked.py        what of a packet says what is asked for
+sender.py       what of a packet says who asks
+packet.py       the packet's form
 exchange.py     the request in it, and the response
 """

@@ -26,10 +26,11 @@ from trio_worker.protocols.uwsgi.packet import (
     PONG,
     REQUEST,
     PacketError,
-    PacketRequest,
     RequestError,
     parse_header,
 )
+from trio_worker.protocols.uwsgi.request import Reader
+from trio_worker.protocols.uwsgi.sender import Sender
 from trio_worker.service import Service
 from trio_worker.wire import Wire
 
@@ -37,6 +38,9 @@ log = logging.getLogger(__name__)
 
 # The refusal of a body in chunks that cannot be read.
 MALFORMED = Refusal(400, "the chunks of the body cannot be read (RFC 9112 section 7.1)")
+
+# One for all connections of the worker: to a front's client, each of its requests is a connection here.
+_reader = Reader()
 
 
 class UwsgiConnection(RequestConnection[PacketExchange]):
@@ -92,11 +96,11 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
             await self.wire.send(PONG)
             return None
         try:
-            request = PacketRequest(block)
+            request = _reader.read(block)
         except RequestError as error:
             await self._refuse(Refusal(400, str(error)))
             return None
-        self._take_names(request)
+        self._take_names(request.sender)
         if request.wants_websocket:
             self.wire.unread(request.replay() + rest)
             return HypercornConnection(self.service, self.wire, http2=False)
@@ -131,15 +135,16 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
             raise PacketError("it ended before it was complete")
         return data
 
-    def _take_names(self, request: PacketRequest) -> None:
+    def _take_names(self, sender: Sender) -> None:
         """From here on the wire has the names that the front gives to both ends of its client's connection."""
         wire = self.wire
-        wire.client = request.client
-        if (server := request.server) is not None:
-            wire.server = server
-        wire.scheme = request.scheme
-        wire.root_path = request.root_path
-        wire.extensions = {"uwsgi": request.others}
+        wire.client = sender.client
+        if sender.server is not None:
+            wire.server = sender.server
+        wire.scheme = sender.scheme
+        if sender.root_path:
+            wire.root_path = sender.root_path.decode("utf-8", "replace")
+        wire.extensions = {"uwsgi": sender.others.copy()}
 
     async def _respond(self, exchange: PacketExchange, rest: bytes) -> None:
         """Run the app for the request."""
@@ -156,14 +161,14 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
         finally:
             self._current = None
             # In raw mode a client may send on behind its body.
-            self._linger = not exchange.body_complete or exchange.request.length is None
+            self._linger = not exchange.body_complete or exchange.request.asked.length is None
         if not (exchange.complete or self._gone or self.handle.gone):
-            log.error("the app ended before its response to %s was complete", printable(exchange.request.path))
+            log.error("the app ended before its response to %s was complete", printable(exchange.request.asked.path))
 
     def _take_in(self, exchange: PacketExchange, rest: bytes) -> Refusal | None:
         """Begin the account of a body with what has come together with the packet; the refusal of a large one."""
         limit = self.service.options.limit_post
-        if limit and (exchange.request.length or 0) > limit:
+        if limit and (exchange.request.asked.length or 0) > limit:
             return too_large(limit)
         self._intake = Intake(limit)
         if rest:

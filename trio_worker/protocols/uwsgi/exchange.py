@@ -6,7 +6,7 @@ import httptools
 
 from trio_worker.asgi import HANDLE, Scope
 from trio_worker.exchange import ASGI, EXTENSIONS, Exchange, Source
-from trio_worker.protocols.uwsgi.packet import PacketRequest
+from trio_worker.protocols.uwsgi.request import PacketRequest
 from trio_worker.response import NONE
 from trio_worker.response.head import Prepared
 
@@ -27,31 +27,32 @@ class PacketExchange(Exchange):
     """
 
     def __init__(self, source: Source, request: PacketRequest) -> None:
-        super().__init__(source, request.method, request.target, request.version, request.headers, False)
+        asked = request.asked
+        super().__init__(source, asked.method, asked.target, request.sender.version, request.headers, False)
         self.request = request
         self.malformed = False
-        self._left = request.length or 0
+        self._left = asked.length or 0
         self._chunks: httptools.HttpRequestParser | None = None
-        if request.length is None:
+        if asked.length is None:
             self._chunks = httptools.HttpRequestParser(_Chunks(self))
             self._chunks.feed_data(_CHUNKED_HEAD)
         else:
-            self.body_complete = not request.length
+            self.body_complete = not asked.length
 
     def scope(self) -> Scope:
         """The ASGI scope of this request (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
-        request, source = self.request, self._channel
+        asked, source = self.request.asked, self._channel
         return {
             "type": "http",
             "asgi": ASGI,
-            "http_version": request.version,
-            "method": request.method,
+            "http_version": self.version,
+            "method": asked.method,
             "scheme": source.wire.scheme,
-            "path": request.path,
-            "raw_path": request.raw_path,
-            "query_string": request.query,
-            "root_path": request.root_path,
-            "headers": request.headers,
+            "path": asked.path,
+            "raw_path": asked.raw_path,
+            "query_string": asked.query,
+            "root_path": source.wire.root_path,
+            "headers": self.headers,
             "client": source.wire.client,
             "server": source.wire.server,
             "state": source.service.state.copy(),

@@ -1,0 +1,96 @@
+"""The request in a uwsgi packet: what is asked for, and by whom.
+
+Clients ask for the same things, and each says the same of itself with everything that it asks for: both parts of a
+packet are remembered by their bytes, and the same bytes mean the same.
+"""
+
+from typing import Generic, NamedTuple, TypeVar
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+from trio_worker.exchange import Headers
+from trio_worker.protocols.uwsgi.asked import Asked
+from trio_worker.protocols.uwsgi.packet import ASKED, parse_block
+from trio_worker.protocols.uwsgi.sender import Sender
+
+T = TypeVar("T")
+
+
+class Memory(dict[bytes, T], Generic[T]):
+    """What parts of packets mean: some hundred of them, and none too large."""
+
+    COUNT = 512
+    SIZE = 2048
+
+    def keep(self, part: bytes, meaning: T) -> None:
+        """Remember what this part means, if it is not too large; when there are too many, forget the others."""
+        if len(part) <= self.SIZE:
+            if len(self) >= self.COUNT:
+                self.clear()
+            self[part] = meaning
+
+
+class PacketRequest(NamedTuple):
+    """The request in a packet.
+
+    Attributes:
+        asked: what is asked for.
+        sender: who asks.
+        headers: all of them, names in lower case.
+    """
+
+    asked: Asked
+    sender: Sender
+    headers: Headers
+
+    @property
+    def wants_websocket(self) -> bool:
+        """Whether it asks for a WebSocket (RFC 6455 section 4.1); the connection is raw behind the packet then."""
+        return self.sender.upgrades and self.asked.method == "GET"
+
+    def replay(self) -> bytes:
+        """The head of this request as a client would have sent it, for an HTTP/1.1 parser."""
+        asked = self.asked
+        target = asked.target
+        if unquote_to_bytes(asked.raw_path).decode("utf-8", "replace") != asked.path:
+            # The front has rewritten the path.
+            target = quote_from_bytes(asked.path.encode()).encode() + (b"?" + asked.query if asked.query else b"")
+        lines = [b"%b %b HTTP/1.1" % (asked.method.encode(), target)]
+        lines += [b"%b: %b" % header for header in self.headers]
+        return b"\r\n".join(lines) + b"\r\n\r\n"
+
+
+class Reader:
+    """Reads the requests of packets, and remembers what their parts mean."""
+
+    def __init__(self) -> None:
+        self._asked = Memory[Asked]()
+        self._senders = Memory[Sender]()
+        # The variable that the senders of the last front begin with.
+        self._first = b""
+
+    def read(self, block: bytes) -> PacketRequest:
+        """The request in the block of a packet with modifier1 0.
+
+        Raises:
+            PacketError: the packet is malformed or has no request in it.
+            RequestError: the request is not valid.
+        """
+        end = block.find(self._first)
+        # Wherever that is: what is remembered of both parts holds for the whole.
+        sender, asked = self._senders.get(block[end:]), self._asked.get(block[:end])
+        if sender is None or asked is None or not sender.only_asks:
+            sender, asked = self._parse(block)
+        return PacketRequest(asked, sender, [*sender.headers, *asked.headers])
+
+    def _parse(self, block: bytes) -> tuple[Sender, Asked]:
+        _, variables, end = parse_block(block, ASKED)
+        rest = block[end:]
+        sender = self._senders.get(rest)
+        if sender is None:
+            sender = Sender(rest)
+            self._senders.keep(rest, sender)
+        asked = Asked(variables | sender.variables, sender.root_path)
+        if sender.only_asks:
+            self._asked.keep(block[:end], asked)
+        self._first = rest[: 2 + rest[0]] if rest else b""
+        return sender, asked
