@@ -74,6 +74,7 @@ class Attendant:
             self._close()
 
     async def _take_next(self) -> bool:
+        # In a scope that the last connection has left cancelled this wait ends at once, and the scope with it.
         wire = await self._following()
         if wire is None:
             self._is_needed = False
@@ -82,7 +83,7 @@ class Attendant:
         return self._is_needed
 
     async def _serve(self, scope: trio.CancelScope) -> bool:
-        """Serve the connection in this scope; False when the scope has to be left, for the sake of either."""
+        """Serve the connection in this scope; False when it has to leave the scope for what is left to do."""
         wire = self._wire
         if wire is None:
             return True
@@ -96,7 +97,7 @@ class Attendant:
         except (Exception, BaseExceptionGroup) as error:
             _report(error, wire)
         self._close()
-        return not scope.cancel_called
+        return True
 
     def _enter(self, connection: Connection, scope: trio.CancelScope) -> None:
         self._connection, self._wire = connection, connection.wire

@@ -134,6 +134,7 @@ def choose(service: Service, wire: Wire, first: bytes) -> Connection:
 def begin(service: Service, wire: Wire) -> Connection:
     """The connection in its protocol already where the first bytes are here and have no layer around them."""
     first = wire.receive_now()
-    if is_undecided(first) or service.tls or service.options.enable_proxy_protocol:
+    short = len(first) < len(HTTP2_PREFACE)
+    if (short and is_undecided(first)) or service.tls or service.options.enable_proxy_protocol:
         return Arrival(service, wire, first)
     return choose(service, wire, first)

@@ -113,7 +113,7 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
         Raises:
             PacketError: it is neither a request nor a ping, too large, or not complete.
         """
-        data = await self.wire.receive()
+        data = self.wire.receive_now()
         while len(data) < HEADER_SIZE:
             data += await self._more()
         modifier1, size, _ = parse_header(data)

@@ -89,7 +89,9 @@ class Reader:
         if sender is None:
             sender = Sender(rest)
             self._senders.keep(rest, sender)
-        asked = Asked(variables | sender.variables, sender.root_path)
+        if sender.variables:
+            variables |= sender.variables
+        asked = Asked(variables, sender.root_path)
         if sender.only_asks:
             self._asked.keep(block[:end], asked)
         self._first = rest[: 2 + rest[0]] if rest else b""
