@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .clients import fetch
 from .cores import on_client_core
-from .load import Load, wrk
+from .load import Load, Requests, wrk
 from .plan import Plan
 from .rates import as_raw, rate_table
 from .report import Finding
@@ -84,13 +84,18 @@ class Front:
 
 @dataclass(frozen=True)
 class Group:
-    """Fronts that serve the same thing; the first is ours, and is compared with each."""
+    """Fronts that serve the same thing, to requests that are the same or vary in their query.
+
+    The first is ours, and is compared with each.
+    """
 
     title: str
     apps: Mapping[Flavour, str]
     fronts: tuple[Front, ...]
+    varies: bool = False
 
 
+BARE_FRONTS = (Front(WORKER, "uwsgi_pass"), Front(UWSGI_WSGI, "uwsgi_pass"))
 GROUPS = (
     Group(
         "Behind nginx, Quart hello",
@@ -102,7 +107,8 @@ GROUPS = (
             Front(UVICORN, "proxy_pass"),
         ),
     ),
-    Group("Behind nginx, bare hello", BARE, (Front(WORKER, "uwsgi_pass"), Front(UWSGI_WSGI, "uwsgi_pass"))),
+    Group("Behind nginx, bare hello", BARE, BARE_FRONTS),
+    Group("Behind nginx, bare hello, each time with another query", BARE, BARE_FRONTS, varies=True),
 )
 
 
@@ -131,8 +137,10 @@ def _measure(plan: Plan, group: Group, front: Front) -> Load:
         running(front.server, group.apps, plan.override, over_unix=True, uwsgi_protocol=uwsgi) as started,
         _nginx(started, _UWSGI_PASS if uwsgi else _PROXY_PASS) as port,
     ):
-        wrk(f"http://127.0.0.1:{port}/", WARM_UP_SECONDS)
-        load = wrk(f"http://127.0.0.1:{port}/", plan.seconds)
+        url = f"http://127.0.0.1:{port}/"
+        requests: Requests = "vary" if group.varies else None
+        wrk(url, WARM_UP_SECONDS, requests)
+        load = wrk(url, plan.seconds, requests)
     if load.failed >= load.requests:
         raise Unavailable(f"{load.failed} of {load.requests} requests failed")
     return load

@@ -20,7 +20,7 @@ from trio_worker.bounds import DISCONNECT_GRACE, LINGERING_CLOSE
 from trio_worker.connections import Connection
 from trio_worker.exchange import Exchange
 from trio_worker.protocols.intake import Intake
-from trio_worker.response.head import SERVER_LINE, Prepared, date_line, prepare
+from trio_worker.response.head import prepare
 from trio_worker.service import Service
 from trio_worker.wire import Wire
 
@@ -43,9 +43,21 @@ class RequestConnection(Connection, Generic[E]):
         service: see above.
         counters: the worker's.
         handle: of the request that is running.
+        own_lines: the service's.
     """
 
-    __slots__ = ("_current", "_gone", "_hung_up", "_intake", "_linger", "_reading", "counters", "handle", "service")
+    __slots__ = (
+        "_current",
+        "_gone",
+        "_hung_up",
+        "_intake",
+        "_linger",
+        "_reading",
+        "counters",
+        "handle",
+        "own_lines",
+        "service",
+    )
 
     # What a refusal says of the connection.
     _close_line = b""
@@ -54,6 +66,7 @@ class RequestConnection(Connection, Generic[E]):
         super().__init__(wire)
         self.service = service
         self.counters = service.counters
+        self.own_lines = service.own_lines
         self.handle = Handle()
         self._current: E | None = None
         self._intake: Intake | None = None
@@ -165,12 +178,6 @@ class RequestConnection(Connection, Generic[E]):
             self._expire_head()
 
     # What is answered without an app, and the end.
-
-    def own_lines(self, head: Prepared) -> bytes:
-        """The `date` and `server` headers, where the app has not set them."""
-        options = self.service.options
-        date = date_line() if options.date_header and not head.has_date else b""
-        return date + SERVER_LINE if options.server_header and not head.has_server else date
 
     async def _refuse(self, refusal: Refusal) -> None:
         """Answer what no app has seen."""

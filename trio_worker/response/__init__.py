@@ -14,7 +14,7 @@ import trio
 
 from trio_worker.asgi import Handle, Message
 from trio_worker.metrics import Counters
-from trio_worker.response.head import Prepared, ResponseError, count_body, prepare
+from trio_worker.response.head import OwnLines, Prepared, ResponseError, count_body, prepare
 from trio_worker.wire import Wire
 
 # Pieces of a streamed body between two checkpoints: a client that reads as fast as the app writes never makes a write
@@ -62,18 +62,17 @@ class Channel(Protocol):
         counters: of the worker.
         closing: whether the connection is to end with this response.
         may_chunk: whether the protocol knows chunks.
+        own_lines: gives the header lines that the server adds to a head.
     """
 
     wire: Wire
     handle: Handle
     counters: Counters
     may_chunk: bool
+    own_lines: OwnLines
 
     @property
     def closing(self) -> bool: ...
-
-    def own_lines(self, head: Prepared) -> bytes:
-        """The header lines that the server adds to this head."""
 
 
 class Response:
@@ -113,8 +112,12 @@ class Response:
         kind = message["type"]
         if kind == "http.response.body" and self.state is BODY:
             data, more = message.get("body", b""), message.get("more_body", False)
-            parts = (self._take_whole(data),) if self._is_whole(data) else self._pack(data, more)
-            if parts and (rest := self._write_now(parts)):
+            head = self._head
+            if head is not None and self._is_whole(data):
+                rest = self._write_whole(head, data)
+            else:
+                rest = self._pack(data, more)
+            if rest:
                 await self._write(rest)
             self._advance(more)
             if more and not self.complete:
@@ -178,7 +181,7 @@ class Response:
 
     # The body.
 
-    def _pack(self, data: bytes, more: bool) -> Sequence[bytes]:
+    def _pack(self, data: bytes, more: bool) -> Sequence[Bytes]:
         """The next piece of the body as what is to be written, the head before it where that has not left yet."""
         if type(data) is not bytes:
             data = bytes(memoryview(data))  # A TypeError comes now, while the response can still become a 500.
@@ -194,13 +197,18 @@ class Response:
 
     def _is_whole(self, data: bytes) -> bool:
         """Whether this is what nearly every response is: one piece of bytes as long as its Content-Length says."""
-        whole = self._head is not None and self._framing is LENGTH and type(data) is bytes
-        return whole and len(data) == self._remaining <= JOIN_LIMIT
+        return self._framing is LENGTH and type(data) is bytes and len(data) == self._remaining <= JOIN_LIMIT
 
-    def _take_whole(self, data: bytes) -> bytes:
+    def _write_whole(self, head: Prepared, data: bytes) -> Sequence[Bytes]:
+        """Write it in one system call without waiting; returns what is left."""
         self._remaining = 0
-        assert self._head is not None
-        return self._take_head(self._head, b"") + data
+        data = self._take_head(head, b"") + data
+        try:
+            sent = self._channel.wire.try_send(data)
+        except OSError:
+            self._channel.handle.gone = True
+            raise
+        return () if sent == len(data) else (memoryview(data)[sent:],)
 
     def _chunk(self, data: bytes, more: bool) -> tuple[bytes, ...]:
         """RFC 9112 section 7.1; an empty piece is no chunk, for that would be the last one."""
@@ -216,18 +224,6 @@ class Response:
         if self.state is COMPLETE or (self._framing is LENGTH and not self._remaining):
             self.complete = True
             self._completed()
-
-    def _write_now(self, parts: Sequence[Bytes]) -> Sequence[Bytes]:
-        """Write what leaves in one system call without waiting; returns what is left of the parts."""
-        if len(parts) > 1:
-            return parts
-        (data,) = parts
-        try:
-            sent = self._channel.wire.try_send(data)
-        except OSError:
-            self._channel.handle.gone = True
-            raise
-        return () if sent == len(data) else (memoryview(data)[sent:],)
 
     async def _write(self, parts: Sequence[Bytes]) -> None:
         wire = self._channel.wire

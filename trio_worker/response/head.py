@@ -146,16 +146,30 @@ def _without_framing(headers: Iterable[tuple[bytes, bytes]], status: int) -> lis
     return [(name, value) for name, value in headers if name.lower() not in own]
 
 
-class _Date:
-    """The `date` line of the current second."""
+class OwnLines:
+    """The header lines that the server adds to a response: `date` and `server`, as far as the app has not set them.
 
-    second = 0
-    line = b""
+    Args:
+        date: whether there is a `date`.
+        server: whether there is a `server`.
+    """
 
+    def __init__(self, date: bool, server: bool) -> None:
+        self._dates = date
+        self._server = SERVER_LINE if server else b""
+        self._second = 0
+        self._date = self._both = b""
 
-def date_line() -> bytes:
-    """The `date` header of now (RFC 9110 section 6.6.1)."""
-    second = int(time.time())
-    if second != _Date.second:
-        _Date.second, _Date.line = second, b"date: %s\r\n" % formatdate(second, usegmt=True).encode()
-    return _Date.line
+    def __call__(self, head: Prepared) -> bytes:
+        """The lines for this head, now."""
+        if int(time.time()) != self._second:
+            self._tick()
+        if head.has_date or head.has_server:
+            return (b"" if head.has_date else self._date) + (b"" if head.has_server else self._server)
+        return self._both
+
+    def _tick(self) -> None:
+        self._second = second = int(time.time())
+        # RFC 9110 section 6.6.1.
+        self._date = b"date: %s\r\n" % formatdate(second, usegmt=True).encode() if self._dates else b""
+        self._both = self._date + self._server
