@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from support.behaviour import behaving as behaving
 from support.behaviour import limited as limited
+from support.certificates import authority as authority
 from support.ini import UWSGI
 from support.uwsgi import Servers, servers
 

@@ -1,86 +1,19 @@
-"""Fronts at their worst: bodies that come too fast, too slowly, too long or not at all, and fronts that hang up."""
+"""Fronts at their worst: bodies that come too slowly, too long or not at all, and fronts that hang up."""
 
 import socket
 import time
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-import trio
 from support.http1 import Target, connect
-from support.ini import APPS, CHECKOUT
-from support.packets import ask, read, request
+from support.packets import ask, post, read, request
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
-from trio_worker.application import Application
-from trio_worker.attendant import attend
-from trio_worker.metrics import Counters
-from trio_worker.options import parse
-from trio_worker.protocols.hypercorn.config import make_config
-from trio_worker.service import Service
-from trio_worker.wire import RECEIVE_SIZE, SocketWire
-
 pytestmark = pytest.mark.engines("express")
-
-# Apps that go their own way: two shield themselves from every cancellation.
-APP = """
-import http1_behaviour
-import trio
-import trio.testing
-from http1_extensions import body, start
-from probe import tell
-
-async def reads_shielded(scope, receive, send):
-    with trio.CancelScope(shield=True):
-        while (message := await receive())["type"] == "http.request":
-            tell(f"shielded, {len(message['body'])} bytes")
-        tell(f"shielded, {message['type']}")
-
-async def writes_shielded(scope, receive, send):
-    with trio.CancelScope(shield=True):
-        tell("waiting")
-        while (await receive())["type"] != "http.disconnect":
-            pass
-        await start(send)
-        try:
-            await body(send, b"x" * 50_000_000)
-        finally:
-            tell("has written")
-
-async def answers_while_it_reads(scope, receive, send):
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(receive)
-        await trio.testing.wait_all_tasks_blocked()
-        await start(send)
-        await body(send, b"early")
-
-async def reads_and_sleeps(scope, receive, send):
-    while (await receive())["more_body"]:
-        pass
-    tell("has read")
-    await trio.sleep(0.5)
-    await start(send)
-    await body(send, b"late")
-
-ROUTES = {
-    "/shielded/reads": reads_shielded,
-    "/shielded/writes": writes_shielded,
-    "/answers": answers_while_it_reads,
-    "/reads": reads_and_sleeps,
-}
-
-async def app(scope, receive, send):
-    await ROUTES.get(scope.get("path"), http1_behaviour.app)(scope, receive, send)
-"""
 
 LIMIT = 1000
 RAW = {"REQUEST_METHOD": "POST", "HTTP_TRANSFER_ENCODING": "chunked", "UWSGI_ROUTER": "http"}
-
-
-def post(path: str, size: int) -> bytes:
-    """A packet whose body is to follow."""
-    return request(path, REQUEST_METHOD="POST", CONTENT_LENGTH=str(size))
 
 
 def chunk(data: bytes) -> bytes:
@@ -88,20 +21,13 @@ def chunk(data: bytes) -> bytes:
 
 
 @pytest.fixture(scope="module")
-def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    directory = tmp_path_factory.mktemp("app")
-    (directory / "own_way.py").write_text(APP)
-    return {"module": "own_way:app", "pythonpath": [CHECKOUT, APPS, directory]}
+def server(module_uwsgi: Servers) -> Server:
+    return module_uwsgi(module="own_way:app", trio_write_timeout=1, harakiri=4)
 
 
 @pytest.fixture(scope="module")
-def server(module_uwsgi: Servers, options: dict[str, Any]) -> Server:
-    return module_uwsgi(**options, trio_write_timeout=1, harakiri=4)
-
-
-@pytest.fixture(scope="module")
-def limited(module_uwsgi: Servers, options: dict[str, Any]) -> Server:
-    return module_uwsgi(**options, limit_post=LIMIT)
+def limited(module_uwsgi: Servers) -> Server:
+    return module_uwsgi(module="own_way:app", limit_post=LIMIT)
 
 
 @pytest.fixture(params=["tcp", "unix"])
@@ -109,81 +35,6 @@ def front(request: pytest.FixtureRequest, server: Server) -> Iterator[socket.soc
     target: Target = server.address if request.param == "tcp" else server.unix_path
     with connect(target) as sock:
         yield sock
-
-
-class Turns:
-    """How often another task got its turn."""
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    async def run(self) -> None:
-        while True:
-            await trio.lowlevel.checkpoint()
-            self.count += 1
-
-
-async def no_more() -> None:
-    """No connection follows."""
-
-
-async def serve(app: Any, turns: Turns, data: bytes) -> None:
-    """Serve, in this process, a connection all of whose data has come before it was accepted."""
-    options, counters, draining = parse({}), Counters(), trio.Event()
-    application = Application(app, counters, draining)
-    service = Service(options, counters, application, draining, {}, make_config(options))
-    with socket.create_server(("127.0.0.1", 0)) as listener, connect(listener.getsockname()) as front:
-        accepted, peer = listener.accept()
-        front.sendall(data)
-        front.shutdown(socket.SHUT_WR)
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(turns.run)
-            await trio.lowlevel.checkpoint()
-            await attend(service, SocketWire(accepted, peer, 5), no_more)
-            nursery.cancel_scope.cancel()
-
-
-class TestWithoutPause:
-    """The kernel holds so much that no read ever waits: the others must have their turn all the same."""
-
-    reads = 50
-    packet = post("/", reads * RECEIVE_SIZE)
-
-    def test_a_body_that_is_read(self) -> None:
-        turns = Turns()
-        seen: list[int] = []
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            turns.count, more = 0, True
-            while more:
-                more = (await receive())["more_body"]
-            seen.append(turns.count)
-            await send({"type": "http.response.start", "status": 200})
-            await send({"type": "http.response.body", "body": b"read"})
-
-        trio.run(serve, app, turns, self.packet + bytes(self.reads * RECEIVE_SIZE))
-        assert seen[0] > 0
-
-    def test_a_body_that_nobody_reads(self) -> None:
-        turns = Turns()
-
-        async def app(scope: Any, receive: Any, send: Any) -> None:
-            await send({"type": "http.response.start", "status": 200})
-            await send({"type": "http.response.body", "body": b"early"})
-            turns.count = 0
-
-        trio.run(serve, app, turns, self.packet + bytes(self.reads * RECEIVE_SIZE))
-        assert turns.count > self.reads // 2
-
-    def test_a_front_that_never_stops_is_cut_off(self, limited: Server) -> None:
-        with connect(limited.unix_path) as front:
-            front.sendall(post("/early", 1 << 40))
-            began = time.monotonic()
-            with pytest.raises(ConnectionError):
-                while time.monotonic() - began < 10:
-                    front.sendall(b"x" * 1_000_000)
-        assert time.monotonic() - began < 6
-        assert ask(limited.unix_path, request("/early")).body == b"early"
 
 
 class TestTooLong:
@@ -306,8 +157,8 @@ class TestHangUp:
         front.shutdown(socket.SHUT_WR)
         assert read(front).body == b"early"
 
-    def test_after_the_answer_is_no_disconnect(self, uwsgi: Servers, options: dict[str, Any]) -> None:
-        server = uwsgi(**options, trio_metrics_interval=0.1)
+    def test_after_the_answer_is_no_disconnect(self, uwsgi: Servers) -> None:
+        server = uwsgi(module="own_way:app", trio_metrics_interval=0.1)
         with connect(server.unix_path) as front:
             front.sendall(post("/answers", 5))
             assert front.recv(12) == b"HTTP/1.1 200"

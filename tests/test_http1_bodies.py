@@ -1,4 +1,4 @@
-"""Request bodies: asked for, read as fast as the app wants them, limited, left unread."""
+"""Request bodies: asked for, read as fast as the app wants them, left unread."""
 
 import socket
 import time
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.http1 import Http1
+from support.http1 import Http1, post_head
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
@@ -18,20 +18,10 @@ def server(module_uwsgi: Servers) -> Server:
     return module_uwsgi(module="http1_behaviour:app")
 
 
-@pytest.fixture(scope="module")
-def limited(module_uwsgi: Servers) -> Server:
-    return module_uwsgi(module="http1_behaviour:app", limit_post=1000)
-
-
 @pytest.fixture
 def client(server: Server) -> Iterator[Http1]:
     with Http1(server.address) as client:
         yield client
-
-
-def post(client: Http1, path: str, *lines: str) -> None:
-    """Send the head of a POST."""
-    client.send("\r\n".join([f"POST {path} HTTP/1.1", "Host: t", *lines, "", ""]).encode())
 
 
 def resident_kilobytes(pid: int) -> int:
@@ -41,20 +31,20 @@ def resident_kilobytes(pid: int) -> int:
 
 class TestExpectContinue:
     def test_the_body_is_asked_for_when_the_app_reads(self, client: Http1) -> None:
-        post(client, "/echo", "Expect: 100-continue", "Content-Length: 5")
+        post_head(client, "/echo", "Expect: 100-continue", "Content-Length: 5")
         assert client.head().status == 100
         client.send(b"hello")
         assert client.response().body == b"hello"
         assert client.get("/early").status == 200
 
     def test_chunks_are_asked_for(self, client: Http1) -> None:
-        post(client, "/echo", "Expect: 100-continue", "Transfer-Encoding: chunked")
+        post_head(client, "/echo", "Expect: 100-continue", "Transfer-Encoding: chunked")
         assert client.head().status == 100
         client.send(b"5\r\nhello\r\n0\r\n\r\n")
         assert client.response().body == b"hello"
 
     def test_an_answer_without_reading_closes(self, client: Http1) -> None:
-        post(client, "/early", "Expect: 100-continue", "Content-Length: 5")
+        post_head(client, "/early", "Expect: 100-continue", "Content-Length: 5")
         response = client.response()
         assert (response.status, response.headers["connection"]) == (200, "close")
         assert client.rest() == b""
@@ -64,7 +54,7 @@ class TestExpectContinue:
         assert client.response().status == 200
 
     def test_no_body_is_not_asked_for(self, client: Http1) -> None:
-        post(client, "/echo", "Expect: 100-continue", "Content-Length: 0")
+        post_head(client, "/echo", "Expect: 100-continue", "Content-Length: 0")
         response = client.response()
         assert (response.status, response.headers["connection"]) == (200, None)
         assert client.get("/early").status == 200
@@ -72,13 +62,13 @@ class TestExpectContinue:
     def test_a_body_that_is_too_large_is_not_asked_for(self, uwsgi: Servers) -> None:
         server = uwsgi(module="http1_behaviour:app", limit_post=10)
         with Http1(server.address) as client:
-            post(client, "/echo", "Expect: 100-continue", "Content-Length: 11")
+            post_head(client, "/echo", "Expect: 100-continue", "Content-Length: 11")
             assert client.response().status == 413
 
 
 class TestPieces:
     def test_a_piece_for_each_read(self, client: Http1) -> None:
-        post(client, "/pieces", "Transfer-Encoding: chunked")
+        post_head(client, "/pieces", "Transfer-Encoding: chunked")
         client.send(b"3\r\nabc\r\n")
         assert client.head().status == 200
         assert client.chunk() == b"abc"
@@ -100,7 +90,7 @@ class TestPieces:
         assert client.post("/echo", body).body == body
 
     def test_many_small_chunks(self, client: Http1) -> None:
-        post(client, "/echo", "Transfer-Encoding: chunked")
+        post_head(client, "/echo", "Transfer-Encoding: chunked")
         for _ in range(100):
             client.send(b"1\r\nx\r\n" * 100)
         client.send(b"0\r\n\r\n")
@@ -113,7 +103,7 @@ class TestBackpressure:
         (worker,) = server.worker_pids()
         with Http1(server.address) as slow, Http1(server.address) as other:
             size = 200_000_000
-            post(slow, "/slow", f"Content-Length: {size}")
+            post_head(slow, "/slow", f"Content-Length: {size}")
             slow.send(b"x")
             server.wait_log("took one")
             before = resident_kilobytes(worker)
@@ -168,152 +158,46 @@ def send_all(sock: socket.socket, size: int) -> None:
     sock.sendall(piece[: size % len(piece)])
 
 
-def send_for(client: Http1, seconds: float) -> None:
-    began = time.monotonic()
-    while time.monotonic() - began < seconds:
-        client.send(b"x" * 1_000_000)
-
-
-class TestLimits:
-    def test_a_body_at_the_limit(self, limited: Server) -> None:
-        with Http1(limited.address) as client:
-            assert client.post("/echo", b"x" * 1000).body == b"x" * 1000
-            client.send(b"POST /echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n3e8\r\n")
-            client.send(b"x" * 1000 + b"\r\n0\r\n\r\n")
-            assert client.response().body == b"x" * 1000
-
-    def test_an_announced_body_above_it(self, limited: Server) -> None:
-        with Http1(limited.address) as client:
-            response = client.post("/echo", b"x" * 1001)
-            assert (response.status, response.headers["connection"]) == (413, "close")
-            assert client.rest() == b""
-
-    @pytest.mark.parametrize("path", ["/echo", "/early"])
-    def test_chunks_above_it_that_come_with_the_head(self, limited: Server, path: str) -> None:
-        with Http1(limited.address) as client:
-            head = f"POST {path} HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-            client.send(head + b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n")
-            assert client.response().status == 413
-            assert client.rest() == b""
-
-    def test_chunks_above_it_that_come_one_by_one(self, limited: Server) -> None:
-        with Http1(limited.address) as client:
-            post(client, "/echo", "Transfer-Encoding: chunked", "Expect: 100-continue")
-            assert client.head().status == 100
-            for _ in range(11):
-                client.send(b"64\r\n" + b"x" * 100 + b"\r\n")
-            assert client.response().status == 413
-            assert client.rest() == b""
-
-    @pytest.mark.parametrize("path", ["/echo", "/early"])
-    @pytest.mark.parametrize("pieces", [1, 3])
-    def test_chunked_input_limit(self, uwsgi: Servers, path: str, pieces: int) -> None:
-        server = uwsgi(module="http1_behaviour:app", chunked_input_limit=100)
-        head = f"POST {path} HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-        good, large = b"64\r\n" + b"x" * 100 + b"\r\n", b"65\r\n" + b"x" * 101 + b"\r\n"
-        with Http1(server.address) as client:
-            client.send(head + good + good + b"0\r\n\r\n")
-            assert client.response().status == 200
-            client.send(head + good * pieces + large + b"0\r\n\r\n")
-            assert client.response().status == 413
-            assert client.rest() == b""
-
-    def test_a_client_that_goes_on_sending_reads_its_413(self, limited: Server) -> None:
-        with Http1(limited.address) as client:
-            post(client, "/echo", "Content-Length: 100000000")
-            for _ in range(20):
-                client.send(b"x" * 100_000)
-            assert client.response().status == 413
-
-    def test_a_client_that_never_stops_sending_is_cut_off(self, limited: Server) -> None:
-        with Http1(limited.address) as client, Http1(limited.address) as other:
-            post(client, "/echo", "Content-Length: 100000000000")
-            began = time.monotonic()
-            with pytest.raises(ConnectionError):
-                send_for(client, 10)
-            assert other.get("/early").status == 200
-            assert time.monotonic() - began < 6
-
-    def test_an_app_that_swallows_the_cancellation(self, limited: Server) -> None:
-        with Http1(limited.address) as client:
-            post(client, "/swallows", "Transfer-Encoding: chunked")
-            client.send(b"1\r\nx\r\n")
-            limited.wait_log("swallowing")
-            client.send(b"3e9\r\n" + b"x" * 1001 + b"\r\n0\r\n\r\n")
-            assert client.response().status == 413
-
-    def test_trailers_without_end(self, server: Server) -> None:
-        with Http1(server.address) as client:
-            post(client, "/echo", "Transfer-Encoding: chunked")
-            client.send(b"1\r\nx\r\n0\r\n")
-            client.send(b"X: " + b"y" * 100_000)
-            assert client.response().status == 431
-
-    def test_chunk_extensions_without_end(self, server: Server) -> None:
-        with Http1(server.address) as client:
-            post(client, "/echo", "Transfer-Encoding: chunked")
-            client.send(b"1;" + b"y" * 100_000)
-            assert client.response().status == 431
-
-    def test_buffer_size_raises_the_limits_of_heads(self, uwsgi: Servers) -> None:
-        server = uwsgi(module="http1_behaviour:app", buffer_size=65535)
-        with Http1(server.address) as client:
-            assert client.get("/" + "a" * 60_000).status == 200
-            client.send(b"GET / HTTP/1.1\r\nHost: t\r\n" + b"A: " + b"b" * 60_000 + b"\r\n\r\n")
-            assert client.response().status == 200
-            client.send(b"GET /" + b"a" * 66_000 + b" HTTP/1.1\r\nHost: t\r\n\r\n")
-            assert client.response().status == 414
-
-    def test_a_small_head_behind_a_large_body(self, client: Http1) -> None:
-        """The bytes of the body do not count against the head that follows it, however they arrive."""
-        body = b"x" * 300_000
-        request = b"GET /early HTTP/1.1\r\nHost: t\r\n\r\n"
-        client.send(b"POST /echo HTTP/1.1\r\nHost: t\r\nContent-Length: 300000\r\n\r\n" + body + request[:12])
-        assert client.response().body == body
-        client.send(request[12:])
-        assert client.response().body == b"early"
-
-
 class TestUnread:
     def test_a_short_rest_is_read(self, client: Http1) -> None:
-        post(client, "/early", "Content-Length: 200000")
+        post_head(client, "/early", "Content-Length: 200000")
         response = client.response()
         assert (response.status, response.headers["connection"]) == (200, None)
         client.send(b"x" * 200_000)
         assert client.get("/early").body == b"early"
 
     def test_a_long_rest_closes(self, client: Http1) -> None:
-        post(client, "/early", "Content-Length: 3000000")
+        post_head(client, "/early", "Content-Length: 3000000")
         client.send(b"x" * 3_000_000)
         assert client.response().body == b"early"
         assert client.rest() == b""
 
     def test_a_rest_that_does_not_come_closes(self, client: Http1) -> None:
         began = time.monotonic()
-        post(client, "/early", "Content-Length: 5")
+        post_head(client, "/early", "Content-Length: 5")
         assert client.response().body == b"early"
         assert client.rest() == b""
         assert 1.5 < time.monotonic() - began < 4
 
     def test_a_rest_that_is_invalid_closes(self, client: Http1) -> None:
-        post(client, "/early", "Transfer-Encoding: chunked")
+        post_head(client, "/early", "Transfer-Encoding: chunked")
         assert client.response().body == b"early"
         client.send(b"nonsense\r\n")
         assert client.rest() == b""
 
     def test_a_rest_whose_client_goes_is_given_up(self, server: Server) -> None:
         with Http1(server.address) as client:
-            post(client, "/early", "Content-Length: 5")
+            post_head(client, "/early", "Content-Length: 5")
             assert client.response().body == b"early"
         eventually(lambda: server.metrics()["worker.1.connections"] == 0, 5)
 
     def test_reading_behind_the_answer_tells_of_the_end(self, server: Server, client: Http1) -> None:
-        post(client, "/late", "Content-Length: 5")
+        post_head(client, "/late", "Content-Length: 5")
         assert client.response().body == b"before"
         server.wait_log("then http.disconnect")
 
     def test_an_invalid_body_gets_400(self, client: Http1) -> None:
-        post(client, "/echo", "Transfer-Encoding: chunked")
+        post_head(client, "/echo", "Transfer-Encoding: chunked")
         client.send(b"1\r\nx\r\n")
         client.send(b"nonsense\r\n")
         assert client.response().status == 400

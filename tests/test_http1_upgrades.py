@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import h2.connection
 import h2.events
 import pytest
+from support.behaviour import GET
 from support.http1 import Http1
 from support.uwsgi import Server, Servers
 from wsproto import ConnectionType
@@ -15,7 +16,6 @@ HANDSHAKE = (
     b"GET /ws HTTP/1.1\r\nHost: t\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
     b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
-GET = b"GET /early HTTP/1.1\r\nHost: t\r\n\r\n"
 
 
 class Client(Http1):

@@ -36,11 +36,6 @@ TLS_TLV = struct.pack("!BHBI", 0x20, 5, 0x01, 0)
 
 
 @pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    return Authority(tmp_path_factory.mktemp("ca"))
-
-
-@pytest.fixture(scope="module")
 def server(module_uwsgi: Servers, authority: Authority) -> Server:
     certificate, key = authority.serve("server.test")
     return module_uwsgi(

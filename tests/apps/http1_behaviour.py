@@ -1,8 +1,11 @@
-"""A bare ASGI app that behaves well, oddly and badly, as a server has to expect it; the rest is the probe's."""
+"""A bare ASGI app that behaves well, oddly and badly, as a server has to expect it; the rest is the probe's.
+
+Here is how it reads, waits and streams, and what a request leaves behind; how it answers is in `http1_answers`.
+"""
 
 from contextvars import ContextVar
-from typing import Any
 
+import http1_answers
 import http1_extensions
 import probe
 import trio
@@ -122,76 +125,11 @@ async def _duplex(scope: Scope, receive: Receive, send: Send) -> None:
         await _flood(scope, receive, send)
 
 
-async def _early(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answers without reading."""
-    await start(send)
-    await body(send, b"early")
-
-
 async def _late_reader(scope: Scope, receive: Receive, send: Send) -> None:
     """Answers, and reads only then."""
     await start(send)
     await body(send, b"before")
     tell(f"then {(await receive())['type']}")
-
-
-async def _header(scope: Scope, receive: Receive, send: Send) -> None:
-    """Sends the header that the query has in hexadecimal."""
-    name, value = bytes.fromhex(query(scope, "name")), bytes.fromhex(query(scope, "value"))
-    await start(send, int(query(scope, "status", "200")), [(name, value)])
-    await body(send, b"ok")
-
-
-async def _length(scope: Scope, receive: Receive, send: Send) -> None:
-    """Announces a Content-Length and sends pieces of the given sizes."""
-    await start(send, headers=[(b"content-length", query(scope, "announced").encode())])
-    sizes = [int(size) for size in query(scope, "sizes").split(",")]
-    for size in sizes[:-1]:
-        await body(send, b"x" * size, more=True)
-    await body(send, b"x" * sizes[-1])
-
-
-async def _odd_body(scope: Scope, receive: Receive, send: Send) -> None:
-    """A body that is not bytes."""
-    kinds: dict[str, Any] = {
-        "str": "text",
-        "int": 5,
-        "array": bytearray(b"text"),
-        "view": memoryview(b"text"),
-    }
-    await start(send)
-    await body(send, kinds[query(scope, "kind")])
-
-
-async def _headers_once(scope: Scope, receive: Receive, send: Send) -> None:
-    """Headers as an iterator, which can be gone through once."""
-    await start(send, headers=iter([(b"content-length", b"2"), [b"x-a", b"b"]]))
-    await body(send, b"ok")
-
-
-async def _two_lengths(scope: Scope, receive: Receive, send: Send) -> None:
-    await start(send, headers=[(b"content-length", b"2"), (b"content-length", b"2")])
-    await body(send, b"ok")
-
-
-async def _status(scope: Scope, receive: Receive, send: Send) -> None:
-    headers = [(b"content-length", b"4")] if query(scope, "length") else []
-    await start(send, int(query(scope, "code")), headers)
-    await body(send, b"body")
-
-
-async def _out_of_order(scope: Scope, receive: Receive, send: Send) -> None:
-    await body(send, b"before its head")
-
-
-async def _twice(scope: Scope, receive: Receive, send: Send) -> None:
-    await start(send)
-    await start(send)
-
-
-async def _refused_by_another(scope: Scope, receive: Receive, send: Send) -> None:
-    """What an app raises whose database is down."""
-    raise ConnectionRefusedError("the database is down")
 
 
 async def _swallows(scope: Scope, receive: Receive, send: Send) -> None:
@@ -203,15 +141,6 @@ async def _swallows(scope: Scope, receive: Receive, send: Send) -> None:
     except trio.Cancelled:
         tell("swallowed")
         return
-
-
-async def _bounded_send(scope: Scope, receive: Receive, send: Send) -> None:
-    """Gives up a send that takes too long, and goes on as if nothing had been."""
-    await start(send)
-    with trio.move_on_after(0.2):
-        await body(send, b"x" * 50_000_000, more=True)
-    tell("gave up")
-    await body(send, b"the end")
 
 
 async def _state(scope: Scope, receive: Receive, send: Send) -> None:
@@ -237,11 +166,6 @@ async def _variable(scope: Scope, receive: Receive, send: Send) -> None:
     await body(send, b"%d" % seen)
 
 
-async def _extensions(scope: Scope, receive: Receive, send: Send) -> None:
-    await start(send)
-    await body(send, " ".join(sorted(scope["extensions"])).encode())
-
-
 async def _count_pieces(scope: Scope, receive: Receive, send: Send) -> None:
     """How the body came."""
     sizes, more = [], True
@@ -263,14 +187,6 @@ async def _read_and_sleep(scope: Scope, receive: Receive, send: Send) -> None:
         raise
 
 
-async def _afterwards(scope: Scope, receive: Receive, send: Send) -> None:
-    """Goes on behind its answer."""
-    await start(send)
-    await body(send, b"answer")
-    await trio.sleep(0.5)
-    tell("work behind the answer is done")
-
-
 async def _fail_when_left(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     tell("about to fail")
@@ -278,36 +194,27 @@ async def _fail_when_left(scope: Scope, receive: Receive, send: Send) -> None:
     raise KeyError("what the client had")
 
 
-ROUTES = http1_extensions.ROUTES | {
-    "/change-headers": _change_headers,
-    "/variable": _variable,
-    "/read-and-sleep": _read_and_sleep,
-    "/afterwards": _afterwards,
-    "/fail-when-left": _fail_when_left,
-    "/wait": _wait_for_disconnect,
-    "/both": _both,
-    "/ticks": _stream_until_cancelled,
-    "/flood": _flood,
-    "/slow": _read_slowly,
-    "/go": _go,
-    "/pieces": _echo_pieces,
-    "/duplex": _duplex,
-    "/early": _early,
-    "/late": _late_reader,
-    "/header": _header,
-    "/length": _length,
-    "/odd": _odd_body,
-    "/once": _headers_once,
-    "/two": _two_lengths,
-    "/code": _status,
-    "/disorder": _out_of_order,
-    "/twice": _twice,
-    "/database": _refused_by_another,
-    "/swallows": _swallows,
-    "/bounded": _bounded_send,
-    "/state": _state,
-    "/extensions": _extensions,
-    "/count": _count_pieces,
-}
+ROUTES = (
+    http1_extensions.ROUTES
+    | http1_answers.ROUTES
+    | {
+        "/change-headers": _change_headers,
+        "/variable": _variable,
+        "/read-and-sleep": _read_and_sleep,
+        "/fail-when-left": _fail_when_left,
+        "/wait": _wait_for_disconnect,
+        "/both": _both,
+        "/ticks": _stream_until_cancelled,
+        "/flood": _flood,
+        "/slow": _read_slowly,
+        "/go": _go,
+        "/pieces": _echo_pieces,
+        "/duplex": _duplex,
+        "/late": _late_reader,
+        "/swallows": _swallows,
+        "/state": _state,
+        "/count": _count_pieces,
+    }
+)
 
 __all__ = ["app"]

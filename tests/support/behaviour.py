@@ -1,8 +1,14 @@
-"""Servers of the app `http1_behaviour` for the tests of a file; conftest.py makes them known to every file."""
+"""Servers of the app `http1_behaviour` for the tests of a file; conftest.py makes them known to every file.
+
+What most tests ask of it is `GET`.
+"""
 
 import pytest
 
 from support.uwsgi import Server, Servers
+
+# Answered with `early`, without a look at its body.
+GET = b"GET /early HTTP/1.1\r\nHost: t\r\n\r\n"
 
 
 @pytest.fixture(scope="module")

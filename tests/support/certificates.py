@@ -1,9 +1,13 @@
-"""Certificates for tests: an authority, what it signs, and TLS connections that trust it."""
+"""Certificates for tests: an authority, what it signs, and TLS connections that trust it.
+
+conftest.py makes `authority` known to every file.
+"""
 
 import socket
 import ssl
 from pathlib import Path
 
+import pytest
 import trustme
 
 from support.http1 import Target, connect
@@ -43,3 +47,9 @@ def connect_tls(target: Target, context: ssl.SSLContext, before: bytes = b"") ->
     sock: socket.socket = connect(target)
     sock.sendall(before)
     return context.wrap_socket(sock, server_hostname="127.0.0.1")
+
+
+@pytest.fixture(scope="module")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """The authority of a file."""
+    return Authority(tmp_path_factory.mktemp("ca"))

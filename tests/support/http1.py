@@ -136,3 +136,8 @@ class Http1:
             return False
         finally:
             self.socket.settimeout(TIMEOUT)
+
+
+def post_head(client: Http1, path: str, *lines: str) -> None:
+    """Send the head of a POST."""
+    client.send("\r\n".join([f"POST {path} HTTP/1.1", "Host: t", *lines, "", ""]).encode())

@@ -1,8 +1,10 @@
 """A client that speaks the uwsgi protocol, well or badly."""
 
+import json
 import socket
 import struct
 from collections.abc import Iterable
+from typing import Any
 
 from support.http1 import Response, Target, connect
 
@@ -43,6 +45,11 @@ def request(path: str = "/", **variables: str) -> bytes:
     return packet(block({**USUAL, "REQUEST_URI": path, "PATH_INFO": plain, "QUERY_STRING": query, **variables}))
 
 
+def post(path: str, size: int) -> bytes:
+    """A packet whose body is to follow."""
+    return request(path, REQUEST_METHOD="POST", CONTENT_LENGTH=str(size))
+
+
 def ask(target: Target, data: bytes) -> Response:
     """Send these bytes on a connection of their own; what comes until it is closed, as a response."""
     with connect(target) as sock:
@@ -60,6 +67,14 @@ def read(sock: socket.socket) -> Response:
             raise ConnectionResetError("closed without a response")
         headers = parse_headers(file)
         return Response(int(line.split()[1]), headers, file.read())
+
+
+def scope(target: Target, data: bytes) -> dict[str, Any]:
+    """What the app `mirror` tells of its scope."""
+    response = ask(target, data)
+    assert response.status == 200, response
+    found: dict[str, Any] = json.loads(response.body)
+    return found
 
 
 def is_closed(target: Target, data: bytes) -> bool:

@@ -50,3 +50,8 @@ def throughout(look: Callable[[], object], seconds: float, why: str | Callable[[
         if not look():
             raise AssertionError(f"not for {seconds:g} s: {why() if callable(why) else why}")
         time.sleep(INTERVAL)
+
+
+def took(began: float) -> float:
+    """Seconds since then."""
+    return time.monotonic() - began
