@@ -192,3 +192,9 @@ class TestOthers:
         taken.wait(5)
         client.close()
         failed.wait(5)
+
+
+def test_a_look_for_the_end_does_not_keep_it_from_who_waits(server: Server) -> None:
+    with Http1(server.address) as client:
+        assert client.get("/asks").body == b"asked"
+        assert client.get("/early").body == b"early"

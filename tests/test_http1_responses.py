@@ -275,9 +275,19 @@ class TestExtensions:
         assert client.get("/parts").body == expected
         assert client.get("/early").body == b"early"
 
+    def test_a_file_that_is_too_short_ends_the_connection(self, client: Http1) -> None:
+        """Whatever the app does then: the next answer would be taken for the rest of this one."""
+        client.send(b"GET /short HTTP/1.1\r\nHost: t\r\n\r\nGET /early HTTP/1.1\r\nHost: t\r\n\r\n")
+        assert client.head().headers["content-length"] == str(len(FILE) + 100)
+        assert client.rest() == FILE
+
     def test_zerocopysend_in_1_0(self, client: Http1) -> None:
         client.send(b"GET /parts HTTP/1.0\r\n\r\n")
         assert client.response().body == bytes(range(8)) + b"between" + FILE[1000:1010] + FILE[-3:]
+
+    def test_a_status_of_no_class(self, client: Http1) -> None:
+        assert client.get("/code?code=999&length=4").status == 999
+        assert client.get("/early").body == b"early"
 
     def test_state_is_copied_for_each_request(self, client: Http1) -> None:
         assert [client.get("/state").body for _ in range(2)] == [b"0", b"0"]

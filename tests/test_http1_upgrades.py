@@ -151,6 +151,13 @@ class TestHttp2:
                     ended.add(event.stream_id)
         assert bodies == {1: b"early", 3: b"early"}
 
+    @pytest.mark.parametrize("settings", ["!!!", "AAQAAP", "AAQAAP__////", "AAIAAAAC"])
+    @pytest.mark.engines("express")
+    def test_without_settings_that_can_be_used_it_is_no_upgrade(self, client: Client, settings: str) -> None:
+        headers = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": settings}
+        assert client.get("/early", **headers).body == b"early"
+        assert client.get("/early").body == b"early"
+
     def test_by_prior_knowledge_in_pieces(self, server: Server) -> None:
         connection = h2.connection.H2Connection()
         connection.initiate_connection()

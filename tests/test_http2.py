@@ -3,6 +3,7 @@
 import time
 from signal import SIGHUP
 
+import h2.errors
 import h2.events
 import h2.exceptions
 import pytest
@@ -198,3 +199,11 @@ class TestClientLeaves:
             assert client.response(client.request("/early")) == (200, b"early")
             self.leave(client)
             client.read_to_end()
+
+
+@pytest.mark.parametrize("path", ["/\xff", "relative", "*", "?query"])
+def test_a_path_that_is_none_ends_its_stream_only(uwsgi: Servers, path: str) -> None:
+    with Http2(uwsgi().address).begin() as client:
+        slow = client.request("/sleep?seconds=0.5")
+        assert reset_code(client, client.request(path)) == h2.errors.ErrorCodes.PROTOCOL_ERROR
+        assert client.response(slow)[0] == 200

@@ -125,3 +125,10 @@ def test_http2(server: Server) -> None:
     with Http2(server.address).begin() as client:
         assert client.response(client.request("/s/page.html")) == (200, b"<p>page")
         assert client.response(client.request("/s/big.bin")) == (200, CONTENT)
+
+
+def test_names_are_in_utf_8_whatever_the_locale(uwsgi: Servers, files: Path) -> None:
+    (files / "größe.txt").write_text("größe")
+    server = uwsgi(static_map=f"/s={files}", environment={"LC_ALL": "C"})
+    assert get(server, "/s/gr%C3%B6%C3%9Fe.txt").body == "größe".encode()
+    assert get(server, "/gr%C3%B6%C3%9Fe").status == 200

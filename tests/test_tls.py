@@ -141,3 +141,23 @@ def test_a_handshake_that_does_not_come(uwsgi: Servers, authority: Authority) ->
     with connect(server.address) as sock:
         sock.sendall(b"\x16\x03")
         assert sock.recv(1) == b""
+
+
+def test_a_request_in_a_record_of_its_own_is_seen(server: Server, authority: Authority) -> None:
+    """What the first record has begins no request yet, and the second one has been read together with it."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = authority.client_context("http/1.1").wrap_bio(incoming, outgoing, server_hostname="server.test")
+    with connect(server.address) as sock:
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                sock.sendall(outgoing.read())
+                incoming.write(sock.recv(65536))
+        tls.write(b"\r\n")
+        tls.write(b"GET /scope HTTP/1.1\r\nHost: server.test\r\nConnection: close\r\n\r\n")
+        sock.sendall(outgoing.read())
+        while data := sock.recv(65536):
+            incoming.write(data)
+        assert tls.read(15) == b"HTTP/1.1 200 OK"

@@ -236,3 +236,15 @@ def test_a_mount_takes_the_script_name_of_a_front_for_its_own(uwsgi: Servers) ->
     ):
         told = scope(server.unix_path, request(**variables))
         assert (told["path"], told["root_path"]) == ("/app/scope", "/app")
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("field", ["Transfer-Encoding: chunked", "Connection: upgrade\r\nUpgrade: x"])
+def test_what_comes_behind_a_chunked_body_is_none_of_it(target: Target, field: str, at_once: bool) -> None:
+    data = request("/echo", REQUEST_METHOD="POST", HTTP_TRANSFER_ENCODING="chunked", UWSGI_ROUTER="http")
+    behind = f"POST /echo HTTP/1.1\r\nHost: t\r\n{field}\r\n\r\n4\r\nnext\r\n0\r\n\r\n".encode()
+    with connect(target) as sock:
+        sock.sendall(data + b"3\r\nabc\r\n" if not at_once else data + b"3\r\nabc\r\n0\r\n\r\n" + behind)
+        if not at_once:
+            sock.sendall(b"0\r\n\r\n" + behind)
+        assert read(sock).body == b"abc"

@@ -52,6 +52,7 @@ class Request:
 
     Attributes:
         scope: its ASGI scope.
+        handle: what it is cancelled and answered by; the app may do with the scope what it likes.
         began: when it began, in seconds of `time.perf_counter`.
         number: how many requests the worker had served with this one, once it has ended.
         status: of the response, 0 before there is one.
@@ -73,6 +74,7 @@ class Request:
 
     def __init__(self, scope: Scope, send: Send) -> None:
         self.scope = scope
+        self.handle: Handle = scope["extensions"][HANDLE]
         self._send = send
         self.began = time.perf_counter()
 
@@ -82,8 +84,9 @@ class Request:
         if kind == "http.response.body":
             self.sent += len(message.get("body", b""))
         elif kind == "http.response.start":
-            self.status = message["status"]
-            self.headers = message.get("headers", ())
+            if not self.handle.begun and isinstance(message["status"], int):
+                self.status = message["status"]
+                self.headers = message.get("headers", ())
         elif kind in _SENDFILE:
             self.by_sendfile = True
             self.sent += message.get("count") or _announced(self.headers)
@@ -91,14 +94,14 @@ class Request:
 
     def cancel(self, status: int = 0) -> None:
         """Cancel it from outside its task; see `Handle.cancel`."""
-        self.scope["extensions"][HANDLE].cancel(status)
+        self.handle.cancel(status)
 
     async def refuse(self, status: int) -> None:
         """Answer in the app's place, if the response has not begun; bounded, also in a cancelled task.
 
         A status that the request was cancelled with stands, whatever the app has made of the cancellation.
         """
-        handle: Handle = self.scope["extensions"][HANDLE]
+        handle = self.handle
         if handle.begun:
             return
         handle.status = status = handle.status or status
@@ -159,9 +162,8 @@ class Application:
         CURRENT.set(request)
         try:
             await self._app(scope, receive, request.send)
-            handle = scope["extensions"][HANDLE]
-            if handle.gone or not handle.begun:
-                await self._returned(request, handle)
+            if request.handle.gone or not request.handle.begun:
+                await self._returned(request)
         except trio.Cancelled:
             await self._cancelled(request)
             raise
@@ -182,17 +184,17 @@ class Application:
             if not self.in_flight and not self._sessions:
                 self._busy[0] = 0
 
-    async def _returned(self, request: Request, handle: Handle) -> None:
-        if handle.gone:
+    async def _returned(self, request: Request) -> None:
+        if request.handle.gone:
             self._counters.disconnects += 1
-        elif not handle.begun:
+        else:
             scope = request.scope
             log.error("the app returned without a response to %s %s", scope["method"], printable(scope["path"]))
             await _quietly(request.refuse, 500)
 
     async def _failed(self, request: Request, error: BaseException) -> None:
         scope = request.scope
-        if scope["extensions"][HANDLE].gone:
+        if request.handle.gone:
             self._counters.disconnects += 1
             if _is_disconnect(error):
                 return  # ASGI tells an app by an OSError from `send` that its client has gone.
@@ -203,9 +205,8 @@ class Application:
         await _quietly(request.refuse, 500)
 
     async def _cancelled(self, request: Request) -> None:
-        handle = request.scope["extensions"][HANDLE]
-        if handle.status:
-            await _quietly(request.refuse, handle.status)
+        if request.handle.status:
+            await _quietly(request.refuse, request.handle.status)
         else:
             self._counters.disconnects += 1
 

@@ -53,8 +53,9 @@ class Exchange(ExtendedResponse):
     expects_continue = False
     _gone = False
     _told_all = False
-    # Made when the app waits for the end of the exchange, set when it comes.
+    # Made when the app waits for the end of the exchange, set when it comes; and how many of its tasks wait.
     _ended: trio.Event | None = None
+    _waiting = 0
 
     def __init__(
         self, source: Source, method: str, target: bytes, version: str, headers: Headers, keep_alive: bool
@@ -107,7 +108,7 @@ class Exchange(ExtendedResponse):
     @property
     def waiting(self) -> bool:
         """Whether the app waits in `receive` to be told that the client has gone."""
-        return self._ended is not None
+        return self._waiting > 0
 
     async def receive(self) -> Message:
         """ASGI's `receive`: the next piece of the body; after the last one, the end of the exchange."""
@@ -132,11 +133,13 @@ class Exchange(ExtendedResponse):
 
     async def _disconnect(self) -> Message:
         if not (self._gone or self.complete):
-            self._ended = trio.Event()
+            if self._ended is None:
+                self._ended = trio.Event()
+            self._waiting += 1
             try:
                 await self._ended.wait()
             finally:
-                self._ended = None
+                self._waiting -= 1
         return {"type": "http.disconnect"}
 
     def _completed(self) -> None:

@@ -70,7 +70,8 @@ class Counters:
         self.bytes_out += sent
         self.slots[bisect_left(_BOUNDS, micros)] += 1
         if status:
-            self.responses[status // 100] += 1
+            # What has no class is to be taken for a 5xx (RFC 9110 section 15).
+            self.responses[min(status // 100, 5)] += 1
 
     def add_refusal(self, status: int) -> None:
         """Count a request that was refused before the app saw it, as one that took no time."""

@@ -88,7 +88,8 @@ def candidates(maps: Sequence[StaticMap], path: str) -> Iterator[str]:
         if path == prefix:
             yield place
         elif path.startswith(prefix + "/"):
-            real = os.path.realpath(place + path[len(prefix) :])
+            # The name in UTF-8, whatever the locale makes of names.
+            real = os.path.realpath(place + os.fsdecode(path[len(prefix) :].encode("utf-8", "surrogateescape")))
             if real.startswith(place.rstrip("/") + "/"):
                 yield real
 

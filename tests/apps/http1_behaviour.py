@@ -9,6 +9,7 @@ import http1_answers
 import http1_extensions
 import probe
 import trio
+import trio.testing
 from http1_extensions import body, query, start
 from probe import Receive, Scope, Send, tell
 
@@ -39,6 +40,18 @@ async def _both(scope: Scope, receive: Receive, send: Send) -> None:
             await trio.sleep_forever()
     finally:
         tell("work cancelled")
+
+
+async def _ask_and_wait(scope: Scope, receive: Receive, send: Send) -> None:
+    """One task waits for the end, while another looks whether it has come, as Starlette's `is_disconnected` does."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_wait_for_disconnect, scope, receive, send)
+        await trio.testing.wait_all_tasks_blocked()
+        with trio.CancelScope() as look:
+            look.cancel()
+            await receive()
+        await start(send)
+        await body(send, b"asked")
 
 
 async def _stream_until_cancelled(scope: Scope, receive: Receive, send: Send) -> None:
@@ -204,6 +217,7 @@ ROUTES = (
         "/fail-when-left": _fail_when_left,
         "/wait": _wait_for_disconnect,
         "/both": _both,
+        "/asks": _ask_and_wait,
         "/ticks": _stream_until_cancelled,
         "/flood": _flood,
         "/slow": _read_slowly,

@@ -1,5 +1,6 @@
 """What an ASGI app can send besides head and body; https://asgi.readthedocs.io/en/latest/extensions.html."""
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -68,4 +69,13 @@ async def _parts(scope: Scope, receive: Receive, send: Send) -> None:
         await send(part | {"offset": len(FILE) - 3, "more_body": False})
 
 
-ROUTES = {"/trailers": _trailers, "/hint": _hint, "/path": _path, "/parts": _parts}
+async def _short(scope: Scope, receive: Receive, send: Send) -> None:
+    """Announces more bytes than a file has, and does not mind."""
+    announced = len(FILE) + 100
+    await start(send, headers=[(b"content-length", b"%d" % announced)])
+    with Path(_file()).open("rb") as file, contextlib.suppress(EOFError):  # noqa: ASYNC230 - small, and in memory
+        await send({"type": "http.response.zerocopysend", "file": file, "count": announced, "more_body": True})
+    await body(send, b"")
+
+
+ROUTES = {"/short": _short, "/trailers": _trailers, "/hint": _hint, "/path": _path, "/parts": _parts}

@@ -77,6 +77,15 @@ def test_the_third_one_is_not_parsed(target: bytes) -> None:
     assert parser._parser is None
 
 
+def test_a_target_that_is_too_long_is_so_behind_others_as_well() -> None:
+    parser = make_parser()
+    for target in (b"/a", b"/bb"):
+        outcome(parser, b"GET " + target + b" HTTP/1.1\r\n" + BLOCKS[0])
+    parser.feed(b"GET /" + b"a" * 30_000 + b" HTTP/1.1\r\n" + BLOCKS[0])
+    assert parser.refusal is not None
+    assert parser.refusal.status == 414
+
+
 LINES = (
     b"POST / HTTP/1.1",
     b"GET / HTTP/1.0",

@@ -93,8 +93,10 @@ class ExtendedResponse(Response):
         self._advance(more)
 
     async def _copy(self, descriptor: int, offset: int, size: int) -> None:
+        wire = self._channel.wire
         try:
-            await self._channel.wire.send_file(descriptor, offset, size)
-        except ConnectionError:
-            self._channel.handle.gone = True
+            await wire.send_file(descriptor, offset, size)
+        except BaseException as error:
+            wire.abort()  # The app may go on, but behind a part of a body nothing makes sense.
+            self._channel.handle.gone |= isinstance(error, ConnectionError)
             raise

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
-# RFC 9110 section 5.6.2: what a header's name may consist of.
-_TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+# RFC 9110 section 5.6.2: what a method and a header's name may consist of.
+TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 SERVER_LINE = b"server: trio-worker\r\n"
 
@@ -45,7 +45,7 @@ def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
             names.append(name)
             parts += (name, b": ", value, b"\r\n")
         lines = b"".join(parts)
-        odd = b"".join(names).translate(None, _TOKEN)
+        odd = b"".join(names).translate(None, TOKEN)
     except (TypeError, ValueError) as error:
         raise ResponseError(f"headers are pairs of bytes, not {headers!r}") from error
     count = len(names)

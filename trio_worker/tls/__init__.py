@@ -144,7 +144,7 @@ class TlsWire:
 
     async def wait(self) -> None:
         """Wait until there may be something to receive, be it the end."""
-        if not (self._unread or self._tls.pending()):
+        if not (self._unread or self._tls.pending() or self._incoming.pending):
             await self._below.wait()
 
     def _read(self) -> bytes:

@@ -128,6 +128,8 @@ class Http1Connection(RequestConnection[Exchange]):
                 idle = False
                 wire.deadline = self.service.clock.now + options.header_timeout
             parser.feed(data)
+            # Line breaks before a request may come without end, and without a wait.
+            await trio.lowlevel.checkpoint()
         wire.deadline = inf
         return True
 

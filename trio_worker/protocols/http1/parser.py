@@ -144,6 +144,8 @@ class RequestParser:
     def _repeat(self, repeated: Repeated, data: bytes) -> bool:
         """Take a request that is known but for its target; False when it is not."""
         target = repeated.target
+        if len(data) > REPEATED_SIZE:
+            return False
         if data != repeated.data:
             target = data[len(repeated.before) : -len(repeated.behind)]
             if not data.startswith(repeated.before) or _PLAIN_TARGET.fullmatch(target) is None:

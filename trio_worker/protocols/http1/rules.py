@@ -4,11 +4,17 @@ The parser has checked the grammar. A rule gives a Refusal: a status and a sente
 allowed. The connection ends after it.
 """
 
+import base64
+import binascii
 import re
 from functools import lru_cache
 from typing import NamedTuple
 
 import httptools
+from h2.exceptions import InvalidSettingsValueError
+from h2.settings import Settings
+from hyperframe.exceptions import HyperframeError
+from hyperframe.frame import SettingsFrame
 
 from trio_worker.answers import Refusal, too_large
 from trio_worker.exchange import Headers
@@ -50,7 +56,7 @@ def is_usual(method: str, target: bytes, version: str, headers: Headers, given: 
         version == "1.1"
         and target[:1] == b"/"
         and len(given) == len(headers)
-        and _is_host(given.get(b"host", b"?"))
+        and is_host(given.get(b"host", b"?"))
         and b"transfer-encoding" not in given
         and method != "CONNECT"
     )
@@ -82,7 +88,7 @@ def _check_target(head: Head) -> Refusal | None:
     if target.startswith(b"/") or (target == b"*" and head.method == "OPTIONS"):
         return None
     host = _authority(target)
-    if target.lower().startswith((b"http://", b"https://")) and host and _is_host(host):
+    if target.lower().startswith((b"http://", b"https://")) and host and is_host(host):
         return None
     return Refusal(400, "the request target is no path, no http URI and no * (RFC 9112 section 3.2)")
 
@@ -94,11 +100,12 @@ def _check_host(head: Head, names: list[bytes]) -> Refusal | None:
         return Refusal(400, "a request in HTTP/1.1 has a Host header") if head.version == "1.1" else None
     if count > 1:
         return Refusal(400, "a request has one Host header, not several")
-    return None if _is_host(head.headers[names.index(b"host")][1]) else Refusal(400, "the Host is no host and port")
+    return None if is_host(head.headers[names.index(b"host")][1]) else Refusal(400, "the Host is no host and port")
 
 
 @lru_cache(maxsize=1024)
-def _is_host(value: bytes) -> bool:
+def is_host(value: bytes) -> bool:
+    """Whether this is a host, with a port or without (RFC 9110 section 7.2)."""
     return len(value) <= 1024 and _HOST.fullmatch(value) is not None
 
 
@@ -154,7 +161,19 @@ def wants_upgrade(head: Head) -> bool:
     if asked != b"h2c":
         return asked == b"websocket"
     # Without its settings it is no upgrade (RFC 7540 section 3.2.1).
-    return sum(name == b"http2-settings" for name, _ in head.headers) == 1
+    settings = [value for name, value in head.headers if name == b"http2-settings"]
+    return len(settings) == 1 and _are_settings(settings[0])
+
+
+def _are_settings(value: bytes) -> bool:
+    """Whether this is the payload of a valid SETTINGS frame, in base64url: behind a 101 it would be too late to see."""
+    frame = SettingsFrame(0)
+    try:
+        frame.parse_body(memoryview(base64.b64decode(value + b"=" * (-len(value) % 4), b"-_", validate=True)))
+        Settings().update(frame.settings)
+    except (binascii.Error, HyperframeError, InvalidSettingsValueError):
+        return False
+    return True
 
 
 def expects_continue(headers: Headers) -> bool:

@@ -97,9 +97,8 @@ class HypercornConnection(Connection):
                 data = await self.wire.receive()
             except (OSError, trio.BrokenResourceError):
                 return
-            if self._closing:
-                await trio.lowlevel.checkpoint()  # A client that sends without pause makes no read wait.
-            else:
+            await trio.lowlevel.checkpoint()  # A client that sends without pause makes no read wait.
+            if not self._closing:
                 await self._handle(RawData(data))
             if not data:
                 return

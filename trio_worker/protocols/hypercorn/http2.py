@@ -1,13 +1,15 @@
 """Hypercorn's HTTP/2, with what a graceful end of the worker, slow apps and a hostile client ask for on top."""
 
 import contextlib
+import logging
 from functools import partial
 from typing import Any
 
 import h2.connection
 import h2.exceptions
+import trio
 from h2.events import ConnectionTerminated, DataReceived, RequestReceived, StreamEnded, StreamReset
-from hypercorn.events import RawData, Updated
+from hypercorn.events import Closed, RawData, Updated
 from hypercorn.protocol.events import Body, EndBody, EndData, StreamClosed, Trailers
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h2 import H2Protocol
@@ -15,9 +17,13 @@ from hypercorn.protocol.ws_stream import WSStream
 from hyperframe.frame import Frame, GoAwayFrame
 
 from trio_worker.bounds import DISCARD_LIMIT
+from trio_worker.protocols.http1.rules import is_host
 from trio_worker.protocols.hypercorn.http1 import can_be_read
 from trio_worker.protocols.hypercorn.tasks import AppTask
+from trio_worker.response.head import TOKEN
 from trio_worker.service import Service
+
+log = logging.getLogger(__name__)
 
 # The highest stream there can be: a GOAWAY with it says "nothing new, please", and refuses nothing (RFC 9113 section
 # 6.8).
@@ -34,6 +40,14 @@ PROTOCOL_ERROR = 1
 
 # For a response that its app has left unfinished (RFC 9113 section 7).
 INTERNAL_ERROR = 2
+
+# For a client that opens streams only to reset them, which costs it nothing (CVE-2023-44487; RFC 9113 section 10.5).
+ENHANCE_YOUR_CALM = 11
+
+# How many streams a client may reset at once, and how many more in each second. Browsers reset what a page that is left
+# was still loading.
+RESETS_AT_ONCE = 200
+RESETS_PER_SECOND = 20
 
 
 class _Http2Connection(h2.connection.H2Connection):
@@ -70,6 +84,9 @@ class Http2(H2Protocol):
         self._discarded: dict[int, int] = {}
         # What the windows of streams lack while their apps take nothing, in bytes.
         self._owed: dict[int, int] = {}
+        # Streams that the client may still reset, and since when, on Trio's clock.
+        self._resets_left: float = RESETS_AT_ONCE
+        self._reset_at = trio.current_time()
 
     @property
     def has_unsent(self) -> bool:
@@ -131,6 +148,9 @@ class Http2(H2Protocol):
 
     async def _handle_events(self, events: list[Any]) -> None:
         for event in events:
+            if isinstance(event, StreamReset) and not self._may_reset():
+                await self._calm_down()
+                return
             with contextlib.suppress(h2.exceptions.ProtocolError):  # The client has reset it meanwhile.
                 if isinstance(event, DataReceived) and event.stream_id in self.streams:
                     await self._feed(event)
@@ -140,6 +160,20 @@ class Http2(H2Protocol):
                 await self._forget(event.stream_id)
                 await self.send(Updated(idle=not self.streams))
         await self._flush()
+
+    def _may_reset(self) -> bool:
+        now = trio.current_time()
+        self._resets_left += (now - self._reset_at) * RESETS_PER_SECOND
+        self._resets_left = min(RESETS_AT_ONCE, self._resets_left) - 1
+        self._reset_at = now
+        return self._resets_left >= 0
+
+    async def _calm_down(self) -> None:
+        """End the connection, and all that it has begun."""
+        log.warning("closed an HTTP/2 connection of %s: it resets too many streams", self.client)
+        self.connection.close_connection(ENHANCE_YOUR_CALM)
+        await self._flush()
+        await self.send(Closed())
 
     async def _feed(self, event: DataReceived) -> None:
         """Hand a piece to its stream. Where the app takes none, the stream's window closes, and only that one."""
@@ -180,7 +214,7 @@ class Http2(H2Protocol):
         """Refuse what no app is to see; False for all else."""
         if self._refusing:
             self.connection.reset_stream(event.stream_id, REFUSED_STREAM)
-        elif not can_be_read(event.headers):
+        elif not (can_be_read(event.headers) and _is_sound(dict(event.headers))):
             self.connection.reset_stream(event.stream_id, PROTOCOL_ERROR)
         elif _is_too_large(event.headers, self._service.options.limit_post):
             self._service.counters.add_refusal(413)
@@ -206,6 +240,14 @@ def _with_goaway(connection: Any) -> _Http2Connection:
     ours.DEFAULT_MAX_INBOUND_FRAME_SIZE = connection.DEFAULT_MAX_INBOUND_FRAME_SIZE
     ours.local_settings = connection.local_settings
     return ours
+
+
+def _is_sound(fields: dict[bytes, bytes]) -> bool:
+    """Whether the pseudo-headers make a request (RFC 9113 section 8.3.1) that HTTP/1.1 would take as well."""
+    path, method = fields.get(b":path", b""), fields.get(b":method", b"")
+    host = fields.get(b":authority") or fields.get(b"host", b"")
+    is_path = path.startswith(b"/") or (path == b"*" and method == b"OPTIONS")
+    return path.isascii() and is_path and not method.translate(None, TOKEN) and is_host(host)
 
 
 def _is_too_large(headers: Any, limit: int) -> bool:

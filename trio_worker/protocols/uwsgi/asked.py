@@ -4,7 +4,8 @@ import re
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from trio_worker.exchange import Headers
-from trio_worker.protocols.uwsgi.packet import TOKEN, PacketError, RequestError, Variables, check_values
+from trio_worker.protocols.uwsgi.packet import PacketError, RequestError, Variables, check_values
+from trio_worker.response.head import TOKEN
 
 # Digits of the largest number of bytes that any file or stream here can have (2**63).
 _LONGEST_NUMBER = 19

@@ -73,7 +73,7 @@ class PacketExchange(Exchange):
         elif not self.body_complete:
             try:
                 self._chunks.feed_data(data)
-            except httptools.HttpParserError:
+            except (httptools.HttpParserError, httptools.HttpParserUpgrade):
                 self.malformed = not self.body_complete
 
     def _take_head(self, head: Prepared, framing: bytes) -> bytes:
@@ -99,7 +99,8 @@ class _Chunks:
         self._exchange = exchange
 
     def on_body(self, body: bytes) -> None:
-        self._exchange.body.append(body)
+        if not self._exchange.body_complete:  # What is behind the body may look like another request.
+            self._exchange.body.append(body)
 
     def on_message_complete(self) -> None:
         self._exchange.body_complete = True

@@ -11,6 +11,7 @@ from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 from trio_worker.exchange import Headers
+from trio_worker.response.head import TOKEN
 
 HEADER_SIZE = 4
 
@@ -23,17 +24,18 @@ PING_HEADER = bytes([PING, 0, 0, 0])
 # What uWSGI's ping plugin answers: modifier2 1 says that the node is well, a block would be a warning.
 PONG = bytes([PING, 0, 0, 1])
 
-# RFC 9110 section 5.6.2: what a method and a header's name may consist of.
-TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
 # The variables that say what is asked for. Fronts begin with them; the others say who asks.
 ASKED = frozenset(b"QUERY_STRING REQUEST_METHOD CONTENT_TYPE CONTENT_LENGTH REQUEST_URI PATH_INFO".split())
 
 # CGI has variables of their own for the first two; the third says how a body came to the front, not how it comes to us.
 NO_HEADERS = frozenset({b"HTTP_CONTENT_TYPE", b"HTTP_CONTENT_LENGTH", b"HTTP_TRANSFER_ENCODING"})
 
+# As headers they would contradict those variables.
+_BODYS_OWN = (b"content-type", b"content-length", b"transfer-encoding")
+
 # Names that were met, as headers; empty for variables that are none. Clients choose names, so there is an end to it.
 KNOWN_LIMIT = 2048
+KNOWN_SIZE = 256
 _known: dict[bytes, bytes] = dict.fromkeys(ASKED | NO_HEADERS, b"")
 
 Variables = dict[bytes, bytes]
@@ -113,7 +115,9 @@ def _learn(name: bytes) -> bytes:
     header = name[5:].lower().replace(b"_", b"-") if name.startswith(b"HTTP_") else b""
     if (name.startswith(b"HTTP_") and not header) or header.translate(None, TOKEN):
         raise PacketError(f"{name!r} is not the name of a header")
-    if len(_known) < KNOWN_LIMIT:
+    if header in _BODYS_OWN:
+        header = b""  # From a front that leaves names as clients write them.
+    if len(_known) < KNOWN_LIMIT and len(name) <= KNOWN_SIZE:
         _known[name] = header
     return header
 
