@@ -141,6 +141,7 @@ BROKEN = {
     "broken:not_callable": r"'not_callable' in .*broken\.py is not callable but 42",
     "broken:create_broken()": r"the factory .* failed: RuntimeError: the factory gave up .*broken\.py, line 9",
     "broken:startup_fails": r"lifespan startup failed: no database today",
+    "broken:startup_exits": r"lifespan startup failed: SystemExit\('no licence'\)",
     "broken:startup_raises": r"lifespan startup failed: RuntimeError\('the database is on fire'\)",
 }
 

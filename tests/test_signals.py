@@ -79,6 +79,30 @@ def test_sigtstp_pauses_and_resumes(uwsgi: Servers) -> None:
             assert waiting.response().text == "hello"
 
 
+def test_a_worker_that_is_started_in_a_pause_is_paused(uwsgi: Servers) -> None:
+    server = uwsgi()
+    server.fifo("p")
+    server.wait_log("accepting is paused")
+    server.signal(signal.SIGKILL, pid_of(server))
+    server.wait_log("accepting is paused", count=2)
+    with Http1(server.address) as waiting:
+        waiting.request("/")
+        assert waiting.is_open(0.3)
+        server.fifo("p")
+        assert waiting.response().text == "hello"
+
+
+def test_a_thread_that_does_not_end_keeps_no_worker(uwsgi: Servers) -> None:
+    server = uwsgi(worker_reload_mercy=3)
+    server.may_outstay = True
+    pid = pid_of(server)
+    with Http1(server.address) as client:
+        assert client.get("/thread").status == 200
+    server.signal(signal.SIGHUP, pid)
+    wait_replaced(server, pid)
+    assert server.count("still running at the end of the time that a worker has: a thread") == 1
+
+
 def test_a_paused_worker_reloads(uwsgi: Servers) -> None:
     server = uwsgi()
     pid = pid_of(server)

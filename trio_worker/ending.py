@@ -2,6 +2,9 @@
 
 import enum
 import logging
+import os
+import threading
+import time
 from collections.abc import Callable
 from math import inf
 
@@ -52,12 +55,15 @@ class Ending:
         self._mercy = mercy
         self._leave = leave
         self._began_at = inf
+        # The same on the clock of the process, which goes on when Trio has ended.
+        self._began = inf
 
     def begin(self, reason: Reason) -> None:
         """End. The first reason stands; only a destroy comes before another one."""
         if self.reason is None or (reason is Reason.DESTROY and self.reason is not reason):
             self.reason = reason
             self._began_at = trio.current_time()
+            self._began = time.monotonic()
             log.info("%s", "ending" if reason is Reason.DESTROY else "draining")
             if self.is_graceful and self._leave is not None:
                 self._leave()
@@ -90,4 +96,27 @@ class Ending:
     @property
     def last_call_at(self) -> float:
         """When the worker exits as it stands."""
-        return self._began_at + (max(self._mercy - MERCY_LAST_CALL, 0.5) if self.is_graceful else DESTROY_LAST_CALL)
+        return self._began_at + self._whole
+
+    @property
+    def _whole(self) -> float:
+        return max(self._mercy - MERCY_LAST_CALL, 0.5) if self.is_graceful else DESTROY_LAST_CALL
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until then, when Trio has ended; at least a moment for what Python does at exit."""
+        if self.reason is None:
+            return DESTROY_LAST_CALL
+        return max(self._began + self._whole - time.monotonic(), MERCY_LAST_CALL)
+
+
+def leave_in_time(code: int, seconds: float) -> None:
+    """Exit as things stand when threads of the app, or what it has left to `atexit`, take longer than that."""
+
+    def leave() -> None:
+        log.critical("still running at the end of the time that a worker has: a thread, or an atexit handler")
+        os._exit(code)
+
+    timer = threading.Timer(seconds, leave)
+    timer.daemon = True
+    timer.start()

@@ -46,7 +46,7 @@ class Lifespan:
         """Run the app's lifespan callable until it returns; what it raises is kept, not raised."""
         try:
             await self._app(self._scope, self._receive, self._send)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self._error = error
         except BaseExceptionGroup as group:
             cancelled, self._error = group.split(trio.Cancelled)

@@ -49,7 +49,10 @@ class Limits:
         return self._memory_exceeded() if self._rss or self._as else None
 
     def _memory_exceeded(self) -> str | None:
-        rss, address_space = memory()
+        try:
+            rss, address_space = memory()
+        except OSError:
+            return None  # No descriptor is left to look with; connections that end give some back.
         if self._rss and rss >= self._rss:
             return f"reload-on-rss: {rss // MEGABYTE} MB resident"
         if self._as and address_space >= self._as:

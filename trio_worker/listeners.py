@@ -12,6 +12,7 @@ import socket
 import stat
 import sys
 from collections.abc import Callable, Sequence
+from math import inf
 from typing import Self
 
 import trio
@@ -28,6 +29,9 @@ MAX_BATCH = 16
 
 # Seconds to wait when the process has no descriptor or memory left for another connection.
 EXHAUSTED_PAUSE = 0.1
+
+# Seconds between two lines in the log that say so.
+COMPLAINT_INTERVAL = 60.0
 
 # Where struct tcp_info (tcp(7)) has the field that counts the queue of a listening socket.
 TCP_INFO_SIZE = 104
@@ -113,6 +117,7 @@ class Listeners:
         self._scope = trio.CancelScope()
         self._batch = 1
         self._exhausted = False
+        self._complained = -inf
 
     def describe(self) -> str:
         """The sockets in words, for the log."""
@@ -141,7 +146,8 @@ class Listeners:
         while True:
             await self._running.wait()
             with trio.CancelScope() as self._scope:
-                await self._accept_loop()
+                if self._running.is_set():  # It may have been paused again in between.
+                    await self._accept_loop()
 
     async def _accept_loop(self) -> None:
         with select.epoll() as queue:
@@ -159,6 +165,13 @@ class Listeners:
                     self._join(queue)
                 else:
                     await trio.lowlevel.checkpoint()
+
+    def _complain(self, listener: Listener, error: OSError) -> None:
+        """Say it once, and again when it has lasted."""
+        now = trio.current_time()
+        if now - self._complained >= COMPLAINT_INTERVAL:
+            self._complained = now
+            log.error("cannot accept on %s: %s", listener, error)
 
     def _join(self, queue: select.epoll) -> None:
         # Exclusive: one new connection need not wake every worker.
@@ -186,7 +199,7 @@ class Listeners:
             except ConnectionError:
                 continue  # This client had gone again before it was accepted.
             except OSError as error:
-                log.error("cannot accept on %s: %s", listener, error)
+                self._complain(listener, error)
                 self._exhausted = True
                 return count
             self._accepted(accepted, address, listener.name)

@@ -85,7 +85,7 @@ def _import_beside(name: str) -> None:
             _import_file(name)
         else:
             importlib.import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         log.error("import = %s: %s", name, _describe(error), exc_info=error)
 
 
@@ -102,7 +102,7 @@ def _from_target(target: str, default: str | None) -> App:
     module, _, attribute = target.partition(":")
     try:
         imported = importlib.import_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise AppError(f"cannot import {module!r} of {target!r}: {_describe(error)}") from error
     return _from_module(imported, attribute or default or "application", target)
 
@@ -119,7 +119,7 @@ def _import_file(path: str) -> ModuleType:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
         raise AppError(f"cannot load {path!r}: {_describe(error)}") from error
     return module
@@ -137,7 +137,7 @@ def _from_module(module: ModuleType, attribute: str, target: str) -> App:
     if is_factory:
         try:
             app = app()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise AppError(f"the factory of {target!r} failed: {_describe(error)}") from error
     found: App = app
     return found

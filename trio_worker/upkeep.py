@@ -77,7 +77,8 @@ class Upkeep:
         return Limits(self._service.options, number, self._uwsgi.workers()[number - 1]["last_spawn"])
 
     def _served(self) -> int:
-        return self._service.counters.requests
+        # To uWSGI a WebSocket session is a request.
+        return self._service.counters.requests + self._service.counters.sessions
 
     def flush(self) -> None:
         """Hand over what has been counted and not been handed over yet."""

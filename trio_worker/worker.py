@@ -23,7 +23,7 @@ from trio_worker.asgi import App
 from trio_worker.assembly import make_service, open_request_log
 from trio_worker.attendant import attend
 from trio_worker.drain import abort, drain, leave_pool
-from trio_worker.ending import Ending, Reason
+from trio_worker.ending import Ending, Reason, leave_in_time
 from trio_worker.lifespan import Lifespan, LifespanError
 from trio_worker.limits import FatalExceptions
 from trio_worker.listeners import Listeners
@@ -34,6 +34,7 @@ from trio_worker.native import load as load_plugin
 from trio_worker.options import Options, parse
 from trio_worker.options.raw import RawOptions, collect
 from trio_worker.options.values import OptionError
+from trio_worker.pause import Pause, status
 from trio_worker.service import Service
 from trio_worker.task_pool import TaskPool
 from trio_worker.upkeep import Upkeep
@@ -62,7 +63,9 @@ def main() -> NoReturn:
     try:
         options = parse(raw)
         current.install(uwsgi)
-        code = trio.run(Worker(options, raw, native).run)
+        worker = Worker(options, raw, native)
+        code = trio.run(worker.run)
+        leave_in_time(code, worker.seconds_left)
     except OptionError as error:
         log.critical("%s", error)
         code = FAILED_APP
@@ -97,8 +100,9 @@ class Worker:
         self._graceful = trio.CancelScope()
         self._request_log: RequestLog
         self._service: Service
-        self._listeners: Listeners
+        self._listeners: Listeners | None = None
         self._upkeep: Upkeep | None = None
+        self._pause = Pause()
 
     async def run(self) -> int:
         """Live; returns the exit code."""
@@ -117,7 +121,7 @@ class Worker:
         handlers |= {
             signals.RELOAD: self.reload,
             signals.MAKE_WAY: self.make_way,
-            signals.PAUSE: self.pause,
+            signals.PAUSE: self._pause.turn,
             signals.COUNTERS: self._log_counters,
             signals.TASKS: lambda: log.info("the tasks of this worker:\n%s", signals.task_tree()),
         }
@@ -135,21 +139,17 @@ class Worker:
 
     def make_way(self) -> None:
         """End gracefully because the master has too many workers, or this one is too old."""
-        is_cheap = uwsgi.workers()[uwsgi.worker_id() - 1]["status"] == b"cheap"
-        self._ending.begin(Reason.CHEAP if is_cheap else Reason.RELOAD)
+        self._ending.begin(Reason.CHEAP if status() == b"cheap" else Reason.RELOAD)
 
     def _raised(self, error: BaseException) -> None:
         if self._ending.reason is None and self._fatal.match(error):
             log.info("this worker is replaced: reload-on-exception")
             self._ending.begin(Reason.EXCEPTION)
 
-    def pause(self) -> None:
-        """Stop accepting, or accept again."""
-        if self._listeners.paused:
-            self._listeners.resume()
-        else:
-            self._listeners.pause()
-        log.info("accepting is %s", "paused" if self._listeners.paused else "resumed")
+    @property
+    def seconds_left(self) -> float:
+        """How long the process may still take to exit."""
+        return self._ending.seconds_left
 
     def _log_counters(self) -> None:
         totals = self._service.counters.totals()
@@ -178,7 +178,7 @@ class Worker:
     async def _start_up(self, app: App, nursery: trio.Nursery) -> list[Lifespan]:
         """Run the lifespan of every app; they share the state that requests see."""
         apps = [each for _, each in app.apps] if isinstance(app, Mounts) else [app]
-        lifespans = [Lifespan(each, self._service.state) for each in dict.fromkeys(apps)]
+        lifespans = [Lifespan(each, self._service.state) for each in {id(each): each for each in apps}.values()]
         for lifespan in lifespans:
             nursery.start_soon(lifespan.run)
             await lifespan.startup()
@@ -194,21 +194,20 @@ class Worker:
     async def _serve(self) -> None:
         """Accept and serve until the worker ends; nothing of a connection is left afterwards."""
         service = self._service
-        upkeep = self._upkeep = Upkeep(
-            service, uwsgi, self._native, self._ledger, lambda: self._listeners.backlog(), self.reload
-        )
+        upkeep = self._upkeep = Upkeep(service, uwsgi, self._native, self._ledger, self._backlog, self.reload)
         self._uwsgi_signals = UwsgiSignals(self._native, self.destroy)
         async with trio.open_nursery() as background, trio.open_nursery() as connections:
-            self._listeners = self._make_listeners(connections)
+            self._listeners = listeners = self._make_listeners(connections)
+            self._pause.apply_to(listeners)
             background.start_soon(service.disconnects.run)
             background.start_soon(service.clock.sweep, service.connections)
             background.start_soon(upkeep.run)
             background.start_soon(self._uwsgi_signals.run)
-            with self._listeners:
+            with listeners:
                 async with trio.open_nursery() as accepting:
-                    accepting.start_soon(self._listeners.run)
+                    accepting.start_soon(listeners.run)
                     await self._announce()
-                    log.info("accepting on %s", self._listeners.describe())
+                    log.info("accepting on %s", listeners.describe())
                     await self._ending.begun.wait()
                     with self._leaving:
                         await leave_pool(self._raw, self._ending.cancel_at)
@@ -218,6 +217,9 @@ class Worker:
             background.cancel_scope.cancel()
         upkeep.flush()
         self._request_log.flush()
+
+    def _backlog(self) -> int:
+        return 0 if self._listeners is None else self._listeners.backlog()
 
     async def _announce(self) -> None:
         """Tell the master that this worker accepts; the plugin tells the Emperor as well, and runs the hooks."""

@@ -28,3 +28,11 @@ async def startup_raises(scope: Scope, receive: Receive, send: Send) -> None:
         return
     await receive()
     raise RuntimeError("the database is on fire")
+
+
+async def startup_exits(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] != "lifespan":
+        await app(scope, receive, send)
+        return
+    await receive()
+    raise SystemExit("no licence")

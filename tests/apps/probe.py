@@ -4,6 +4,8 @@ import gc
 import json
 import os
 import sys
+import threading
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs
@@ -177,6 +179,12 @@ async def _spoil(scope: Scope, receive: Receive, send: Send) -> None:
     await _answer(send, b"spoilt")
 
 
+async def _thread(scope: Scope, receive: Receive, send: Send) -> None:
+    """Leaves a thread behind that Python waits for at exit."""
+    threading.Thread(target=time.sleep, args=(60,)).start()
+    await _answer(send, b"started")
+
+
 async def _reload(scope: Scope, receive: Receive, send: Send) -> None:
     import uwsgi
 
@@ -216,6 +224,7 @@ ROUTES: dict[str, Handler] = {
     "/stream": _stream,
     "/events": _events,
     "/raise": _raise,
+    "/thread": _thread,
     "/raise/group": _raise_group,
     "/raise/late": _raise_late,
     "/raise/exit": _raise_exit,

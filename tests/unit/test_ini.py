@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from trio_worker.options import parse
 from trio_worker.options.ini import Setting, Unread, read
+from trio_worker.options.raw import repeated
+from trio_worker.options.values import OptionError
 
 UWSGI = Path(sys.executable).with_name("uwsgi")
 
@@ -203,3 +206,20 @@ def test_uwsgi_reads_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     # uWSGI shows a placeholder as it was set, and replaces it where it is used
     shown = [pair for pair in pairs(read("conf.d/site.one.ini")) if pair[0] not in ("set-placeholder", "zone")]
     assert shown == [pair for pair in expected if pair[0] not in ("set-placeholder", "zone")]
+
+
+@pytest.mark.parametrize(
+    ("last", "expected"),
+    [("10.0.0.2", ["10.0.0.1", "10.0.0.2"]), ("127.0.0.1", ["10.0.0.1", "10.0.0.2", "127.0.0.1"])],
+)
+def test_what_a_block_repeats_counts_only_where_it_was_entered(tmp_path: Path, last: str, expected: list[str]) -> None:
+    block = ("if-env = X", "allow = 127.0.0.1", "endif =")
+    path = write(tmp_path / "a.ini", "[uwsgi]", *block, "allow = 10.0.0.1", "allow = 10.0.0.2")
+    assert repeated({"ini": str(path).encode(), "allow": last.encode()}, "allow") == expected
+
+
+@pytest.mark.parametrize(("value", "expected"), [("y", True), ("", True), ("No", False), ("off", False), ("0", False)])
+def test_flags_are_what_uwsgi_takes_them_for(value: str, expected: bool) -> None:
+    assert parse({"disable-logging": value.encode()}).disable_logging is expected
+    with pytest.raises(OptionError, match="true or false"):
+        parse({"trio-quart-direct": b"y"})

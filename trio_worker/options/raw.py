@@ -68,9 +68,11 @@ def repeated(raw: RawOptions, key: str) -> list[str]:
         return [text(each) for each in value]
     for file in _ini_files(raw):
         with contextlib.suppress(OSError):
-            found = [each.value for each in read_ini(file) if each.key == key]
-            if text(value) in found:
-                return found
+            settings = [each for each in read_ini(file) if each.key == key]
+            if any(each.value == text(value) for each in settings):
+                # Whether uWSGI has entered an `if-` block is known of the one that its last value stands in only.
+                found = [each.value for each in settings if not each.conditional]
+                return found if text(value) in found else [*found, text(value)]
     return [text(value)]
 
 

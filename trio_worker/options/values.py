@@ -32,12 +32,12 @@ def a_text(key: str, value: str) -> str:
 
 
 def a_flag(key: str, value: str) -> bool:
-    """Yes or no, in uWSGI's words for it."""
-    if value.lower() in ("true", "1", "yes", "on", ""):
-        return True
+    """Yes or no, in uWSGI's words for it; to uWSGI itself all but its words for no is yes."""
     if value.lower() in ("false", "0", "no", "off"):
         return False
-    raise OptionError(key, value, "true or false")
+    if key.startswith("trio-") and value.lower() not in ("true", "1", "yes", "on", ""):
+        raise OptionError(key, value, "true or false")
+    return True
 
 
 def a_number(key: str, value: str) -> int:
