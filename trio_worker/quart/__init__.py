@@ -3,6 +3,7 @@
     connection.py    a request whose body is there is handled in the connection's own task
     application.py   what the app is asked at every request
     request.py       the request that Quart makes
+    body.py          its body
     response.py      and the response
 
 Only what an app has kept as Quart and Quart-Trio made it is touched, and only in versions of Quart that are known here:

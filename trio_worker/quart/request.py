@@ -13,12 +13,14 @@ from urllib.parse import urlparse
 from quart.asgi import _normalise_path
 from quart.helpers import _split_blueprint_path
 from quart.wrappers.base import BaseRequestWebsocket
+from quart_trio.wrappers.request import TrioBody
 from werkzeug.datastructures import Headers
 from werkzeug.sansio.request import Request as SansIORequest
 from werkzeug.sansio.utils import get_host
 from werkzeug.utils import cached_property
 
 from trio_worker.asgi import Scope, Send
+from trio_worker.quart import body
 
 # Names and hosts that are remembered. Clients choose them, so there is an end to it.
 REMEMBERED = 512
@@ -95,6 +97,8 @@ def _faster(stock: Any) -> Any:
         own["host"] = cached_property(_host, name="host", doc=stock.host.__doc__)
     if stock.blueprints is BaseRequestWebsocket.blueprints:
         own["blueprints"] = property(_blueprints, doc=stock.blueprints.__doc__)
+    if stock.body_class is TrioBody and body.is_alike():
+        own["body_class"] = body.QueueBody
     return type(stock.__name__, (stock,), own)
 
 
