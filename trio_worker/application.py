@@ -177,7 +177,6 @@ class Application:
                 await self._cancelled(request)
                 raise cancelled from None
         finally:
-            CURRENT.set(None)
             self.in_flight.discard(request)
             self._finish(request)
             # After the counts: who sees an idle worker sees what it has done as well.

@@ -11,7 +11,7 @@ from trio_worker.deadlines import Clock
 from trio_worker.disconnects import Disconnects
 from trio_worker.metrics import Counters
 from trio_worker.options import Options
-from trio_worker.response.head import OwnLines
+from trio_worker.response.head import HeadWriter
 from trio_worker.tls.certificates import Tls
 from trio_worker.tls.certificates import load as load_certificates
 
@@ -30,7 +30,7 @@ class Service:
         connections: the open ones.
         disconnects: who watches them for hang-ups.
         hypercorn: the configuration of the general engine.
-        own_lines: gives the header lines that the server adds to a response's head.
+        heads: writes the heads of responses.
         tls: the certificates.
     """
 
@@ -43,10 +43,10 @@ class Service:
     clock: Clock = field(default_factory=Clock)
     connections: Connections = field(default_factory=Connections)
     disconnects: Disconnects = field(init=False)
-    own_lines: OwnLines = field(init=False)
+    heads: HeadWriter = field(init=False)
     tls: Tls = field(init=False)
 
     def __post_init__(self) -> None:
         self.disconnects = Disconnects(self.connections)
-        self.own_lines = OwnLines(self.options.date_header, self.options.server_header)
+        self.heads = HeadWriter(self.options.date_header, self.options.server_header)
         self.tls = load_certificates(self.options)

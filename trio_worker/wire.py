@@ -8,7 +8,7 @@ at all of them together, so that a deadline costs an assignment and no timer.
 import contextlib
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import inf
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -60,6 +60,7 @@ class Wire(Protocol):
     def receive_now(self) -> bytes: ...
     async def wait(self) -> None: ...
     def try_send(self, data: bytes | memoryview) -> int: ...
+    def try_send_parts(self, parts: Sequence[bytes | memoryview]) -> int: ...
     async def send(self, data: bytes | memoryview) -> None: ...
     def send_now(self, data: bytes) -> None: ...
     async def send_parts(self, *parts: bytes | memoryview) -> None: ...
@@ -174,6 +175,13 @@ class SocketWire:
         except BlockingIOError:
             return 0
 
+    def try_send_parts(self, parts: Sequence[bytes | memoryview]) -> int:
+        """As `try_send`, all parts in one system call and without joining them first."""
+        try:
+            return self._socket.sendmsg(parts)
+        except BlockingIOError:
+            return 0
+
     async def send(self, data: bytes | memoryview) -> None:
         """Write all of `data`; waits while the client does not read. Raises like `receive`."""
         sent = self.try_send(data)
@@ -186,11 +194,8 @@ class SocketWire:
             self._socket.send(data)
 
     async def send_parts(self, *parts: bytes | memoryview) -> None:
-        """Write the parts one after the other in one system call, without joining them first."""
-        try:
-            sent = self._socket.sendmsg(parts)
-        except BlockingIOError:
-            sent = 0
+        """Write all of the parts, one after the other. Waits and raises like `send`."""
+        sent = self.try_send_parts(parts)
         for part in parts:
             if sent < len(part):
                 await self._send_rest(memoryview(part)[sent:])

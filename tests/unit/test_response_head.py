@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from trio_worker.response import head as response_head
-from trio_worker.response.head import OwnLines, ResponseError, header_lines, prepare
+from trio_worker.response.head import HeadWriter, ResponseError, header_lines, prepare
 
 
 def test_lines_stay_as_they_were_given() -> None:
@@ -78,11 +78,12 @@ def test_lengths_that_are_none(value: bytes) -> None:
 
 
 def test_the_date_is_that_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
-    own_lines, head = OwnLines(date=True, server=False), prepare(200, [])
+    heads, head = HeadWriter(date=True, server=False), prepare(200, [])
     monkeypatch.setattr("time.time", lambda: 784111777.9)
-    assert own_lines(head) == b"date: Sun, 06 Nov 1994 08:49:37 GMT\r\n"
+    for _ in range(2):
+        assert heads.write(head) == b"HTTP/1.1 200 OK\r\ndate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\n"
     monkeypatch.setattr("time.time", lambda: 784111778.0)
-    assert own_lines(head) == f"date: {formatdate(784111778, usegmt=True)}\r\n".encode()
+    assert heads.write(head) == f"HTTP/1.1 200 OK\r\ndate: {formatdate(784111778, usegmt=True)}\r\n\r\n".encode()
 
 
 @pytest.mark.parametrize("date", [True, False])
@@ -90,6 +91,10 @@ def test_the_date_is_that_of_now(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("given", [[], ["date"], ["server"], ["server", "date"]])
 def test_lines_of_our_own_are_those_that_are_wanted_and_not_given(date: bool, server: bool, given: list[str]) -> None:
     head = prepare(200, [(name.encode(), b"x") for name in given])
-    added = [line.partition(b":")[0].decode() for line in OwnLines(date, server)(head).splitlines()]
-    wanted = [name for name, is_wanted in (("date", date), ("server", server)) if is_wanted]
-    assert added == [name for name in wanted if name not in given]
+    heads = HeadWriter(date, server)
+    wanted = [name for name, is_wanted in (("date", date), ("server", server)) if is_wanted and name not in given]
+    for connection in (b"", b"connection: close\r\n"):
+        _, *lines, end = heads.write(head, connection)[:-2].split(b"\r\n")
+        names = [line.partition(b":")[0].decode() for line in lines]
+        assert names == [*given, *(["connection"] if connection else []), *wanted]
+        assert end == b""

@@ -43,7 +43,7 @@ class RequestConnection(Connection, Generic[E]):
         service: see above.
         counters: the worker's.
         handle: of the request that is running.
-        own_lines: the service's.
+        heads: the service's.
     """
 
     __slots__ = (
@@ -55,7 +55,7 @@ class RequestConnection(Connection, Generic[E]):
         "_reading",
         "counters",
         "handle",
-        "own_lines",
+        "heads",
         "service",
     )
 
@@ -66,7 +66,7 @@ class RequestConnection(Connection, Generic[E]):
         super().__init__(wire)
         self.service = service
         self.counters = service.counters
-        self.own_lines = service.own_lines
+        self.heads = service.heads
         self.handle = Handle()
         self._current: E | None = None
         self._intake: Intake | None = None
@@ -186,7 +186,7 @@ class RequestConnection(Connection, Generic[E]):
         log.info("refused a request from %s: %d %s", self.wire.client, refusal.status, refusal.reason)
         body = refusal.body
         head = prepare(refusal.status, text_headers(body))
-        await self.wire.send(b"%b%b%b\r\n%b" % (head.lines, self._close_line, self.own_lines(head), body))
+        await self.wire.send(self.heads.write(head, self._close_line) + body)
 
     async def _part(self, refusal: Refusal | None = None) -> None:
         """Say what is left to say, and let a client that may still be sending read it before the connection closes.

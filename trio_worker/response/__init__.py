@@ -8,25 +8,20 @@ reached is complete, so the empty last message that frameworks send costs nothin
 
 import enum
 from collections.abc import Sequence
-from typing import Protocol
 
 import trio
 
-from trio_worker.asgi import Handle, Message
-from trio_worker.metrics import Counters
-from trio_worker.response.head import OwnLines, Prepared, ResponseError, count_body, prepare
-from trio_worker.wire import Wire
+from trio_worker.asgi import Message
+from trio_worker.response.head import Prepared, ResponseError, count_body, prepare
+from trio_worker.response.writing import JOIN_LIMIT, Bytes, Channel, Writing
 
 # Pieces of a streamed body between two checkpoints: a client that reads as fast as the app writes never makes a write
 # wait, and would otherwise keep everybody else waiting.
 PIECES_AT_ONCE = 64
 
-# Up to this size the parts of a write are joined into one buffer; above it the kernel gathers them.
-JOIN_LIMIT = 16384
-
 LAST_CHUNK = b"0\r\n\r\n"
 
-Bytes = bytes | memoryview
+__all__ = ["Channel", "Framing", "Response", "State"]
 
 
 class State(enum.Enum):
@@ -53,29 +48,7 @@ START, BODY, TRAILERS, COMPLETE = State
 UNDECIDED, NONE, LENGTH, CHUNKED, CLOSE = Framing
 
 
-class Channel(Protocol):
-    """What a response asks of the protocol that its request came by.
-
-    Attributes:
-        wire: where the bytes go.
-        handle: of the request that is answered.
-        counters: of the worker.
-        closing: whether the connection is to end with this response.
-        may_chunk: whether the protocol knows chunks.
-        own_lines: gives the header lines that the server adds to a head.
-    """
-
-    wire: Wire
-    handle: Handle
-    counters: Counters
-    may_chunk: bool
-    own_lines: OwnLines
-
-    @property
-    def closing(self) -> bool: ...
-
-
-class Response:
+class Response(Writing):
     """One response on its way to the client: the half of an exchange that the app writes.
 
     There is one for each request, so what every one begins with stands in the class, and an instance sets only what
@@ -89,7 +62,6 @@ class Response:
         complete: whether all of it has been written, whatever the app still does.
     """
 
-    _channel: Channel
     method: str
     version: str
     keep_alive: bool
@@ -103,20 +75,23 @@ class Response:
     _head: Prepared | None = None
 
     async def send(self, message: Message) -> None:
-        """ASGI's `send`.
+        """ASGI's `send`. Tasks of the app may send at the same time; what comes after the end is ignored, as ASGI says.
 
         Raises:
             ResponseError: the message cannot come now, or has something invalid in it.
             OSError: the client has gone.
         """
         kind = message["type"]
-        if kind == "http.response.body" and self.state is BODY:
+        if self._writing:
+            await self._in_turn(self.send, message)
+        elif kind == "http.response.body" and self.state is BODY:
             data, more = message.get("body", b""), message.get("more_body", False)
             head = self._head
             if head is not None and self._is_whole(data):
                 rest = self._write_whole(head, data)
             else:
-                rest = self._pack(data, more)
+                parts = self._pack(data, more)
+                rest = self._write_now(parts) if parts else parts
             if rest:
                 await self._write(rest)
             self._advance(more)
@@ -130,17 +105,20 @@ class Response:
             await self._send_extension(kind, message)
 
     async def _send_extension(self, kind: str, message: Message) -> None:
-        raise self._unexpected(kind)
+        self._refuse(kind)
 
-    def _unexpected(self, kind: str) -> ResponseError:
-        return ResponseError(f"the app sent {kind!r} where only {self.state.value!r} can come")
+    def _refuse(self, kind: str) -> None:
+        """A message that cannot come now."""
+        if not self.complete:
+            raise ResponseError(f"the app sent {kind!r} where only {self.state.value!r} can come")
 
     # The head.
 
     def _start(self, message: Message) -> None:
         handle = self._channel.handle
         if self.state is not START and (handle.begun or not handle.status):
-            raise self._unexpected(message["type"])
+            self._refuse(message["type"])
+            return
         status = message["status"]
         self._head = head = prepare(status, message.get("headers", ()))
         self.keep_alive = self.keep_alive and not head.close
@@ -175,7 +153,7 @@ class Response:
             framing += b"connection: close\r\n"
         elif self.version == "1.0":
             framing += b"connection: keep-alive\r\n"
-        lines = b"%b%b%b\r\n" % (head.lines, framing, channel.own_lines(head))
+        lines = channel.heads.write(head, framing)
         channel.counters.heads_out += len(lines)
         return lines
 
@@ -202,13 +180,7 @@ class Response:
     def _write_whole(self, head: Prepared, data: bytes) -> Sequence[Bytes]:
         """Write it in one system call without waiting; returns what is left."""
         self._remaining = 0
-        data = self._take_head(head, b"") + data
-        try:
-            sent = self._channel.wire.try_send(data)
-        except OSError:
-            self._channel.handle.gone = True
-            raise
-        return () if sent == len(data) else (memoryview(data)[sent:],)
+        return self._write_one_now(self._take_head(head, b"") + data)
 
     def _chunk(self, data: bytes, more: bool) -> tuple[bytes, ...]:
         """RFC 9112 section 7.1; an empty piece is no chunk, for that would be the last one."""
@@ -224,19 +196,6 @@ class Response:
         if self.state is COMPLETE or (self._framing is LENGTH and not self._remaining):
             self.complete = True
             self._completed()
-
-    async def _write(self, parts: Sequence[Bytes]) -> None:
-        wire = self._channel.wire
-        try:
-            if len(parts) == 1:
-                await wire.send(parts[0])
-            elif sum(map(len, parts)) <= JOIN_LIMIT:
-                await wire.send(b"".join(parts))
-            else:
-                await wire.send_parts(*parts)
-        except OSError:
-            self._channel.handle.gone = True
-            raise
 
     def _completed(self) -> None:
         """The client has all of it."""

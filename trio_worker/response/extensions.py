@@ -41,7 +41,7 @@ class ExtendedResponse(Response):
         elif kind == "http.response.early_hint" and self.state is START:
             await self._send_hint(message["links"])
         else:
-            raise self._unexpected(kind)
+            self._refuse(kind)
 
     async def _send_path(self, path: str) -> None:
         """`http.response.pathsend`: a whole file, named."""
@@ -78,19 +78,26 @@ class ExtendedResponse(Response):
 
     async def _write_file(self, descriptor: int, offset: int, size: int, more: bool) -> None:
         """A piece of the body straight from an open file, by sendfile(2) where the wire can."""
+        self._writing = True
+        try:
+            await self._write_file_parts(descriptor, offset, size, more)
+        finally:
+            self._end_turn()
+        self._advance(more)
+
+    async def _write_file_parts(self, descriptor: int, offset: int, size: int, more: bool) -> None:
         framing = self._decide(size, more) if self._framing is UNDECIDED else b""
         if self._framing is LENGTH:
             self._remaining = count_body(self._remaining, size, more)
         chunked = self._framing is CHUNKED and size > 0
         before = b"" if self._head is None else self._take_head(self._head, framing)
         if before or chunked:
-            await self._write((before, b"%x\r\n" % size if chunked else b""))
+            await self._write_parts((before, b"%x\r\n" % size if chunked else b""))
         if self._framing is not NONE:
             await self._copy(descriptor, offset, size)
         if self._framing is CHUNKED:
             end = b"" if more or self._trailers else LAST_CHUNK
-            await self._write((b"\r\n" if chunked else b"", end))
-        self._advance(more)
+            await self._write_parts((b"\r\n" if chunked else b"", end))
 
     async def _copy(self, descriptor: int, offset: int, size: int) -> None:
         wire = self._channel.wire

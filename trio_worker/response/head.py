@@ -146,30 +146,38 @@ def _without_framing(headers: Iterable[tuple[bytes, bytes]], status: int) -> lis
     return [(name, value) for name, value in headers if name.lower() not in own]
 
 
-class OwnLines:
-    """The header lines that the server adds to a response: `date` and `server`, as far as the app has not set them.
+class HeadWriter:
+    """Writes heads: what the app gave, a word on the connection, and the lines that the server adds.
 
     Args:
-        date: whether there is a `date`.
-        server: whether there is a `server`.
+        date: whether there is a `date`, where the app has set none.
+        server: whether there is a `server`, where the app has set none.
     """
 
     def __init__(self, date: bool, server: bool) -> None:
         self._dates = date
         self._server = SERVER_LINE if server else b""
         self._second = 0
-        self._date = self._both = b""
+        self._date = b""
+        # Heads of this second without a word on the connection, by what the app gave: most are the same as another.
+        self._written: dict[bytes, bytes] = {}
 
-    def __call__(self, head: Prepared) -> bytes:
-        """The lines for this head, now."""
+    def write(self, head: Prepared, connection: bytes = b"") -> bytes:
+        """A head as it leaves now, with the empty line at its end; `connection` is header lines of the protocol."""
         if int(time.time()) != self._second:
             self._tick()
-        if head.has_date or head.has_server:
-            return (b"" if head.has_date else self._date) + (b"" if head.has_server else self._server)
-        return self._both
+        if connection:
+            return b"%b%b%b\r\n" % (head.lines, connection, self._own_lines(head))
+        written = self._written.get(head.lines)
+        if written is None:
+            written = self._written[head.lines] = b"%b%b\r\n" % (head.lines, self._own_lines(head))
+        return written
+
+    def _own_lines(self, head: Prepared) -> bytes:
+        return (b"" if head.has_date else self._date) + (b"" if head.has_server else self._server)
 
     def _tick(self) -> None:
+        self._written.clear()
         self._second = second = int(time.time())
         # RFC 9110 section 6.6.1.
         self._date = b"date: %s\r\n" % formatdate(second, usegmt=True).encode() if self._dates else b""
-        self._both = self._date + self._server

@@ -7,7 +7,7 @@ are read before anybody knows that they are TLS; so OpenSSL works on memory here
 import contextlib
 import os
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import trio
@@ -168,9 +168,13 @@ class TlsWire:
         """Nothing leaves without being encrypted, and that is `send`'s business."""
         return 0
 
+    def try_send_parts(self, parts: Sequence[bytes | memoryview]) -> int:
+        """As `try_send`."""
+        return 0
+
     async def send(self, data: bytes | memoryview) -> None:
         """Write all of `data`; waits while the client does not read. Raises like `receive`."""
-        if self._broken:
+        if self._broken and not self._flushing:
             raise BrokenPipeError("a write on this connection was cut short")
         if len(data) <= SEND_SIZE:
             self._tls.write(data)

@@ -80,6 +80,8 @@ class AppTask:
         self._head: Message | None = None
         self._count: Count | None = None
         self._complete = False
+        # Tasks of the app may send at the same time.
+        self._turn = trio.Lock()
 
     # The client's side.
 
@@ -168,9 +170,15 @@ class AppTask:
             ResponseError: the head is not valid, or the body's length is not what it announces.
             OSError: the client has gone.
         """
+        async with self._turn:
+            await self._send(message)
+
+    async def _send(self, message: Message) -> None:
         kind = message["type"]
         if self._handle.gone and self._scope["type"] == "http":
             raise BrokenPipeError("the client has gone")
+        if self._complete and kind in ("http.response.start", "http.response.body"):
+            return  # As ASGI has it.
         if kind == "http.response.start" and not self._handle.begun:
             self._start(message)
             return

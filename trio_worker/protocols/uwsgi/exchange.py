@@ -87,7 +87,7 @@ class PacketExchange(Exchange):
         self._head = None
         if self._framing is NONE and head.length < 0:
             framing += b"connection: close\r\n"
-        lines = b"%b%b%b\r\n" % (head.lines, framing, channel.own_lines(head))
+        lines = channel.heads.write(head, framing)
         channel.counters.heads_out += len(lines)
         return lines
 
