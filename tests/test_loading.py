@@ -198,6 +198,7 @@ def test_a_failing_app_is_not_respawned_in_a_tight_loop(uwsgi: Servers) -> None:
             "trio-drain-linger = soon: allowed is a number of seconds, 0 or more",
         ),
         ({"trio-max-connections": "-1"}, "trio-max-connections = -1: allowed is a whole number, 0 or more"),
+        ({"harakiri": "soon"}, "harakiri = soon: allowed is a whole number, 0 or more"),
         ({"trio-date-header": "maybe"}, "trio-date-header = maybe: allowed is true or false"),
         ({"trio-hypercorn-config": "missing.toml"}, "trio-hypercorn-config = missing.toml: allowed is"),
         ({"trio-no-such-key": "1"}, "trio-no-such-key = 1: allowed is one of trio-"),

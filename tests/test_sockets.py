@@ -3,11 +3,14 @@
 import json
 import os
 import re
+import select
 import shutil
 import signal
 import socket
 import subprocess
 from collections import Counter
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -207,3 +210,30 @@ def test_the_socket_outlives_every_worker(uwsgi: Servers) -> None:
         client.close()
     assert answers <= {str(first), str(server.worker_pids()[0])}
     assert str(server.worker_pids()[0]) in answers
+
+
+@pytest.mark.engines("express")
+def test_max_connections_holds_for_those_that_come_at_once(uwsgi: Servers) -> None:
+    server = uwsgi(trio_max_connections=3)
+    server.signal(signal.SIGTSTP)
+    server.wait_log("accepting is paused")
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(connect(server.address)) for _ in range(10)]
+        for sock in waiting:
+            sock.sendall(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+        server.signal(signal.SIGTSTP)
+        for _ in range(2):
+            answered = eventually(partial(three_readable, waiting))
+            waiting = [sock for sock in waiting if sock not in answered]
+            assert readable(waiting, wait=0.3) == []
+            for sock in answered:
+                sock.close()
+
+
+def three_readable(sockets: list[socket.socket]) -> list[socket.socket]:
+    found = readable(sockets)
+    return found if len(found) == 3 else []
+
+
+def readable(sockets: list[socket.socket], wait: float = 0) -> list[socket.socket]:
+    return select.select(sockets, [], [], wait)[0]

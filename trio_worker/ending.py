@@ -2,10 +2,8 @@
 
 import enum
 import logging
-import os
-import threading
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from math import inf
 
 import trio
@@ -69,6 +67,20 @@ class Ending:
                 self._leave()
         self.begun.set()
 
+    async def before(self, work: Callable[[], Awaitable[None]]) -> bool:
+        """Do this unless the worker ends first, which cancels it; returns whether it is done."""
+        done = False
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._end, nursery.cancel_scope)
+            await work()
+            done = True
+            nursery.cancel_scope.cancel()
+        return done
+
+    async def _end(self, scope: trio.CancelScope) -> None:
+        await self.begun.wait()
+        scope.cancel()
+
     @property
     def code(self) -> int:
         """What the worker exits with."""
@@ -108,15 +120,3 @@ class Ending:
         if self.reason is None:
             return DESTROY_LAST_CALL
         return max(self._began + self._whole - time.monotonic(), MERCY_LAST_CALL)
-
-
-def leave_in_time(code: int, seconds: float) -> None:
-    """Exit as things stand when threads of the app, or what it has left to `atexit`, take longer than that."""
-
-    def leave() -> None:
-        log.critical("still running at the end of the time that a worker has: a thread, or an atexit handler")
-        os._exit(code)
-
-    timer = threading.Timer(seconds, leave)
-    timer.daemon = True
-    timer.start()

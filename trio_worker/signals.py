@@ -30,6 +30,12 @@ def unblock() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
 
 
+def ignore_questions() -> None:
+    """Let a person's signals come to nothing from here on, when Trio has ended and nobody is left who answers."""
+    for number in (PAUSE, COUNTERS, TASKS):
+        signal.signal(number, signal.SIG_IGN)
+
+
 async def dispatch(received: AsyncIterator[int], handlers: Mapping[int, Callable[[], None]]) -> None:
     """Call the handler of each signal as it comes, until cancelled. A handler must not block."""
     async for number in received:

@@ -34,17 +34,25 @@ class TaskPool(Generic[T]):
         self._work = work
         self._name = name
         self._context = copy_context()
+        self._tasks = 0
         self._idle: list[trio.lowlevel.Task] = []
+
+    @property
+    def busy(self) -> int:
+        """How many tasks have something to do, those that have not begun with it included."""
+        return self._tasks - len(self._idle)
 
     def start(self, item: T) -> None:
         """Give the item to a task that has nothing to do, or to a new one."""
         if self._idle:
             trio.lowlevel.reschedule(self._idle.pop(), outcome.Value(item))
         else:
+            self._tasks += 1
             self._nursery.start_soon(self._work, item, self._next, name=self._name)
 
     async def _next(self) -> T | None:
         if len(self._idle) >= MAX_IDLE:
+            self._tasks -= 1
             return None
         task = trio.lowlevel.current_task()
         task.context = self._context.copy()  # Trio takes it up when the task wakes.

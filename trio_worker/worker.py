@@ -23,7 +23,8 @@ from trio_worker.asgi import App
 from trio_worker.assembly import make_service, open_request_log
 from trio_worker.attendant import attend
 from trio_worker.drain import abort, drain, leave_pool
-from trio_worker.ending import Ending, Reason, leave_in_time
+from trio_worker.ending import Ending, Reason
+from trio_worker.leaving import leave
 from trio_worker.lifespan import Lifespan, LifespanError
 from trio_worker.limits import FatalExceptions
 from trio_worker.listeners import Listeners
@@ -65,11 +66,10 @@ def main() -> NoReturn:
         current.install(uwsgi)
         worker = Worker(options, raw, native)
         code = trio.run(worker.run)
-        leave_in_time(code, worker.seconds_left)
     except OptionError as error:
         log.critical("%s", error)
-        code = FAILED_APP
-    sys.exit(code)
+        sys.exit(FAILED_APP)
+    leave(code, worker.seconds_left, options.skip_atexit)
 
 
 def _load_plugin() -> Native | None:
@@ -166,7 +166,8 @@ class Worker:
             self._service = make_service(app, counters, self._options, self._ledger, self._request_log, self._raised)
             async with trio.open_nursery() as nursery:
                 lifespans = await self._start_up(app, nursery)
-                await self._serve()
+                if self._ending.reason is None:
+                    await self._serve()
                 await self._shut_down(lifespans)
                 nursery.cancel_scope.cancel()
         except* (AppError, LifespanError, OptionError) as group:
@@ -176,14 +177,17 @@ class Worker:
         return self._ending.code
 
     async def _start_up(self, app: App, nursery: trio.Nursery) -> list[Lifespan]:
-        """Run the lifespan of every app; they share the state that requests see."""
+        """Run the lifespan of every app, returns those that are up; they share the state that requests see."""
         apps = [each for _, each in app.apps] if isinstance(app, Mounts) else [app]
-        lifespans = [Lifespan(each, self._service.state) for each in {id(each): each for each in apps}.values()]
-        for lifespan in lifespans:
+        started: list[Lifespan] = []
+        for each in {id(each): each for each in apps}.values():
+            lifespan = Lifespan(each, self._service.state)
             nursery.start_soon(lifespan.run)
-            await lifespan.startup()
+            if not await self._ending.before(lifespan.startup):
+                break
             nursery.start_soon(self._watch_lifespan, lifespan)
-        return lifespans
+            started.append(lifespan)
+        return started
 
     async def _watch_lifespan(self, lifespan: Lifespan) -> None:
         error = await lifespan.crashed()
@@ -241,7 +245,7 @@ class Worker:
             tasks.start(SocketWire(sock, client, options.write_timeout, server))
 
         def has_room() -> bool:
-            return len(service.connections) < options.max_connections
+            return tasks.busy < options.max_connections
 
         return Listeners(uwsgi.sockets, accepted, uwsgi.numproc == 1, has_room)
 

@@ -45,6 +45,27 @@ def test_a_task_serves_one_item_after_another() -> None:
     assert len({task for _, task in served}) == 1
 
 
+def test_how_many_are_busy() -> None:
+    counts: list[int] = []
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            pool = make_pool(nursery, trio.sleep)
+            for _ in range(2):
+                for _ in range(MAX_IDLE + 10):
+                    pool.start(1)
+                counts.append(pool.busy)
+                await trio.sleep(0.5)
+                counts.append(pool.busy)
+                await trio.testing.wait_all_tasks_blocked()
+                await trio.sleep(1)
+                counts.append(pool.busy)
+            nursery.cancel_scope.cancel()
+
+    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
+    assert counts == [MAX_IDLE + 10, MAX_IDLE + 10, 0] * 2
+
+
 def test_what_runs_at_once_has_tasks_of_its_own() -> None:
     ended: list[int] = []
 

@@ -55,6 +55,7 @@ class Options:
     imports: tuple[str, ...] = _option("import", lines, (), many=True)
     need_app: bool = _option("need-app", a_flag, False)
     worker_reload_mercy: float = _option("worker-reload-mercy", a_time, 60.0)
+    skip_atexit: bool = _option("skip-atexit", a_flag, False)
     buffer_size: int = _option("buffer-size", a_number, 4096)
     limit_post: int = _option("limit-post", a_number, 0)
     chunked_input_limit: int = _option("chunked-input-limit", a_number, 0)
@@ -133,7 +134,8 @@ def parse(raw: RawOptions) -> Options:
     many = {key for key, each in known.items() if each.metadata["many"]}
     given |= {ALIASES.get(key, key): "\n".join(repeated(raw, key)) for key in raw if ALIASES.get(key, key) in many}
     if "socket-timeout" in given:
-        given = dict.fromkeys(("trio-body-timeout", "trio-write-timeout"), given["socket-timeout"]) | given
+        seconds = str(a_number("socket-timeout", given["socket-timeout"]))  # so that an error names this key
+        given = dict.fromkeys(("trio-body-timeout", "trio-write-timeout"), seconds) | given
     for key, value in given.items():
         if key.startswith("trio-") and key not in known:
             raise OptionError(key, value, "one of " + ", ".join(sorted(k for k in known if k.startswith("trio-"))))

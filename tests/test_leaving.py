@@ -1,0 +1,70 @@
+"""What a worker does when Trio has ended, or before there was anything to serve."""
+
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from support.processes import alive
+from support.uwsgi import Server, Servers
+from support.waiting import eventually
+
+pytestmark = pytest.mark.engines("express")
+
+
+def end_worker(server: Server) -> None:
+    (pid,) = server.worker_pids()
+    server.signal(signal.SIGHUP, pid)
+    eventually(lambda: not alive(pid), why=lambda: server.log)
+
+
+def test_the_hook_and_the_exit_handlers_are_called(uwsgi: Servers) -> None:
+    server = uwsgi(module="endings:app", lazy_apps=True)
+    end_worker(server)
+    assert re.findall("probe .*: (.*(?:called|begins|ends))$", server.log, re.MULTILINE) == [
+        "uwsgi.atexit is called",
+        "an exit handler begins",
+        "an exit handler ends",
+    ]
+
+
+def test_skip_atexit(uwsgi: Servers) -> None:
+    server = uwsgi(module="endings:app", lazy_apps=True, skip_atexit=True)
+    (pid,) = server.worker_pids()
+    end_worker(server)
+    assert server.count(rf"probe {pid}: shutdown") == 1
+    assert server.count("called|an exit handler") == 0
+
+
+def test_a_hook_that_fails_keeps_no_worker(uwsgi: Servers) -> None:
+    server = uwsgi(module="endings:failing_hook()", lazy_apps=True)
+    end_worker(server)
+    assert server.count("ERROR .*: uwsgi.atexit has failed") == 1
+    assert server.count("RuntimeError: the hook gave up") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGUSR1, signal.SIGUSR2])
+def test_a_question_comes_too_late(uwsgi: Servers, tmp_path: Path, number: signal.Signals) -> None:
+    """It ends nothing that is on its way."""
+    held = tmp_path / "held"
+    held.touch()
+    server = uwsgi(module="endings:app", lazy_apps=True, environment={"ENDINGS_HELD": str(held)})
+    (pid,) = server.worker_pids()
+    server.signal(signal.SIGHUP, pid)
+    server.wait_log("an exit handler begins")
+    server.signal(number, pid)
+    held.unlink()
+    server.wait_log("an exit handler ends")
+    eventually(lambda: not alive(pid))
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+def test_a_startup_that_hangs_is_given_up(uwsgi: Servers, number: signal.Signals) -> None:
+    """There is nothing that could be lost, so nobody waits for the mercy."""
+    server = uwsgi(module="endings:never_up", ready=False, worker_reload_mercy=30)
+    server.wait_log("hangs$")
+    (pid,) = server.worker_pids()
+    server.signal(number, pid)
+    server.wait_log("hangs no more", timeout=3)
+    eventually(lambda: not alive(pid), 3)
+    server.wait_log("hangs$", count=2)
