@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from support.http1 import Http1
 from support.processes import alive
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
@@ -56,6 +57,19 @@ def test_a_question_comes_too_late(uwsgi: Servers, tmp_path: Path, number: signa
     held.unlink()
     server.wait_log("an exit handler ends")
     eventually(lambda: not alive(pid))
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])
+def test_without_a_master_there_is_nobody_to_miss(uwsgi: Servers, number: signal.Signals) -> None:
+    server = uwsgi(master=None, stats=None, master_fifo=None, ini=None)
+    server.socket_files.clear()  # To remove them is the master's.
+    with Http1(server.address) as client:
+        client.request("/sleep?seconds=1.5")
+        server.wait_log("sleeping")
+        assert client.response().text == "slept"
+        server.signal(number)
+    assert server.wait_end() in (17, 29, 30)
+    assert server.count("probe .*: shutdown") == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGINT])

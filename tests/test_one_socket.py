@@ -109,7 +109,7 @@ def check_pings(address: Address) -> None:
 
 def test_every_client_at_the_same_time(place: Place) -> None:
     """None of them has its answer before all of them are served."""
-    plain, tls = connect(place.socket), connect_tls(place.socket, place.authority.client_context())
+    plain, tls = connect(place.socket), connect_tls(place.socket, place.authority.threads_context())
     with (
         connect_websocket("ws://test/ws", sock=plain) as session,
         connect_websocket("ws://test/ws", sock=tls) as secure,

@@ -68,16 +68,16 @@ def test_curl(server: Server, authority: Authority, arguments: list[str]) -> Non
 
 
 def test_websocket(server: Server, authority: Authority) -> None:
-    sock = connect_tls(server.address, authority.client_context())
+    sock = connect_tls(server.address, authority.threads_context())
     with connect_websocket("ws://test/ws", sock=sock) as client:
         client.send("a text")
         client.send(b"x" * 100_000)
         assert (client.recv(), client.recv()) == ("a text", b"x" * 100_000)
-    sock = connect_tls(server.address, authority.client_context())
+    sock = connect_tls(server.address, authority.threads_context())
     with connect_websocket("ws://test/scope", sock=sock) as client:
         told = json.loads(client.recv())
     assert told["scheme"] == "wss"
-    assert told["extensions"]["tls"]["tls_version"] == 0x0304
+    assert told["extensions"]["tls"]["tls_version"] == 0x0303
 
 
 def test_every_protocol_on_one_socket(server: Server, authority: Authority) -> None:

@@ -110,7 +110,8 @@ class Worker:
             signals.unblock()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(signals.dispatch, received, self._handlers())
-                nursery.start_soon(watchdog.watch_master, uwsgi.masterpid(), self.destroy)
+                if master := uwsgi.masterpid():  # 0 without `master`, where this is the only process
+                    nursery.start_soon(watchdog.watch_master, master, self.destroy)
                 nursery.start_soon(self._last_call)
                 code = await self._live()
                 nursery.cancel_scope.cancel()

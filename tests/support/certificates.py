@@ -41,6 +41,16 @@ class Authority:
             own.configure_cert(context)
         return context
 
+    def threads_context(self) -> ssl.SSLContext:
+        """A client's context for one that reads and writes in two threads.
+
+        OpenSSL's connections are not made for that: while one thread takes in what TLS 1.3 still sends behind its
+        handshake, what the other writes may never leave. TLS 1.2 has nothing of the kind.
+        """
+        context = self.client_context()
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        return context
+
 
 def connect_tls(target: Target, context: ssl.SSLContext, before: bytes = b"") -> ssl.SSLSocket:
     """A TLS connection; `before` is sent in front of it."""
