@@ -175,7 +175,7 @@ def test_a_single_request_that_takes_long_is_enough_for_spare(start: Callable[..
 
 def test_a_worker_with_a_websocket_is_busy_and_stays(start: Callable[..., Server]) -> None:
     server = start(cheaper_initial=3)
-    server.wait_accepting(3)
+    server.wait_accepting(1)
     with websocket(server.url.replace("http", "ws") + "/ws") as session:
         eventually(lambda: len(up(server)) == 2, 15)
         session.send("here")
