@@ -39,7 +39,8 @@ def test_no_final_status(status: Any) -> None:
 
 def test_what_is_known_of_a_head() -> None:
     head = prepare(200, [(b"Content-Length", b"5"), (b"Date", b"now"), (b"Connection", b"Close")])
-    assert head == (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: now\r\n", 5, True, True, False)
+    assert head.lines == b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: now\r\n"
+    assert (head.length, head.close, head.has_date, head.has_server) == (5, True, True, False)
 
 
 def test_a_head_that_is_prepared_again_is_the_same_one() -> None:

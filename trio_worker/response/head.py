@@ -6,9 +6,10 @@ whole head: no name or value can smuggle in a line of its own.
 
 import time
 from collections.abc import Iterable
+from dataclasses import dataclass
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Any, NamedTuple
+from typing import Any
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
@@ -54,7 +55,8 @@ def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
     return lines
 
 
-class Prepared(NamedTuple):
+@dataclass(slots=True, eq=False)
+class Prepared:
     """What of a head depends on the app alone.
 
     Attributes:
@@ -62,6 +64,7 @@ class Prepared(NamedTuple):
         length: the Content-Length, -1 where there is none.
         close: whether the app asks for the end of the connection.
         has_date, has_server: whether the app has set these itself.
+        written: the whole head as a HeadWriter has written it last, behind its mark of the second in which it did.
     """
 
     lines: bytes
@@ -69,6 +72,7 @@ class Prepared(NamedTuple):
     close: bool
     has_date: bool
     has_server: bool
+    written: tuple[object, bytes] = (None, b"")
 
 
 # Heads that have been prepared before: many answers differ only in their bodies. Bounded in number and size.
@@ -158,9 +162,9 @@ class HeadWriter:
         self._dates = date
         self._server = SERVER_LINE if server else b""
         self._second = 0
+        # Stands for this second in the heads that were written in it.
+        self._mark = object()
         self._date = b""
-        # Heads of this second without a word on the connection, by what the app gave: most are the same as another.
-        self._written: dict[bytes, bytes] = {}
 
     def write(self, head: Prepared, connection: bytes = b"") -> bytes:
         """A head as it leaves now, with the empty line at its end; `connection` is header lines of the protocol."""
@@ -168,16 +172,18 @@ class HeadWriter:
             self._tick()
         if connection:
             return b"%b%b%b\r\n" % (head.lines, connection, self._own_lines(head))
-        written = self._written.get(head.lines)
-        if written is None:
-            written = self._written[head.lines] = b"%b%b\r\n" % (head.lines, self._own_lines(head))
+        # Most heads are the same as another one of this second, and share what was prepared.
+        mark, written = head.written
+        if mark is not self._mark:
+            written = b"%b%b\r\n" % (head.lines, self._own_lines(head))
+            head.written = self._mark, written
         return written
 
     def _own_lines(self, head: Prepared) -> bytes:
         return (b"" if head.has_date else self._date) + (b"" if head.has_server else self._server)
 
     def _tick(self) -> None:
-        self._written.clear()
+        self._mark = object()
         self._second = second = int(time.time())
         # RFC 9110 section 6.6.1.
         self._date = b"date: %s\r\n" % formatdate(second, usegmt=True).encode() if self._dates else b""
