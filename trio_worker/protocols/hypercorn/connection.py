@@ -183,6 +183,7 @@ class HypercornConnection(Connection):
 
     async def _gone(self) -> None:
         self.cancel_scope.deadline = trio.current_time() + LINGERING_CLOSE
+        await trio.lowlevel.checkpoint()  # What came together with the end is the app's before it.
         await self._protocol.handle(Closed())
 
     def start_drain(self) -> None:
