@@ -169,6 +169,16 @@ class TestGone:
         client.close()
         behaving.wait_log("sleep cancelled", cancelled + 1, SOON)
 
+    @pytest.mark.parametrize("times", range(5))
+    def test_together_with_the_request_behind_it(self, behaving: Server, times: int) -> None:
+        """Nobody reads that before the first has been answered."""
+        client = Http1(behaving.address)
+        assert client.get("/sleep?seconds=1").status == 200  # Its hang-up is looked out for by then.
+        before = behaving.count("sleep cancelled")
+        client.send(b"GET /sleep?seconds=60 HTTP/1.1\r\nHost: t\r\n\r\n" * 2)
+        client.close()
+        behaving.wait_log("sleep cancelled", before + 1, SOON)
+
     def test_from_an_answer_without_end(self, behaving: Server) -> None:
         started = behaving.count("flooding")
         client = Http1(behaving.address)

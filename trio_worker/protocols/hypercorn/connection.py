@@ -47,6 +47,10 @@ class HypercornConnection(Connection):
         # What others ask of the connection runs in a task of its own, because none of them may wait.
         self._command, self._commands = trio.open_memory_channel[Command](math.inf)
         self._idle = True
+        # Whether the task that reads waits for the wire: then it comes to the end by itself, behind all that is sent.
+        self._receiving = False
+        # The client has closed its side, which is told once.
+        self._hung_up = False
         self._closing = False
         self._lingered = False
 
@@ -94,10 +98,11 @@ class HypercornConnection(Connection):
     async def _read(self) -> None:
         while True:
             try:
-                data = await self.wire.receive()
+                data = await self._receive()
             except (OSError, trio.BrokenResourceError):
                 return
-            await trio.lowlevel.checkpoint()  # A client that sends without pause makes no read wait.
+            if self._hung_up:
+                self._command.send_nowait(self._gone)
             if not self._closing:
                 await self._handle(RawData(data))
             if not data:
@@ -106,6 +111,15 @@ class HypercornConnection(Connection):
                 self.end_linger()
             # What came may have changed nothing: an HTTP/2 frame that acknowledges another.
             self._end_if_idle()
+
+    async def _receive(self) -> bytes:
+        self._receiving = True
+        try:
+            data = await self.wire.receive()
+            await trio.lowlevel.checkpoint()  # A client that sends without pause makes no read wait.
+            return data
+        finally:
+            self._receiving = False
 
     async def _handle(self, event: RawData) -> None:
         try:
@@ -177,14 +191,16 @@ class HypercornConnection(Connection):
             wire.deadline = self._bodies.soonest
 
     def hang_up(self) -> None:
-        """The client has gone: tell the protocol, whose reading task may be waiting for the app just now."""
-        if not self._idle and not self._closing:
-            self._command.send_nowait(self._gone)
+        """The client has gone: tell the protocol, where its reading task waits for the app."""
+        self._hung_up = True
+        self._command.send_nowait(self._gone)
 
     async def _gone(self) -> None:
+        if self._idle or self._closing:
+            return
         self.cancel_scope.deadline = trio.current_time() + LINGERING_CLOSE
-        await trio.lowlevel.checkpoint()  # What came together with the end is the app's before it.
-        await self._protocol.handle(Closed())
+        if not self._receiving:
+            await self._protocol.handle(Closed())
 
     def start_drain(self) -> None:
         """HTTP/2 clients are asked not to open new streams; HTTP/1.1 ones are told with their next answer."""
