@@ -2,11 +2,11 @@
 
 Much of what uWSGI knows about a worker is reached only from C: the numbers of the stats server, the
 whole configuration, the accepting hooks, the request logger. `trio.h` lists the functions of the
-plugin, `library.py` calls them. `build.py` compiles them, and is left for its users to import, since a
+plugin, `bindings.py` calls them. `build.py` compiles them, and is left for its users to import, since a
 worker is not one of them. Everything else works without the plugin.
 """
 
-from .library import BoundSocket, Counts, Memory, Native, PluginRefused, SignalDescriptors, load
+from .bindings import BoundSocket, Counts, Memory, Native, PluginRefused, SignalDescriptors, load
 
 __all__ = [
     "BoundSocket",
