@@ -1,7 +1,9 @@
 """uWSGI's options of requests and sessions that have no file of their own: headers, time-outs, WebSocket limits."""
 
+import itertools
 import os
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +11,7 @@ import pytest
 from support.http1 import Http1
 from support.ini import CHECKOUT, free_port
 from support.uwsgi import Server, Servers
-from support.waiting import throughout
+from support.waiting import eventually, throughout
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Opcode
 from websockets.sync.client import ClientConnection, connect
@@ -155,6 +157,17 @@ async def app(scope, receive, send):
 """
 
 
+def _later(file: Path) -> Callable[[], None]:
+    """What makes the file newer with each call: the first look only notes its time, and leaves no sign of that."""
+    times = itertools.count(int(time.time()) + 5)
+
+    def touch() -> None:
+        now = next(times)
+        os.utime(file, (now, now))
+
+    return touch
+
+
 @pytest.mark.long
 @pytest.mark.engines("express")
 @pytest.mark.parametrize("lazy", [True, None])
@@ -164,10 +177,9 @@ def test_py_autoreload(uwsgi: Servers, tmp_path: Path, lazy: bool | None) -> Non
     server = uwsgi(pythonpath=[CHECKOUT, tmp_path], module="changing:app", py_autoreload=1, lazy_apps=lazy, processes=2)
     with Http1(server.address) as client:
         assert client.get("/").text == "a"
-    # The first look notes the time, which may have no finer steps than seconds.
-    time.sleep(2.5)
     module.write_text(APP.format("b"))
-    os.utime(module, (time.time() + 5, time.time() + 5))
+    later = _later(module)
+    eventually(lambda: server.count("has changed|has been modified") or later(), 10, lambda: server.log)
     server.wait_accepting(4)
     with Http1(server.address) as client:
         assert client.get("/").text == "b"
@@ -183,6 +195,5 @@ def test_py_auto_reload_ignore(uwsgi: Servers, tmp_path: Path) -> None:
     server = uwsgi(
         pythonpath=path, module="changing:app", py_autoreload=1, py_auto_reload_ignore="changing", lazy_apps=True
     )
-    time.sleep(1.5)
-    os.utime(module, (time.time() + 5, time.time() + 5))
-    throughout(lambda: server.count("accepting on") == 1, 2.5)
+    later = _later(module)
+    throughout(lambda: later() or server.count("accepting on") == 1, 4)

@@ -70,3 +70,9 @@ def test_one_that_gives_up_in_the_queue_ends_the_connection(server: Server, clie
     with pytest.raises(ConnectionError):
         while client.chunk():
             pass
+
+
+def test_who_is_cancelled_may_still_answer(server: Server, client: Http1) -> None:
+    before = server.count("has answered")
+    assert client.get("/cancelled").text == "over"
+    server.wait_log("has answered", count=before + 1)

@@ -58,6 +58,15 @@ async def _impatient(scope: Scope, receive: Receive, send: Send) -> None:
         tell("gave up")
 
 
-ROUTES |= {"/beyond": _beyond, "/tasks": _tasks, "/impatient": _impatient}
+async def _cancelled(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers when it has been cancelled, as one does who says so to the client."""
+    with trio.CancelScope() as cancelled:
+        cancelled.cancel()
+        await start(send, headers=[(b"content-length", b"4")])
+        await body(send, b"over")
+        tell("has answered")
+
+
+ROUTES |= {"/beyond": _beyond, "/tasks": _tasks, "/impatient": _impatient, "/cancelled": _cancelled}
 
 __all__ = ["app"]
