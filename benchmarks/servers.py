@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
-from trio_worker.native.build import build
+from trio_worker.master.native.build import build
 
 from .site import BACKLOG, IDLE_SECONDS, Site
 from .uwsgi_ini import write_trio_ini, write_wsgi_ini

@@ -9,13 +9,13 @@ import atheris
 import trio
 
 with atheris.instrument_imports(include=["trio_worker", "hypercorn"]):
-    from trio_worker.application import Application
-    from trio_worker.attendant import attend
-    from trio_worker.metrics import Counters
+    from trio_worker.application.fence import Application
+    from trio_worker.http.service import Service
+    from trio_worker.master.metrics import Counters
     from trio_worker.options import parse
     from trio_worker.protocols.hypercorn.config import make_config
-    from trio_worker.service import Service
-    from trio_worker.wire import SocketWire
+    from trio_worker.serving.attendant import attend
+    from trio_worker.transport.wire import SocketWire
 
 # Seconds that a connection may last when its client has said everything.
 LONGEST = 8

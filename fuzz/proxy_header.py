@@ -5,7 +5,7 @@ import sys
 import atheris
 
 with atheris.instrument_imports():
-    from trio_worker.protocols.proxy import ProxyError, may_begin, parse
+    from trio_worker.serving.proxy_header import ProxyError, may_begin, parse
 
 
 def fuzz(data: bytes) -> None:

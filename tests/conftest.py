@@ -17,7 +17,7 @@ from support.certificates import authority as authority
 from support.ini import UWSGI
 from support.uwsgi import Servers, servers
 
-from trio_worker.native.build import build
+from trio_worker.master.native.build import build
 
 ENGINES = ("express", "hypercorn")
 

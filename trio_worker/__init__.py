@@ -16,9 +16,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from trio_worker import uwsgi_api
-    from trio_worker.current import get_logvar, log_this_request, set_logvar
-    from trio_worker.uwsgi_signals import async_handler, on_signal
+    from trio_worker.application.current import get_logvar, log_this_request, set_logvar
+    from trio_worker.master import api as uwsgi_api
+    from trio_worker.master.uwsgi_signals import async_handler, on_signal
 
 __all__ = ["async_handler", "get_logvar", "log_this_request", "on_signal", "set_logvar", "uwsgi_api"]
 
@@ -26,17 +26,17 @@ __version__ = "0.1.0"
 
 # Which module each name comes from.
 _SOURCES = {
-    "async_handler": "uwsgi_signals",
-    "get_logvar": "current",
-    "log_this_request": "current",
-    "on_signal": "uwsgi_signals",
-    "set_logvar": "current",
+    "async_handler": "trio_worker.master.uwsgi_signals",
+    "get_logvar": "trio_worker.application.current",
+    "log_this_request": "trio_worker.application.current",
+    "on_signal": "trio_worker.master.uwsgi_signals",
+    "set_logvar": "trio_worker.application.current",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name == "uwsgi_api":
-        return import_module("trio_worker.uwsgi_api")
+        return import_module("trio_worker.master.api")
     if name in _SOURCES:
-        return getattr(import_module(f"trio_worker.{_SOURCES[name]}"), name)
+        return getattr(import_module(_SOURCES[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

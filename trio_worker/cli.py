@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trio_worker import __version__, check
-from trio_worker.native.build import BuildError, build
+from trio_worker.master.native.build import BuildError, build
 from trio_worker.options import own_defaults
 from trio_worker.options import table as option_table
 

@@ -8,6 +8,6 @@ import signal
 
 signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
 
-from trio_worker.worker import main  # noqa: E402
+from trio_worker.worker.main import main  # noqa: E402
 
 main()

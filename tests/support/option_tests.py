@@ -61,7 +61,7 @@ class Proof:
 
 def load() -> list[Proof]:
     """Read the list."""
-    files = tomllib.loads((TESTS / "option_tests.toml").read_text())
+    files = tomllib.loads((TESTS / "options" / "option_tests.toml").read_text())
     return [
         Proof(option, TESTS / f"{name}.py", test) for name, options in files.items() for option, test in options.items()
     ]

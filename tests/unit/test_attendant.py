@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 import trio
 
-from trio_worker.application import Application
+from trio_worker.application.fence import Application
 from trio_worker.asgi import HANDLE, App, Handle
-from trio_worker.attendant import attend
-from trio_worker.metrics import Counters
+from trio_worker.http.service import Service
+from trio_worker.master.metrics import Counters
 from trio_worker.options import parse
 from trio_worker.protocols.hypercorn.config import make_config
-from trio_worker.service import Service
-from trio_worker.wire import SocketWire
+from trio_worker.serving.attendant import attend
+from trio_worker.transport.wire import SocketWire
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trio_worker.tls.certificates import distinguished_name
+from trio_worker.transport.certificates import distinguished_name
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from trio_worker.native.build import SOURCES
+from trio_worker.master.native.build import SOURCES
 from trio_worker.options import Options, own_defaults
 from trio_worker.options import table as option_table
 from trio_worker.options.table import Meaning

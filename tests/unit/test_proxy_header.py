@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_worker.protocols.proxy import SIGNATURE_2, ProxyError, ProxyHeader, may_begin, parse
+from trio_worker.serving.proxy_header import SIGNATURE_2, ProxyError, ProxyHeader, may_begin, parse
 
 PORTS = st.integers(0, 65535)
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from trio_worker.response import head as response_head
-from trio_worker.response.head import HeadWriter, ResponseError, header_lines, prepare
+from trio_worker.http import response_head
+from trio_worker.http.response_head import HeadWriter, ResponseError, header_lines, prepare
 
 
 def test_lines_stay_as_they_were_given() -> None:

@@ -6,7 +6,7 @@ from contextvars import ContextVar
 import trio
 import trio.testing
 
-from trio_worker.task_pool import MAX_IDLE, TaskPool
+from trio_worker.serving.task_pool import MAX_IDLE, TaskPool
 
 VARIABLE = ContextVar("VARIABLE", default=0)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from trio_worker.trust import LOOPBACK, NOBODY, parse_peers
+from trio_worker.options.trust import LOOPBACK, NOBODY, parse_peers
 
 
 @pytest.mark.parametrize(

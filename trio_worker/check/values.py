@@ -29,7 +29,8 @@ _SITE_DIRECTORIES = frozenset({"site-packages", "dist-packages"})
 
 _LOAD_APP = """
 import json, sys
-from trio_worker import loading, options
+from trio_worker import options
+from trio_worker.application import loading
 raw, mounts = json.loads(sys.argv[1])
 try:
     loading.load(options.parse(raw), mounts)

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from trio_worker.options.raw import ALIASES, RawOptions, repeated, text
+from trio_worker.options.static_map import StaticMap
+from trio_worker.options.trust import LOOPBACK, NOBODY, Peers
 from trio_worker.options.values import (
     OptionError,
     Reader,
@@ -25,8 +27,6 @@ from trio_worker.options.values import (
     peers,
     static_maps,
 )
-from trio_worker.static_files import StaticMap
-from trio_worker.trust import LOOPBACK, NOBODY, Peers
 
 
 def _descriptor_limit() -> int:

@@ -7,8 +7,8 @@ may be given more than once comes as one line for each time.
 from collections.abc import Callable
 from typing import Any
 
-from trio_worker.static_files import StaticMap, parse_directory, parse_map
-from trio_worker.trust import Peers, parse_peers
+from trio_worker.options.static_map import StaticMap, parse_directory, parse_map
+from trio_worker.options.trust import Peers, parse_peers
 
 Reader = Callable[[str, str], Any]
 

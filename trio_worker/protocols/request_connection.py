@@ -14,15 +14,15 @@ from typing import Generic, TypeVar
 
 import trio
 
-from trio_worker.answers import Refusal, text_headers
 from trio_worker.asgi import Handle
-from trio_worker.bounds import DISCONNECT_GRACE, LINGERING_CLOSE
-from trio_worker.connections import Connection
-from trio_worker.exchange import Exchange
-from trio_worker.protocols.intake import Intake
-from trio_worker.response.head import prepare
-from trio_worker.service import Service
-from trio_worker.wire import Wire
+from trio_worker.http.exchange import Exchange
+from trio_worker.http.intake import Intake
+from trio_worker.http.response_head import prepare
+from trio_worker.http.service import Service
+from trio_worker.refusal import Refusal, text_headers
+from trio_worker.transport.bounds import DISCONNECT_GRACE, LINGERING_CLOSE
+from trio_worker.transport.connections import Connection
+from trio_worker.transport.wire import Wire
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,8 @@ import logging
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
+from trio_worker.application.loading import Mounts
 from trio_worker.asgi import App
-from trio_worker.loading import Mounts
 
 log = logging.getLogger(__name__)
 

@@ -8,8 +8,8 @@ from quart import Response, make_response, request, send_file, send_from_directo
 
 from quart_cases.noting import cases
 
-# The folder of the tests, and a file there that is larger than what Quart reads at a time.
-HERE = Path(__file__).parents[2]
+# A folder of tests, and a file there that is larger than what Quart reads at a time.
+HERE = Path(__file__).parents[2] / "http1"
 LARGE = HERE / "test_http1_responses.py"
 
 

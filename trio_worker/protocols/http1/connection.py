@@ -11,16 +11,16 @@ from math import inf
 
 import trio
 
-from trio_worker.answers import Refusal
-from trio_worker.bounds import DISCARD_LIMIT, DISCARD_TIMEOUT
-from trio_worker.connections import Connection
-from trio_worker.exchange import Exchange
+from trio_worker.http.exchange import Exchange
+from trio_worker.http.intake import Intake
+from trio_worker.http.service import Service
 from trio_worker.protocols.http1.parser import RequestParser
 from trio_worker.protocols.hypercorn.connection import HypercornConnection
-from trio_worker.protocols.intake import Intake
 from trio_worker.protocols.request_connection import RequestConnection
-from trio_worker.service import Service
-from trio_worker.wire import Wire
+from trio_worker.refusal import Refusal
+from trio_worker.transport.bounds import DISCARD_LIMIT, DISCARD_TIMEOUT
+from trio_worker.transport.connections import Connection
+from trio_worker.transport.wire import Wire
 
 log = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import httptools
 
-from trio_worker.answers import Refusal
-from trio_worker.exchange import Exchange, Headers, Source
+from trio_worker.http.exchange import Exchange, Headers, Source
+from trio_worker.http.intake import Chunk
 from trio_worker.protocols.http1.rules import (
     TARGET_LIMIT,
     Head,
@@ -24,7 +24,7 @@ from trio_worker.protocols.http1.rules import (
     replay,
     wants_upgrade,
 )
-from trio_worker.protocols.intake import Chunk
+from trio_worker.refusal import Refusal
 
 # Bytes of a request whose like is recognised.
 REPEATED_SIZE = 2048

@@ -16,8 +16,8 @@ from h2.settings import Settings
 from hyperframe.exceptions import HyperframeError
 from hyperframe.frame import SettingsFrame
 
-from trio_worker.answers import Refusal, too_large
-from trio_worker.exchange import Headers
+from trio_worker.http.exchange import Headers
+from trio_worker.refusal import Refusal, too_large
 
 # The defaults of our limits, in bytes; a larger `buffer-size` in the ini raises both.
 HEAD_LIMIT = 32768

@@ -6,9 +6,9 @@ from typing import Protocol
 import trio
 
 from trio_worker.asgi import Message
-from trio_worker.response.head import count_body, prepare
-from trio_worker.service import Service
-from trio_worker.wire import Wire
+from trio_worker.http.response_head import count_body, prepare
+from trio_worker.http.service import Service
+from trio_worker.transport.wire import Wire
 
 
 class Waiter(Protocol):

@@ -15,14 +15,14 @@ from hypercorn.protocol.h11 import H2CProtocolRequiredError, H2ProtocolAssumedEr
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ConnectionState
 
-from trio_worker.bounds import LINGERING_CLOSE
-from trio_worker.connections import Connection
+from trio_worker.http.service import Service
 from trio_worker.protocols.hypercorn.bodies import BodyDeadlines
 from trio_worker.protocols.hypercorn.http1 import Http1
 from trio_worker.protocols.hypercorn.http2 import ANY_STREAM, Http2
 from trio_worker.protocols.hypercorn.tasks import TaskGroup
-from trio_worker.service import Service
-from trio_worker.wire import Wire
+from trio_worker.transport.bounds import LINGERING_CLOSE
+from trio_worker.transport.connections import Connection
+from trio_worker.transport.wire import Wire
 
 Command = Callable[[], Awaitable[None]]
 

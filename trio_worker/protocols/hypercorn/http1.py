@@ -8,7 +8,7 @@ from hypercorn.protocol.events import EndBody, Response
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import H11Protocol, H11WSConnection
 
-from trio_worker.answers import Refusal
+from trio_worker.http.service import Service
 from trio_worker.protocols.http1.rules import (
     HEAD_LIMIT,
     Head,
@@ -17,7 +17,7 @@ from trio_worker.protocols.http1.rules import (
     in_origin_form,
     wants_upgrade,
 )
-from trio_worker.service import Service
+from trio_worker.refusal import Refusal
 
 # The headers that wsproto takes apart.
 _HANDSHAKE_LISTS = (b"connection", b"sec-websocket-extensions", b"sec-websocket-protocol")

@@ -13,13 +13,13 @@ from typing import Any
 
 import trio
 
-from trio_worker.answers import text_headers, too_large
 from trio_worker.asgi import HANDLE, Handle, Message, Scope
-from trio_worker.bounds import DISCONNECT_GRACE
+from trio_worker.http.response_head import ResponseError
+from trio_worker.http.service import Service
 from trio_worker.protocols.hypercorn.bodies import BodyDeadlines, Count
-from trio_worker.response.head import ResponseError
-from trio_worker.service import Service
-from trio_worker.wire import Wire
+from trio_worker.refusal import text_headers, too_large
+from trio_worker.transport.bounds import DISCONNECT_GRACE
+from trio_worker.transport.wire import Wire
 
 log = logging.getLogger(__name__)
 

@@ -3,9 +3,9 @@
 import re
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from trio_worker.exchange import Headers
+from trio_worker.http.exchange import Headers
+from trio_worker.http.response_head import TOKEN
 from trio_worker.protocols.uwsgi.packet import PacketError, RequestError, Variables, check_values
-from trio_worker.response.head import TOKEN
 
 # Digits of the largest number of bytes that any file or stream here can have (2**63).
 _LONGEST_NUMBER = 19

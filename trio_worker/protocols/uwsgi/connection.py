@@ -13,11 +13,10 @@ from math import inf
 
 import trio
 
-from trio_worker.access_log.format import printable
-from trio_worker.answers import Refusal, too_large
-from trio_worker.connections import Connection
+from trio_worker.http.intake import Intake
+from trio_worker.http.service import Service
+from trio_worker.master.access_log.format import printable
 from trio_worker.protocols.hypercorn.connection import HypercornConnection
-from trio_worker.protocols.intake import Intake
 from trio_worker.protocols.request_connection import RequestConnection
 from trio_worker.protocols.uwsgi.exchange import PacketExchange
 from trio_worker.protocols.uwsgi.packet import (
@@ -31,8 +30,9 @@ from trio_worker.protocols.uwsgi.packet import (
 )
 from trio_worker.protocols.uwsgi.request import Reader
 from trio_worker.protocols.uwsgi.sender import Sender
-from trio_worker.service import Service
-from trio_worker.wire import Wire
+from trio_worker.refusal import Refusal, too_large
+from trio_worker.transport.connections import Connection
+from trio_worker.transport.wire import Wire
 
 log = logging.getLogger(__name__)
 

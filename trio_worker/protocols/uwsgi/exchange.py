@@ -5,10 +5,10 @@ from typing import Any
 import httptools
 
 from trio_worker.asgi import HANDLE, Scope
-from trio_worker.exchange import ASGI, EXTENSIONS, Exchange, Source
+from trio_worker.http.exchange import ASGI, EXTENSIONS, Exchange, Source
+from trio_worker.http.response import NONE
+from trio_worker.http.response_head import Prepared
 from trio_worker.protocols.uwsgi.request import PacketRequest
-from trio_worker.response import NONE
-from trio_worker.response.head import Prepared
 
 # A head for the parser of chunked bodies: a body is all that it gets to see of a request.
 _CHUNKED_HEAD = b"POST / HTTP/1.1\r\nHost: -\r\nTransfer-Encoding: chunked\r\n\r\n"

@@ -10,8 +10,8 @@ of its own. Nothing here does I/O.
 from collections.abc import Container, Iterable
 from typing import NamedTuple
 
-from trio_worker.exchange import Headers
-from trio_worker.response.head import TOKEN
+from trio_worker.http.exchange import Headers
+from trio_worker.http.response_head import TOKEN
 
 HEADER_SIZE = 4
 

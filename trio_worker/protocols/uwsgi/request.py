@@ -7,7 +7,7 @@ packet are remembered by their bytes, and the same bytes mean the same.
 from typing import Generic, NamedTuple, TypeVar
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from trio_worker.exchange import Headers
+from trio_worker.http.exchange import Headers
 from trio_worker.protocols.uwsgi.asked import Asked
 from trio_worker.protocols.uwsgi.packet import ASKED, parse_block
 from trio_worker.protocols.uwsgi.sender import Sender

@@ -1,0 +1,1 @@
+"""The ASGI app: loading it, its lifespan, and the layers around it."""

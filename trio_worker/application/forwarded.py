@@ -1,0 +1,165 @@
+"""Forwarded headers: what proxies say of the client, believed from those of `trio-proxy-allow` only.
+
+    X-Forwarded-For: 203.0.113.7, 10.0.0.2        the client, then each proxy that it passed
+    X-Forwarded-Proto: https
+    X-Forwarded-Host: example.org
+    Forwarded: for="[2001:db8::7]:4711";proto=https;host=example.org, for=10.0.0.2        (RFC 7239)
+
+The lists are read from their end: the last entry was written by our peer, the one before by the proxy that this entry
+names, and so on. The first address that is no trusted proxy's is the client's, whatever stands before it, for anybody
+can have written that.
+"""
+
+import ipaddress
+import logging
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from trio_worker.asgi import App, Receive, Scope, Send
+from trio_worker.options import Options
+from trio_worker.options.trust import Peers
+from trio_worker.refusal import Refusal, answer
+
+log = logging.getLogger(__name__)
+
+AMBIGUOUS = Refusal(400, "The proxies of this request do not agree on its client.")
+
+# One parameter of Forwarded: a name and a token or quoted string (RFC 7239 section 4), or what separates them.
+_PARAMETER = re.compile(r'\s*([!#$%&\'*+.^_`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))\s*', re.ASCII)
+_ESCAPED = re.compile(r"\\(.)")
+
+# RFC 3986 section 3.2: a host and a port.
+_HOST = re.compile(r"(?:[\w.~!$&'()*+,;=%-]+|\[[0-9A-Fa-f:.]+\])(?::\d*)?", re.ASCII)
+
+# What a scheme is called in the two kinds of scopes.
+_SCHEMES = {
+    "http": {"http": "http", "https": "https"},
+    "websocket": {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"},
+}
+
+
+def layer(app: App, options: Options) -> App:
+    """The app with the layer above it, or without one where nobody is believed."""
+    return Forwarded(app, options.proxy_allow, options.proxy_headers) if options.proxy_allow else app
+
+
+class Hop(NamedTuple):
+    """What one proxy says of its own peer; empty for what it does not say."""
+
+    client: str = ""
+    scheme: str = ""
+    host: str = ""
+
+
+class Forwarded:
+    """The ASGI layer that puts the client's names into scopes.
+
+    Args:
+        app: the layer below.
+        proxies: who is believed.
+        kind: "x-forwarded" or "forwarded" for the one kind of headers that the proxies set, "any" for whichever comes.
+    """
+
+    def __init__(self, app: App, proxies: Peers, kind: str) -> None:
+        self._app = app
+        self._proxies = proxies
+        self._kind = kind
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Run the app for one request or session; a request whose two kinds of headers disagree gets 400."""
+        if scope["type"] in ("http", "websocket") and scope["client"] in self._proxies:
+            hops = self._hops(scope)
+            if hops is None:
+                log.warning("X-Forwarded-For and Forwarded disagree: trio-proxy-headers says which one to believe")
+                await answer(scope, send, AMBIGUOUS)
+                return
+            _apply(scope, self._choose(hops))
+        await self._app(scope, receive, send)
+
+    def _hops(self, scope: Scope) -> list[Hop] | None:
+        """What every proxy says, the nearest one first; None where nobody can tell what to believe.
+
+        A proxy that writes one kind of headers lets the other pass as the client sent it.
+        """
+        headers = scope["headers"]
+        theirs = _x_forwarded(headers) if self._kind != "forwarded" else []
+        standard = _forwarded(headers) if self._kind != "x-forwarded" else []
+        if theirs and standard and [hop.client for hop in theirs] != [hop.client for hop in standard]:
+            return None
+        return theirs or standard
+
+    def _choose(self, hops: list[Hop]) -> Hop | None:
+        """The hop that names the client: the first whose address is no proxy's, or the last one there is."""
+        chosen = None
+        for chosen in hops:
+            if (chosen.client, 0) not in self._proxies:
+                break
+        return chosen
+
+
+def _values(headers: list[tuple[bytes, bytes]], name: bytes) -> list[str]:
+    """The entries of a list header, the last one first."""
+    text = ",".join(value.decode("latin-1") for key, value in headers if key == name)
+    return [entry.strip() for entry in reversed(text.split(","))] if text else []
+
+
+def _x_forwarded(headers: list[tuple[bytes, bytes]]) -> list[Hop]:
+    """The three lists side by side; a list that is shorter says of the others what it said last."""
+    lists = [_values(headers, b"x-forwarded-" + name) for name in (b"for", b"proto", b"host")]
+    count = len(lists[0]) or min(1, max(map(len, lists)))
+    clients, schemes, hosts = ((entries + entries[-1:] * count or [""] * count)[:count] for entries in lists)
+    return [Hop(_address(client), *rest) for client, *rest in zip(clients, schemes, hosts, strict=True)]
+
+
+def _forwarded(headers: list[tuple[bytes, bytes]]) -> list[Hop]:
+    text = ",".join(value.decode("latin-1") for key, value in headers if key == b"forwarded")
+    return [_hop(dict(element)) for element in reversed(list(_elements(text)))] if text else []
+
+
+def _hop(said: dict[str, str]) -> Hop:
+    return Hop(_address(said.get("for", "")), said.get("proto", ""), said.get("host", ""))
+
+
+def _elements(text: str) -> Iterator[list[tuple[str, str]]]:
+    """The elements of a Forwarded list as pairs; what does not parse ends it with an element that says nothing."""
+    element: list[tuple[str, str]] = []
+    position = 0
+    while position < len(text):
+        if text[position] in ",; \t":
+            if text[position] == ",":
+                yield element
+                element = []
+            position += 1
+            continue
+        found = _PARAMETER.match(text, position)
+        if found is None:
+            element = []
+            break
+        element.append((found[1].lower(), _ESCAPED.sub(r"\1", found[2]) if found[3] is None else found[3]))
+        position = found.end()
+    yield element
+
+
+def _address(node: str) -> str:
+    """The IP address of an entry, without brackets and port; empty for `unknown`, `_hidden` and the like."""
+    host = node
+    if node.startswith("["):
+        host = node[1:].partition("]")[0]
+    elif node.count(":") == 1:
+        host = node.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        return ""
+
+
+def _apply(scope: Scope, hop: Hop | None) -> None:
+    if hop is None:
+        return
+    if hop.client:
+        scope["client"] = (hop.client, 0)
+    scope["scheme"] = _SCHEMES[scope["type"]].get(hop.scheme.lower(), scope["scheme"])
+    if hop.host and _HOST.fullmatch(hop.host):
+        headers = [pair for pair in scope["headers"] if pair[0] != b"host"]
+        scope["headers"] = [(b"host", hop.host.encode("latin-1")), *headers]

@@ -1,0 +1,103 @@
+"""One WebSocket session between the app and the engine: counted, and closed with 1012 when the worker drains.
+
+RFC 6455; the close code 1012 (service restart) is registered with IANA and tells a client to connect again.
+"""
+
+import time
+from typing import Any
+
+import trio
+
+from trio_worker.asgi import App, Message, Notes, Receive, Scope, Send
+from trio_worker.master.metrics import Counters
+
+SERVICE_RESTART = 1012
+
+# Seconds that a client has to answer our close frame before its session is cancelled.
+CLOSE_GRACE = 2.0
+
+
+class Session:
+    """A session; its attributes are those of `trio_worker.asgi.Record`."""
+
+    __slots__ = (
+        "_counters",
+        "_receive",
+        "_restarting",
+        "_send",
+        "began",
+        "by_sendfile",
+        "headers",
+        "micros",
+        "notes",
+        "number",
+        "scope",
+        "sent",
+        "status",
+    )
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, counters: Counters) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+        self._counters = counters
+        self._restarting = False
+        self.began = time.perf_counter()
+        self.number = 0
+        self.status = 0
+        self.headers: Any = ()
+        self.sent = 0
+        self.micros = 0
+        self.by_sendfile = False
+        self.notes: Notes | None = None
+
+    async def run(self, app: App, draining: trio.Event) -> None:
+        """Run the app's side of the session to its end; what the app raises comes out."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._restart, draining, nursery.cancel_scope)
+            await app(self.scope, self.receive, self.send)
+            nursery.cancel_scope.cancel()
+
+    async def _restart(self, draining: trio.Event, session: trio.CancelScope) -> None:
+        await draining.wait()
+        self._restarting = True
+        if self.status == 101:
+            await self._send({"type": "websocket.close", "code": SERVICE_RESTART})
+        await trio.sleep(CLOSE_GRACE)
+        session.cancel()
+
+    async def receive(self) -> Message:
+        """The app's next event; the end of a session that we closed is told with our own code."""
+        message = await self._receive()
+        if message["type"] == "websocket.receive":
+            self._counters.messages_in += 1
+            self._counters.bytes_in += _size(message)
+        elif message["type"] == "websocket.disconnect" and self._restarting:
+            message = {**message, "code": SERVICE_RESTART}
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass the app's message on and count it; after our own close there is nobody to pass it to."""
+        kind = message["type"]
+        if kind == "websocket.send":
+            self._counters.messages_out += 1
+            self.sent += _size(message)
+            self._counters.bytes_out += _size(message)
+        elif kind == "websocket.accept":
+            self._counters.sessions += 1
+            self.status, self.headers = 101, message.get("headers", ())
+        elif kind == "websocket.close" and not self.status:
+            self.status = 403
+        elif kind == "websocket.http.response.start":
+            self.status, self.headers = message["status"], message.get("headers", ())
+        if not (self._restarting and self.status == 101):
+            await self._send(message)
+
+    def finish(self) -> None:
+        """Take the time at the end of the session."""
+        self.micros = int((time.perf_counter() - self.began) * 1_000_000)
+
+
+def _size(message: Message) -> int:
+    data = message.get("bytes")
+    return len(message.get("text") or "") if data is None else len(data)

@@ -1,0 +1,1 @@
+"""What a request and its response are in every protocol."""

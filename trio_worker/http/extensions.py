@@ -1,0 +1,109 @@
+"""What an ASGI app may send besides a head and a body: files, trailers, early hints.
+
+https://asgi.readthedocs.io/en/latest/extensions.html
+"""
+
+import os
+from collections.abc import Iterable
+
+import trio
+
+from trio_worker.asgi import Message
+from trio_worker.http.response import (
+    BODY,
+    CHUNKED,
+    LAST_CHUNK,
+    LENGTH,
+    NONE,
+    START,
+    TRAILERS,
+    UNDECIDED,
+    Response,
+)
+from trio_worker.http.response_head import count_body, header_lines
+
+
+class ExtendedResponse(Response):
+    """A response with ASGI's extensions. See Response for its arguments and attributes."""
+
+    @property
+    def takes_trailers(self) -> bool:
+        """Whether the client said that it reads trailers (`TE: trailers`, RFC 9110 section 10.1.4)."""
+        return False
+
+    async def _send_extension(self, kind: str, message: Message) -> None:
+        if kind == "http.response.trailers" and self.state is TRAILERS:
+            await self._send_trailers(message)
+        elif kind == "http.response.pathsend" and self.state is BODY:
+            await self._send_path(message["path"])
+        elif kind == "http.response.zerocopysend" and self.state is BODY:
+            await self._send_part(message)
+        elif kind == "http.response.early_hint" and self.state is START:
+            await self._send_hint(message["links"])
+        else:
+            self._refuse(kind)
+
+    async def _send_path(self, path: str) -> None:
+        """`http.response.pathsend`: a whole file, named."""
+        async with await trio.open_file(path, "rb") as file:
+            size = (await trio.to_thread.run_sync(os.fstat, file.fileno())).st_size
+            await self._write_file(file.fileno(), 0, size, more=False)
+
+    async def _send_part(self, message: Message) -> None:
+        """`http.response.zerocopysend`: an open file or a part of it, from its position or an offset."""
+        descriptor = message["file"] if isinstance(message["file"], int) else message["file"].fileno()
+        offset, count = message.get("offset"), message.get("count")
+        start = os.lseek(descriptor, 0, os.SEEK_CUR) if offset is None else offset
+        if count is None:
+            count = max(0, os.fstat(descriptor).st_size - start)
+        if offset is None:
+            os.lseek(descriptor, start + count, os.SEEK_SET)  # As a read would, for the part that may follow.
+        await self._write_file(descriptor, start, count, message.get("more_body", False))
+
+    async def _send_trailers(self, message: Message) -> None:
+        """`http.response.trailers`: fields behind the last chunk (RFC 9112 section 7.1.2), for who asked for them."""
+        self._trailer_lines += header_lines(message.get("headers", ()))
+        if not message.get("more_trailers", False):
+            if self._framing is CHUNKED:
+                fields = self._trailer_lines if self.takes_trailers else b""
+                await self._write((b"0\r\n%b\r\n" % fields,))
+            self._trailers = False
+            self._advance(more=False)
+
+    async def _send_hint(self, links: Iterable[bytes]) -> None:
+        """`http.response.early_hint`: a 103 before the head (RFC 8297)."""
+        lines = header_lines([(b"link", link) for link in links])
+        if self.version == "1.1":
+            await self._write((b"HTTP/1.1 103 Early Hints\r\n%b\r\n" % lines,))
+
+    async def _write_file(self, descriptor: int, offset: int, size: int, more: bool) -> None:
+        """A piece of the body straight from an open file, by sendfile(2) where the wire can."""
+        self._writing = True
+        try:
+            await self._write_file_parts(descriptor, offset, size, more)
+        finally:
+            self._end_turn()
+        self._advance(more)
+
+    async def _write_file_parts(self, descriptor: int, offset: int, size: int, more: bool) -> None:
+        framing = self._decide(size, more) if self._framing is UNDECIDED else b""
+        if self._framing is LENGTH:
+            self._remaining = count_body(self._remaining, size, more)
+        chunked = self._framing is CHUNKED and size > 0
+        before = b"" if self._head is None else self._take_head(self._head, framing)
+        if before or chunked:
+            await self._write_parts((before, b"%x\r\n" % size if chunked else b""))
+        if self._framing is not NONE:
+            await self._copy(descriptor, offset, size)
+        if self._framing is CHUNKED:
+            end = b"" if more or self._trailers else LAST_CHUNK
+            await self._write_parts((b"\r\n" if chunked else b"", end))
+
+    async def _copy(self, descriptor: int, offset: int, size: int) -> None:
+        wire = self._channel.wire
+        try:
+            await wire.send_file(descriptor, offset, size)
+        except BaseException as error:
+            wire.abort()  # The app may go on, but behind a part of a body nothing makes sense.
+            self._channel.handle.gone |= isinstance(error, ConnectionError)
+            raise

@@ -1,0 +1,31 @@
+"""One sweeper for the deadlines of all connections.
+
+A deadline is an attribute of a wire; this task looks at all of them every half second. A cancel scope for each read
+would be more exact and would cost every request; nobody notices half a second on a time-out of many.
+"""
+
+import trio
+
+from trio_worker.transport.connections import Connections
+
+# Seconds between two looks, and so how late a deadline may be noticed.
+SWEEP_INTERVAL = 0.5
+
+
+class Clock:
+    """Trio's time at the last look, for deadlines that need not be exact: it costs nothing to read.
+
+    Attributes:
+        now: in seconds, at most SWEEP_INTERVAL old while `sweep` runs.
+    """
+
+    def __init__(self) -> None:
+        self.now = trio.current_time()
+
+    async def sweep(self, connections: Connections) -> None:
+        """Call `expire()` on every connection whose deadline has passed, until cancelled."""
+        while True:
+            await trio.sleep(SWEEP_INTERVAL)
+            self.now = trio.current_time()
+            for connection in connections.expired(self.now):
+                connection.expire()

@@ -1,0 +1,72 @@
+"""What a worker is put together from before it serves: the layers around the app, and the service on top of them.
+
+From the app outwards: files that are served in its place, the names that a front gives to its clients, and the fence
+that counts and logs.
+"""
+
+import os
+from collections.abc import Callable
+
+import trio
+import uwsgi
+
+from trio_worker.application import forwarded
+from trio_worker.application.fence import Application
+from trio_worker.application.static_files import StaticFiles
+from trio_worker.asgi import App
+from trio_worker.http.service import Service
+from trio_worker.master.access_log import Given, RequestLog
+from trio_worker.master.accounting import Ledger
+from trio_worker.master.metrics import Counters
+from trio_worker.master.native import Native
+from trio_worker.options import Options
+from trio_worker.protocols.hypercorn.config import make_config
+
+
+def make_service(
+    app: App,
+    counters: Counters,
+    options: Options,
+    ledger: Ledger,
+    request_log: RequestLog,
+    raised: Callable[[BaseException], object],
+) -> Service:
+    """The service of a worker.
+
+    Args:
+        app: as it was loaded.
+        counters: of this worker.
+        options: the parsed ini.
+        ledger: where uWSGI's master looks whether the worker is busy.
+        request_log: of this worker.
+        raised: called with every exception that leaves the app.
+
+    Raises:
+        OptionError: a file that the ini names cannot be used.
+    """
+    draining = trio.Event()
+    layers = forwarded.layer(_behind_files(app, options), options)
+    write = request_log.chooser()
+    return Service(
+        options=options,
+        counters=counters,
+        application=Application(layers, counters, draining, write, options.add_headers, ledger, raised),
+        draining=draining,
+        state={"draining": draining},
+        hypercorn=make_config(options),
+    )
+
+
+def _behind_files(app: App, options: Options) -> App:
+    maps = (*options.check_static, *options.static_maps)
+    return StaticFiles(app, maps) if maps else app
+
+
+def open_request_log(options: Options, native: Native | None) -> RequestLog:
+    """The log of this worker's requests; what it keeps for a moment is written when the worker waits."""
+    own: dict[str, Given] = {"pid": os.getpid(), "wid": uwsgi.worker_id()}
+    write_request = None if native is None else native.log_request
+    request_log = RequestLog(options, own, uwsgi.metric_get, write_request)
+    if request_log.buffer is not None:
+        trio.lowlevel.add_instrument(request_log.buffer)
+    return request_log

@@ -1,0 +1,80 @@
+"""The end of a worker's connections: gracefully, step by step within the mercy that uWSGI has, or at once.
+
+Stop accepting comes before, exit after. In between: what is in flight finishes; idle keep-alive connections get one
+more chance, because a request may be on its way already; then they end; and what is still there when the time is up
+is aborted.
+"""
+
+import trio
+
+from trio_worker.http.service import Service
+from trio_worker.options.raw import RawOptions
+
+# The options by which an instance is in the pools of routers (uWSGI's subscription system).
+SUBSCRIPTIONS = ("subscribe-to", "st", "subscribe", "subscribe2")
+
+# Seconds for a router to take an instance out of its pool. The master tells it by a datagram just before it signals the
+# workers, and the router goes on with this instance until it comes to read that.
+LEAVE_POOL = 0.5
+
+# Seconds that aborted connections have for their answers and cleanup before the worker goes on without them.
+ABORT_GRACE = 1.5
+
+# Seconds of them in which the answers to cancelled requests may leave, and between two looks whether they have.
+ANSWER_GRACE = 0.3
+ANSWER_POLL = 0.01
+
+
+async def leave_pool(raw: RawOptions, deadline: float) -> None:
+    """Wait, while the worker still accepts, until the routers that the instance subscribes to have taken it out.
+
+    What a router still sends would wait for the next worker otherwise, and be reset with the listening socket where the
+    instance ends for good.
+
+    Args:
+        raw: the ini as uWSGI has it.
+        deadline: when it has to be over in any case, on Trio's clock in seconds.
+    """
+    if any(key in raw for key in SUBSCRIPTIONS):
+        with trio.move_on_at(deadline):
+            await trio.sleep(LEAVE_POOL)
+
+
+async def drain(service: Service, deadline: float) -> None:
+    """End all connections gracefully; returns when none is left.
+
+    Args:
+        service: the worker's.
+        deadline: when what is still running is cancelled, on Trio's clock in seconds.
+    """
+    connections = service.connections
+    service.draining.set()
+    for connection in connections:
+        connection.start_drain()
+    with trio.move_on_after(service.options.drain_linger):
+        await connections.wait_empty()
+    for connection in connections:
+        connection.end_linger()
+    with trio.move_on_at(deadline):
+        await connections.wait_empty()
+    await abort(service)
+
+
+async def abort(service: Service) -> None:
+    """Cancel every request (503 where the response has not begun) and end every connection; bounded."""
+    service.draining.set()
+    await _refuse(service)
+    for connection in service.connections:
+        connection.abort()
+    with trio.move_on_after(ABORT_GRACE):
+        await service.connections.wait_empty()
+
+
+async def _refuse(service: Service) -> None:
+    """Cancel every request, and let the answers leave before their connections end under them."""
+    in_flight = service.application.in_flight
+    with trio.move_on_after(ANSWER_GRACE):
+        while in_flight:
+            for request in list(in_flight):
+                request.cancel(503)
+            await trio.sleep(ANSWER_POLL)

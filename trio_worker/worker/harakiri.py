@@ -1,0 +1,158 @@
+"""`harakiri`: a request that takes too long is cancelled, and the others of its worker go on.
+
+uWSGI kills a worker for one slow request. Here the request alone ends: its task is cancelled, its client gets a 504,
+and the log says where it was. Nothing is armed per request: one task sleeps until the oldest one in flight is due.
+
+`uwsgi.set_user_harakiri(n)` in a request means that request: n seconds from now, 0 for never. WebSocket sessions are
+meant to last and are left alone. What a stuck loop needs is told in stall.py.
+"""
+
+import logging
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterable, Iterator
+from math import inf
+from typing import Any
+
+import trio
+
+from trio_worker.application.current import CURRENT
+from trio_worker.application.fence import Request
+from trio_worker.master.access_log.format import printable
+from trio_worker.master.metrics import Counters
+from trio_worker.options import Options
+from trio_worker.worker.signals import describe
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks at least: with thousands in flight, somebody is due all the time.
+GRAIN = 0.05
+
+# Seconds until the next look at a request that was spared because hardly anybody waits.
+SPARED = 1.0
+
+# Seconds that a cancelled request has to end before the log says that it does not.
+STUBBORN = 5.0
+
+GATEWAY_TIMEOUT = 504
+
+
+class Harakiri:
+    """The deadlines of one worker's requests.
+
+    Args:
+        options: the parsed ini.
+        in_flight: the requests that run, as `Application` keeps them.
+        counters: of this worker.
+        backlog: how many connections wait to be accepted, for `harakiri-queue-threshold`.
+    """
+
+    def __init__(
+        self, options: Options, in_flight: set[Request], counters: Counters, backlog: Callable[[], int]
+    ) -> None:
+        self._limit = options.harakiri or inf
+        self._threshold = options.harakiri_queue_threshold
+        self._verbose = options.harakiri_verbose
+        self._in_flight = in_flight
+        self._counters = counters
+        self._backlog = backlog
+        # Deadlines that requests have set for themselves, and when those that still run were cancelled; both in
+        # seconds of `time.perf_counter`, like the beginnings of requests.
+        self._own: dict[Request, float] = {}
+        self._cancelled: dict[Request, float] = {}
+        self._changed = trio.Event()
+
+    def install(self, uwsgi: Any) -> None:
+        """Put our `set_user_harakiri` into the place of that of the `uwsgi` module."""
+        uwsgi.set_user_harakiri = self.set_user_harakiri
+
+    def set_user_harakiri(self, seconds: int) -> None:
+        """Cancel the current request in `seconds` seconds, or never for 0; also from a thread of `trio.to_thread`."""
+        request = CURRENT.get()
+        if not isinstance(request, Request):
+            log.warning("uwsgi.set_user_harakiri(%d) means the current request, and there is none", seconds)
+        elif trio.lowlevel.in_trio_run():
+            self._set(request, seconds)
+        else:
+            trio.from_thread.run_sync(self._set, request, seconds)
+
+    def _set(self, request: Request, seconds: int) -> None:
+        self._own.pop(request, None)
+        if seconds:
+            self._own[request] = time.perf_counter() + seconds
+        self._changed.set()
+
+    async def run(self) -> None:
+        """Cancel what is due, until cancelled."""
+        while True:
+            self._changed = trio.Event()
+            now = time.perf_counter()
+            pause = max(self._sweep(now) - now, GRAIN)
+            with trio.move_on_after(pause):
+                await self._changed.wait()
+
+    def _sweep(self, now: float) -> float:
+        """Cancel what is due; returns when somebody may be due next."""
+        self._own = {each: at for each, at in self._own.items() if each in self._in_flight}
+        self._watch_cancelled(now)
+        deadlines = {each: self._deadline(each) for each in self._in_flight if each not in self._cancelled}
+        due = [each for each, at in deadlines.items() if at <= now]
+        soonest = min((at for at in deadlines.values() if at > now), default=inf)
+        if due and self._backlog() < self._threshold:
+            soonest = min(soonest, now + SPARED)
+        elif due:
+            self._cancel(due, now)
+        return min(soonest, now + self._limit, now + (STUBBORN if self._cancelled else inf))
+
+    def _deadline(self, request: Request) -> float:
+        return min(request.began + self._limit, self._own.get(request, inf))
+
+    def _cancel(self, due: list[Request], now: float) -> None:
+        tasks = _tasks_of(due)
+        for request in due:
+            self._cancelled[request] = now
+            self._counters.harakiri += 1
+            stack = describe(tasks[request]) if request in tasks else "(its task cannot be found)"
+            if self._verbose:
+                stack += "".join(_other_threads())
+            log.error("harakiri: %s is cancelled after %.1f s\n%s", _name(request), now - request.began, stack)
+            request.cancel(GATEWAY_TIMEOUT)
+
+    def _watch_cancelled(self, now: float) -> None:
+        """Say once of each cancelled request that it does not end: in a thread, or by a shield, it cannot."""
+        running = {each: at for each, at in self._cancelled.items() if each in self._in_flight}
+        for request, at in running.items():
+            if at <= now - STUBBORN:
+                running[request] = inf
+                log.error("harakiri: %s runs on %.0f s after it was cancelled", _name(request), now - at)
+        self._cancelled = running
+
+
+def _name(request: Request) -> str:
+    return f"{request.scope['method']} {printable(request.scope['path'])}"
+
+
+def _tasks_of(requests: Iterable[Request]) -> dict[Request, trio.lowlevel.Task]:
+    """The task that each request runs in: the outermost one that knows it as its current request."""
+    root = trio.lowlevel.current_root_task()
+    return {} if root is None else dict(_find(root, set(requests)))
+
+
+def _find(task: trio.lowlevel.Task, wanted: set[Request]) -> Iterator[tuple[Request, trio.lowlevel.Task]]:
+    request = task.context.get(CURRENT)
+    if isinstance(request, Request) and request in wanted:
+        yield request, task
+        return
+    for nursery in task.child_nurseries:
+        for child in nursery.child_tasks:
+            yield from _find(child, wanted)
+
+
+def _other_threads() -> Iterator[str]:
+    """The stacks of all threads but this one: a request may wait for one of them."""
+    names = {each.ident: each.name for each in threading.enumerate()}
+    for ident, frame in sys._current_frames().items():
+        if ident != threading.get_ident():
+            yield f"\nthread {names.get(ident, ident)}:\n" + "".join(traceback.format_stack(frame)).rstrip()

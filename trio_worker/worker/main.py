@@ -1,0 +1,289 @@
+"""The life of one worker: one nursery from the first signal to the exit code.
+
+    load the app -> lifespan startup -> accept -> (reload: drain | destroy: abort) -> lifespan shutdown -> exit
+
+uWSGI's master reads the exit code: see ending.py; 22 is an app that could not be started.
+"""
+
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import NoReturn
+
+import trio
+import uwsgi
+
+from trio_worker import quart
+from trio_worker.application import current
+from trio_worker.application.lifespan import Lifespan, LifespanError
+from trio_worker.application.loading import AppError, Mounts, load, read_mounts
+from trio_worker.asgi import App
+from trio_worker.http.service import Service
+from trio_worker.master.access_log import RequestLog
+from trio_worker.master.accounting import Ledger
+from trio_worker.master.metrics import Counters
+from trio_worker.master.native import Native, PluginRefused
+from trio_worker.master.native import load as load_plugin
+from trio_worker.master.uwsgi_signals import UwsgiSignals
+from trio_worker.options import Options, parse
+from trio_worker.options.raw import RawOptions, collect
+from trio_worker.options.values import OptionError
+from trio_worker.serving.attendant import attend
+from trio_worker.serving.listeners import Listeners
+from trio_worker.serving.task_pool import TaskPool
+from trio_worker.transport.wire import Address, SocketWire
+from trio_worker.worker import logs, notices, signals, watchdog
+from trio_worker.worker.assembly import make_service, open_request_log
+from trio_worker.worker.drain import abort, drain, leave_pool
+from trio_worker.worker.ending import Ending, Reason
+from trio_worker.worker.exit import leave
+from trio_worker.worker.limits import FatalExceptions
+from trio_worker.worker.pause import Pause, status
+from trio_worker.worker.upkeep import Upkeep
+
+# To those who read the log it is the worker that speaks, whichever module of this folder does.
+log = logging.getLogger("trio_worker.worker")
+
+# uWSGI's code for an app that failed to load (UWSGI_FAILED_APP_CODE).
+FAILED_APP = 22
+
+# One name for the tasks of all connections: a name made for each would be kept with each.
+CONNECTION_TASK = "trio_worker.serving.attendant.attend"
+
+# Seconds that a worker whose app failed waits before it exits: the master respawns it at once.
+FAILURE_PACE = 2.0
+
+
+def main() -> NoReturn:
+    """Run this worker and exit with its code; called by the override script inside uWSGI."""
+    logs.install(uwsgi.log, uwsgi.worker_id())
+    native = _load_plugin()
+    raw = uwsgi.opt if native is None else collect(native.options())
+    if notices.is_speaker(uwsgi.worker_id(), uwsgi.workers()):
+        notices.warn_of_dead_options(raw, native is not None)
+    try:
+        options = parse(raw)
+        current.install(uwsgi)
+        worker = Worker(options, raw, native)
+        code = trio.run(worker.run)
+    except OptionError as error:
+        log.critical("%s", error)
+        sys.exit(FAILED_APP)
+    leave(code, worker.seconds_left, options.skip_atexit)
+
+
+def _load_plugin() -> Native | None:
+    try:
+        return load_plugin()
+    except PluginRefused as refused:
+        log.error("%s; going on without it", refused)
+        return None
+
+
+class Worker:
+    """One worker process.
+
+    Args:
+        options: the parsed ini.
+        raw: the ini as uWSGI has it.
+        native: the plugin, None without it.
+    """
+
+    def __init__(self, options: Options, raw: RawOptions, native: Native | None) -> None:
+        self._options = options
+        self._raw = raw
+        self._native = native
+        self._ledger = Ledger(native)
+        self._fatal = FatalExceptions.read(options)
+        self._ending = Ending(options.worker_reload_mercy, native.leave if native else None)
+        self._leaving = trio.CancelScope()
+        self._graceful = trio.CancelScope()
+        self._request_log: RequestLog
+        self._service: Service
+        self._listeners: Listeners | None = None
+        self._upkeep: Upkeep | None = None
+        self._pause = Pause()
+
+    async def run(self) -> int:
+        """Live; returns the exit code."""
+        with trio.open_signal_receiver(*signals.ALL) as received:
+            signals.unblock()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(signals.dispatch, received, self._handlers())
+                if master := uwsgi.masterpid():  # 0 without `master`, where this is the only process
+                    nursery.start_soon(watchdog.watch_master, master, self.destroy)
+                nursery.start_soon(self._last_call)
+                code = await self._live()
+                nursery.cancel_scope.cancel()
+        return code
+
+    def _handlers(self) -> dict[int, Callable[[], None]]:
+        handlers: dict[int, Callable[[], None]] = dict.fromkeys(signals.DESTROY, self.destroy)
+        handlers |= {
+            signals.RELOAD: self.reload,
+            signals.MAKE_WAY: self.make_way,
+            signals.PAUSE: self._pause.turn,
+            signals.COUNTERS: self._log_counters,
+            signals.TASKS: lambda: log.info("the tasks of this worker:\n%s", signals.task_tree()),
+        }
+        return handlers
+
+    def destroy(self) -> None:
+        """End now: cancel what runs, shut the app down, exit 30. Cuts a drain short."""
+        self._ending.begin(Reason.DESTROY)
+        self._leaving.cancel()
+        self._graceful.cancel()
+
+    def reload(self) -> None:
+        """End gracefully: drain, shut the app down, exit 17."""
+        self._ending.begin(Reason.RELOAD)
+
+    def make_way(self) -> None:
+        """End gracefully because the master has too many workers, or this one is too old."""
+        self._ending.begin(Reason.CHEAP if status() == b"cheap" else Reason.RELOAD)
+
+    def _raised(self, error: BaseException) -> None:
+        if self._ending.reason is None and self._fatal.match(error):
+            log.info("this worker is replaced: reload-on-exception")
+            self._ending.begin(Reason.EXCEPTION)
+
+    @property
+    def seconds_left(self) -> float:
+        """How long the process may still take to exit."""
+        return self._ending.seconds_left
+
+    def _log_counters(self) -> None:
+        totals = self._service.counters.totals()
+        log.info("counters: %s", " ".join(f"{name}={value}" for name, value in totals.items() if value))
+
+    async def _live(self) -> int:
+        failure: BaseExceptionGroup[BaseException] | None = None
+        try:
+            app = load(self._options, read_mounts(self._raw))
+            if self._options.quart_direct:
+                quart.install(app)
+            counters = Counters()
+            self._request_log = open_request_log(self._options, self._native)
+            self._service = make_service(app, counters, self._options, self._ledger, self._request_log, self._raised)
+            async with trio.open_nursery() as nursery:
+                lifespans = await self._start_up(app, nursery)
+                if self._ending.reason is None:
+                    await self._serve()
+                await self._shut_down(lifespans)
+                nursery.cancel_scope.cancel()
+        except* (AppError, LifespanError, OptionError) as group:
+            failure = group
+        if failure is not None:
+            return await self._failed(failure)
+        return self._ending.code
+
+    async def _start_up(self, app: App, nursery: trio.Nursery) -> list[Lifespan]:
+        """Run the lifespan of every app, returns those that are up; they share the state that requests see."""
+        apps = [each for _, each in app.apps] if isinstance(app, Mounts) else [app]
+        started: list[Lifespan] = []
+        for each in {id(each): each for each in apps}.values():
+            lifespan = Lifespan(each, self._service.state)
+            nursery.start_soon(lifespan.run)
+            if not await self._ending.before(lifespan.startup):
+                break
+            nursery.start_soon(self._watch_lifespan, lifespan)
+            started.append(lifespan)
+        return started
+
+    async def _watch_lifespan(self, lifespan: Lifespan) -> None:
+        error = await lifespan.crashed()
+        if error is not None and self._ending.reason is None:
+            log.critical("the app's lifespan crashed; the worker is replaced", exc_info=error)
+            self.reload()
+
+    async def _serve(self) -> None:
+        """Accept and serve until the worker ends; nothing of a connection is left afterwards."""
+        service = self._service
+        upkeep = self._upkeep = Upkeep(service, uwsgi, self._native, self._ledger, self._backlog, self.reload)
+        self._uwsgi_signals = UwsgiSignals(self._native, self.destroy)
+        async with trio.open_nursery() as background, trio.open_nursery() as connections:
+            self._listeners = listeners = self._make_listeners(connections)
+            self._pause.apply_to(listeners)
+            background.start_soon(service.disconnects.run)
+            background.start_soon(service.clock.sweep, service.connections)
+            background.start_soon(upkeep.run)
+            background.start_soon(self._uwsgi_signals.run)
+            with listeners:
+                async with trio.open_nursery() as accepting:
+                    accepting.start_soon(listeners.run)
+                    await self._announce()
+                    log.info("accepting on %s", listeners.describe())
+                    await self._ending.begun.wait()
+                    with self._leaving:
+                        await leave_pool(self._raw, self._ending.cancel_at)
+                    accepting.cancel_scope.cancel()
+            await self._end_connections()
+            connections.cancel_scope.cancel()
+            background.cancel_scope.cancel()
+        upkeep.flush()
+        self._request_log.flush()
+
+    def _backlog(self) -> int:
+        return 0 if self._listeners is None else self._listeners.backlog()
+
+    async def _announce(self) -> None:
+        """Tell the master that this worker accepts; the plugin tells the Emperor as well, and runs the hooks."""
+        if self._native is None:
+            uwsgi.accepting()
+            return
+        try:
+            await trio.to_thread.run_sync(self._native.accepting)
+        except OSError as error:
+            log.critical("%s", error)
+            self.destroy()
+
+    def _make_listeners(self, nursery: trio.Nursery) -> Listeners:
+        service, options = self._service, self._options
+
+        tasks = TaskPool(nursery, partial(attend, service), CONNECTION_TASK)
+
+        def accepted(sock: socket.SocketType, client: object, server: Address | None) -> None:
+            tasks.start(SocketWire(sock, client, options.write_timeout, server))
+
+        def has_room() -> bool:
+            return tasks.busy < options.max_connections
+
+        return Listeners(uwsgi.sockets, accepted, uwsgi.numproc == 1, has_room)
+
+    async def _end_connections(self) -> None:
+        if self._ending.is_graceful:
+            deadline = self._ending.cancel_at
+            with self._graceful:
+                await drain(self._service, deadline)
+                with trio.move_on_at(deadline):
+                    await self._uwsgi_signals.finish()
+        await abort(self._service)
+
+    async def _shut_down(self, lifespans: list[Lifespan]) -> None:
+        for lifespan in reversed(lifespans):
+            await lifespan.shutdown(max(0.5, self._ending.shutdown_until - trio.current_time()))
+
+    async def _last_call(self) -> None:
+        """Exit as things stand when something, a thread for one, outlasts every deadline of a worker that ends."""
+        await self._ending.begun.wait()
+        while trio.current_time() < self._ending.last_call_at:  # noqa: ASYNC110 - a destroy may bring it forward
+            await trio.sleep(0.1)
+        log.critical("still running at the end of the time that a worker has:\n%s", signals.task_tree())
+        self._request_log.flush()
+        if self._upkeep is not None:
+            self._upkeep.flush()
+        os._exit(self._ending.code)
+
+    async def _failed(self, group: BaseExceptionGroup[BaseException]) -> int:
+        """Say why the app cannot be served; the pace keeps the master from respawning in a tight loop."""
+        error: BaseException = group
+        while isinstance(error, BaseExceptionGroup):
+            error = error.exceptions[0]
+        log.critical("%s", error, exc_info=error.__cause__)
+        if not self._options.need_app:
+            with trio.move_on_after(FAILURE_PACE):
+                await self._ending.begun.wait()
+        return FAILED_APP

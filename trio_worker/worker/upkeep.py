@@ -1,0 +1,85 @@
+"""What a worker does besides serving: it counts, it obeys its limits, and it keeps its master's trust.
+
+One nursery of a few tasks that sleep most of the time; none of them is started per request or connection.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import trio
+
+from trio_worker.http.service import Service
+from trio_worker.master.accounting import Accounting, Ledger
+from trio_worker.master.metrics import Metrics
+from trio_worker.master.native import Native
+from trio_worker.worker import autoreload, watchdog
+from trio_worker.worker.harakiri import Harakiri
+from trio_worker.worker.limits import Limits
+from trio_worker.worker.stall import StallAlarm
+
+
+class Upkeep:
+    """The upkeep of one worker.
+
+    Args:
+        service: the worker's.
+        uwsgi: uWSGI's module.
+        native: the plugin, None without it.
+        ledger: the one that the app's fence writes.
+        backlog: how many connections wait to be accepted.
+        replace: drains the worker, to be replaced.
+    """
+
+    def __init__(
+        self,
+        service: Service,
+        uwsgi: Any,
+        native: Native | None,
+        ledger: Ledger,
+        backlog: Callable[[], int],
+        replace: Callable[[], None],
+    ) -> None:
+        self._service = service
+        self._uwsgi = uwsgi
+        self._native = native
+        self._replace = replace
+        self._metrics = self._make_metrics(ledger)
+        self._alarm = StallAlarm(service.options, uwsgi.set_user_harakiri)
+        self._harakiri = Harakiri(service.options, service.application.in_flight, service.counters, backlog)
+
+    def _make_metrics(self, ledger: Ledger) -> Metrics:
+        service, uwsgi = self._service, self._uwsgi
+        gauges = {
+            "in_flight": lambda: len(service.application.in_flight),
+            "connections": lambda: len(service.connections),
+        }
+        account = Accounting(self._native, service.counters, ledger).flush if self._native else None
+        return Metrics(service.counters, uwsgi.worker_id(), gauges, uwsgi.metric_inc, uwsgi.metric_set, account)
+
+    async def run(self) -> None:
+        """Keep the worker up until cancelled."""
+        self._metrics.declare(self._native is not None)
+        self._harakiri.install(self._uwsgi)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._metrics.run, self._service.options.metrics_interval)
+            nursery.start_soon(watchdog.watch_limits, self._limits(), self._served, self._replace)
+            nursery.start_soon(self._harakiri.run)
+            nursery.start_soon(self._alarm.run)
+            nursery.start_soon(self._watch_modules)
+
+    async def _watch_modules(self) -> None:
+        options = self._service.options
+        if autoreload.needed(options, self._uwsgi.worker_id()):
+            await autoreload.watch(options.py_autoreload, options.py_autoreload_ignore, self._uwsgi.reload)
+
+    def _limits(self) -> Limits:
+        number = self._uwsgi.worker_id()
+        return Limits(self._service.options, number, self._uwsgi.workers()[number - 1]["last_spawn"])
+
+    def _served(self) -> int:
+        # To uWSGI a WebSocket session is a request.
+        return self._service.counters.requests + self._service.counters.sessions
+
+    def flush(self) -> None:
+        """Hand over what has been counted and not been handed over yet."""
+        self._metrics.flush()
