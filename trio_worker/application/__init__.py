@@ -1,1 +1,1 @@
-"""The ASGI app: loading it, its lifespan, and the layers around it."""
+"""The ASGI app: how it is loaded and started, the fence in which it runs, and the layers around it."""

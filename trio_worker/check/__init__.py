@@ -1,5 +1,4 @@
-"""
-`trio-worker check uwsgi.ini`: what each line of an ini means to a Trio worker, before it is started.
+"""`trio-worker check uwsgi.ini`: what each line of an ini means to a Trio worker, before it is started.
 
 The ini is read as uWSGI reads it (ini.py), each key is looked up in the option table, and the
 rules of rules.py look for what would not work. The app is loaded once, in an interpreter of

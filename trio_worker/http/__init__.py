@@ -1,1 +1,1 @@
-"""What a request and its response are in every protocol."""
+"""The rules of a request and its response that hold in every protocol."""

@@ -1,4 +1,4 @@
-"""What the ini says, read once into one frozen dataclass.
+"""The ini, read once into one frozen dataclass, and the table of every option of uWSGI.
 
 Keys of our own begin with `trio-`. A value that does not parse ends the start with the key, the value and what is
 allowed; nothing is guessed.

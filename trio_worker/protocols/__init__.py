@@ -1,1 +1,1 @@
-"""What is spoken on a connection, one module per protocol."""
+"""One folder for each protocol that a connection may speak, and what connections of single requests share."""

@@ -1,1 +1,1 @@
-"""One client's connection as bytes, plain or TLS, and what watches all of them: deadlines, hang-ups."""
+"""Connections as bytes, plain or TLS, and the watch over all of them: deadlines and hang-ups."""

@@ -1,1 +1,1 @@
-"""The life of one worker: it starts, serves, keeps its limits and ends, as uWSGI's master asks."""
+"""The life of one worker: its start, its signals, its limits and its end, as uWSGI's master asks."""

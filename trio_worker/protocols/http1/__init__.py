@@ -1,4 +1,4 @@
-"""The express lane.
+"""HTTP/1.1: connections of one request after another.
 
 connection.py   a connection from its first request to its close
 parser.py       bytes to exchanges

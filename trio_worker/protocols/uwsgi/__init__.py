@@ -1,4 +1,4 @@
-"""The uwsgi protocol.
+"""The uwsgi protocol: connections of one packet, from a front such as nginx or uWSGI's own router.
 
 connection.py   a connection with its one packet
 request.py      the packet, read, and what of it has been read before
