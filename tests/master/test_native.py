@@ -123,26 +123,6 @@ def test_strict_and_help_know_the_options(start: Start, plugin: Path) -> None:
     assert listed == {f"--{name}" for name in option_table.load().own}
 
 
-def test_sockets_tell_their_protocol(start: Start) -> None:
-    abstract = f"@trio-native-{os.getpid()}"
-    unix = f"socket = a.sock\nuwsgi-socket = {abstract}\nprotocol = fastcgi\nhttp-socket = b.sock\n"
-    instance = start("http-socket = 127.0.0.1:0\n" + unix)
-    sockets = instance.run("list(native.sockets())")
-    assert [fd for fd, _, _ in sockets] == instance.run("uwsgi.sockets")
-    assert [protocol for _, _, protocol in sockets] == ["http", "fastcgi", "uwsgi", "http"]
-    assert [name for _, name, _ in sockets][1:] == ["a.sock", abstract, "b.sock"]
-    assert (
-        sockets[0][1] == f"127.0.0.1:{instance.run('socket.socket(fileno=os.dup(uwsgi.sockets[0])).getsockname()[1]')}"
-    )
-
-
-def test_a_socket_mapped_elsewhere_is_left_out(start: Start) -> None:
-    instance = start("processes = 2\nhttp-socket = a.sock\nhttp-socket = b.sock\nmap-socket = 0:2\n")
-    names = "[name for _, name, _ in native.sockets()]"
-    assert instance.run(names, worker=1) == ["b.sock"]
-    assert instance.run(names, worker=2) == ["a.sock", "b.sock"]
-
-
 def test_uwsgi_signals_arrive_and_run_their_handlers(start: Start) -> None:
     instance = start()
     assert len(set(instance.run("native.signal_descriptors()"))) == 2

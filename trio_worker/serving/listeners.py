@@ -127,11 +127,6 @@ class Listeners:
         """How many connections wait in the longest queue; UNIX sockets do not tell."""
         return max((each.queue() for each in self._listeners.values()), default=0)
 
-    @property
-    def paused(self) -> bool:
-        """Whether accepting is paused."""
-        return not self._running.is_set()
-
     def pause(self) -> None:
         """Accept nothing until `resume`; connections wait in the kernel's queue meanwhile."""
         self._running = trio.Event()

@@ -37,7 +37,6 @@ class TlsWire:
         "_outgoing",
         "_tls",
         "_unread",
-        "alpn",
         "client",
         "extensions",
         "root_path",
@@ -58,7 +57,6 @@ class TlsWire:
         self.client: Address | None = below.client
         self.server: Address | None = below.server
         self.scheme = "https"
-        self.alpn: str | None = None
         self.root_path = ""
         self.extensions: Mapping[str, Any] = NO_EXTENSIONS
 
@@ -103,7 +101,6 @@ class TlsWire:
                 await self._part()
                 raise
         await self._flush()
-        self.alpn = self._tls.selected_alpn_protocol()
         self.extensions = {"tls": self._certificates.describe(self._tls) | describe_client(self._tls)}
 
     async def _part(self) -> None:

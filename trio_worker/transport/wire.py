@@ -36,7 +36,6 @@ class Wire(Protocol):
         deadline: when the sweeper calls `expire()` on the connection, on Trio's clock in seconds; `inf` for never.
         stalled: whether a write is waiting for the client to read.
         stall_deadline: until when it does, as `deadline`; what a read in another task does prolongs nothing.
-        alpn: the protocol that TLS agreed on, None where it did not.
         root_path: where a front has mounted the app, as it says.
         extensions: what the scopes of all requests here get in their `extensions`.
     """
@@ -45,7 +44,6 @@ class Wire(Protocol):
     server: Address | None
     scheme: str
     deadline: float
-    alpn: str | None
     root_path: str
     extensions: Mapping[str, Any]
 
@@ -87,7 +85,6 @@ class SocketWire:
         "_socket",
         "_unread",
         "_write_timeout",
-        "alpn",
         "client",
         "deadline",
         "extensions",
@@ -108,7 +105,6 @@ class SocketWire:
         self.stalled = False
         self.stall_deadline = inf
         self.scheme = "http"
-        self.alpn: str | None = None
         self.root_path = ""
         self.extensions: Mapping[str, Any] = NO_EXTENSIONS
         self.client: Address | None = None

@@ -6,10 +6,9 @@ plugin, `bindings.py` calls them. `build.py` compiles them, and is left for its 
 worker is not one of them. Everything else works without the plugin.
 """
 
-from .bindings import BoundSocket, Counts, Memory, Native, PluginRefused, SignalDescriptors, load
+from .bindings import Counts, Memory, Native, PluginRefused, SignalDescriptors, load
 
 __all__ = [
-    "BoundSocket",
     "Counts",
     "Memory",
     "Native",

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar, Literal, NamedTuple
 
 # UWSGI_TRIO_INTERFACE of trio.h.
-INTERFACE = 2
+INTERFACE = 3
 
 _REBUILD = "build it again with: trio-worker build-plugin"
 
@@ -55,14 +55,6 @@ class Counts(ctypes.Structure):
     ]
 
 
-class BoundSocket(NamedTuple):
-    """A listening socket: its descriptor, the name it is bound to, the protocol it was declared for."""
-
-    fd: int
-    name: str
-    protocol: str
-
-
 class SignalDescriptors(NamedTuple):
     """Where the master writes the numbers of uWSGI signals: to any worker, and to this one."""
 
@@ -88,10 +80,6 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
     "option_count": (ctypes.c_int, []),
     "option_key": (ctypes.c_char_p, [ctypes.c_int]),
     "option_value": (ctypes.c_char_p, [ctypes.c_int]),
-    "socket_count": (ctypes.c_int, []),
-    "socket_fd": (ctypes.c_int, [ctypes.c_int]),
-    "socket_name": (ctypes.c_char_p, [ctypes.c_int]),
-    "socket_protocol": (ctypes.c_char_p, [ctypes.c_int]),
     "shared_signal_fd": (ctypes.c_int, []),
     "own_signal_fd": (ctypes.c_int, []),
     "run_signal": (ctypes.c_int, [ctypes.c_uint8]),
@@ -158,16 +146,6 @@ class Native:
         for index in range(self._call("option_count")):
             value: bytes | None = self._call("option_value", index)
             yield os.fsdecode(self._call("option_key", index)), True if value is None else value
-
-    def sockets(self) -> Iterator[BoundSocket]:
-        """The listening sockets of this worker in the order of `uwsgi.sockets`.
-
-        One that `map-socket` has given to other workers is missing here; `uwsgi.sockets` still lists its
-        descriptor, which then is /dev/null.
-        """
-        for index in range(self._call("socket_count")):
-            name, protocol = self._call("socket_name", index), self._call("socket_protocol", index)
-            yield BoundSocket(self._call("socket_fd", index), os.fsdecode(name), protocol.decode())
 
     def signal_descriptors(self) -> SignalDescriptors | None:
         """Sockets from which one byte, a uWSGI signal's number, can be read; None without a master.

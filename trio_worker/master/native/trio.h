@@ -1,7 +1,7 @@
 /*
  * What a Trio worker asks of uWSGI and only C can reach.
  *
- * The first part is called from Python through ctypes (library.py holds the same
+ * The first part is called from Python through ctypes (bindings.py holds the same
  * list); nothing in it needs Python's headers, so one build serves every
  * interpreter. The second part is what the files of the plugin owe each other.
  */
@@ -12,10 +12,10 @@
 
 extern struct uwsgi_server uwsgi;
 
-/* Raised whenever a function below changes: library.py refuses a plugin that
+/* Raised whenever a function below changes: bindings.py refuses a plugin that
  * speaks another interface. */
 #ifndef UWSGI_TRIO_INTERFACE
-#define UWSGI_TRIO_INTERFACE 2
+#define UWSGI_TRIO_INTERFACE 3
 #endif
 
 /* layout.c */
@@ -59,13 +59,6 @@ int uwsgi_trio_option_count(void);
 const char *uwsgi_trio_option_key(int);
 /* NULL for an option without a value. */
 const char *uwsgi_trio_option_value(int);
-
-/* sockets.c */
-
-int uwsgi_trio_socket_count(void);
-int uwsgi_trio_socket_fd(int);
-const char *uwsgi_trio_socket_name(int);
-const char *uwsgi_trio_socket_protocol(int);
 
 /* signals.c */
 

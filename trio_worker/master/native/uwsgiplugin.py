@@ -33,7 +33,6 @@ GCC_LIST = [
     "options",
     "configuration",
     "accounting",
-    "sockets",
     "signals",
     "hooks",
     "metrics",
