@@ -1,5 +1,7 @@
 """Apps that cannot be served, each in its own way."""
 
+import logging
+
 from probe import Receive, Scope, Send, app
 
 not_callable = 42
@@ -11,6 +13,13 @@ def create_broken() -> object:
 
 async def always_raises(scope: Scope, receive: Receive, send: Send) -> None:
     raise RuntimeError("whatever is asked")
+
+
+async def logs_its_path(scope: Scope, receive: Receive, send: Send) -> None:
+    """Writes what a client has chosen into the log, as Quart does when a handler fails."""
+    if scope["type"] == "http":
+        logging.getLogger("app").warning("asked for %s", scope["path"])
+    await app(scope | {"path": "/"}, receive, send)
 
 
 async def startup_fails(scope: Scope, receive: Receive, send: Send) -> None:

@@ -1,5 +1,6 @@
 """The line that uWSGI writes for every request, and which requests have one."""
 
+import json
 import re
 from typing import Any
 
@@ -82,6 +83,17 @@ def test_an_app_that_spoils_its_scope_loses_its_own_line_only(uwsgi: Servers) ->
     assert server.count("spoil") == 0
 
 
+@pytest.mark.parametrize("path", ["/%0Aforged", "/%0D%0Aforged", "/%1B%5B31mforged", "/%C2%9B31mforged"])
+def test_what_an_app_logs_of_a_path_cannot_be_forged(uwsgi: Servers, path: str) -> None:
+    """The further lines of a message are indented; what a terminal would obey is written out."""
+    server = uwsgi(module="broken:logs_its_path")
+    with Http1(server.address) as client:
+        assert client.get(path).status == 200
+    server.wait_log("WARNING app: asked for /")
+    assert not [each for each in server.log.splitlines() if each.startswith("forged")]
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", server.log)
+
+
 PATHS = ("/", "/status?code=404", "/status?code=503", "/sleep?seconds=0.3")
 
 
@@ -147,3 +159,36 @@ def test_no_error_can_be_forged(uwsgi: Servers, path: str) -> None:
     server.wait_log("ERROR .*exception in GET ")
     assert not [each for each in server.log.splitlines() if each.startswith("forged")]
     assert "\x1b" not in server.log
+
+
+@pytest.mark.parametrize("agent", ['a", "admin": "yes', "a\\", 'a\\", "admin": "yes', "caf\u00e9 \x85", ""])
+def test_a_client_cannot_add_to_a_line_of_json(uwsgi: Servers, agent: str) -> None:
+    """Each value is what the client has sent, and the keys are those of the format."""
+    server = uwsgi(log_format='{"agent": "%(uagent)", "uri": "%(uri)", "status": %(status), "x": "%(var.HTTP_X)"}')
+    with Http1(server.address) as client:
+        client.send(b'GET /a"b HTTP/1.1\r\nHost: test\r\nX: "\\\r\n')
+        client.send(b"User-Agent: " + agent.encode("latin-1") + b"\r\n\r\n")
+        assert client.head().status == 200
+    line = server.wait_log(r'^\{"agent": .*')
+    assert json.loads(line) == {"agent": agent or "-", "uri": '/a"b', "status": 200, "x": '"\\'}
+
+
+def test_values_stay_as_they_are_in_other_formats(uwsgi: Servers) -> None:
+    server = uwsgi(log_format='LINE {"%(uagent)"} %(status)')
+    ask(server, "/", User_Agent='a"b\\c')
+    server.wait_log(r'^LINE \{"a"b\\c"\} 200$')
+
+
+@pytest.mark.parametrize("length", ["0" * 4400, "0" * 4400 + "5"])
+@pytest.mark.parametrize("limit", [0, 1000])
+@pytest.mark.engines("express")
+def test_a_content_length_of_many_digits(uwsgi: Servers, length: str, limit: int) -> None:
+    """Python reads no number of more than 4,300 digits; here it is still a length."""
+    server = uwsgi(log_format="LENGTH %(cl) %(status)", limit_post=limit)
+    body = b"12345" if length.endswith("5") else b""
+    with Http1(server.address) as client:
+        client.send(f"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n".encode() + body)
+        assert client.response().body == body
+    server.wait_log(f"^LENGTH {len(body)} 200$")
+    assert "Traceback" not in server.log
+    assert "cannot be logged" not in server.log

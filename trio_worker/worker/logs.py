@@ -1,7 +1,15 @@
 """Python's `logging` into uWSGI's log, each line with the worker's id."""
 
 import logging
+import re
 from collections.abc import Callable
+
+# What a terminal obeys or takes for the end of a line, but for the tabs and newlines of tracebacks: others choose parts
+# of a message, as Quart's of a request that failed has its decoded path in it.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
+
+# Before each further line of a record, so that none of them can be taken for the first line of another.
+_INDENT = "    "
 
 
 class UwsgiHandler(logging.Handler):
@@ -26,8 +34,9 @@ class UwsgiHandler(logging.Handler):
 
 
 def _writable(text: str) -> str:
-    """The text as `uwsgi.log` takes it: it raises at a NUL and at what UTF-8 cannot say."""
-    return text.replace("\0", r"\x00").encode("utf-8", "backslashreplace").decode()
+    """Return the text as it may stand in the log; besides, `uwsgi.log` raises at a NUL and at what UTF-8 cannot say."""
+    text = _CONTROL.sub(lambda found: repr(found[0])[1:-1], text).replace("\n", f"\n{_INDENT}")
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def install(write: Callable[[str], object], worker_id: int) -> None:

@@ -2,8 +2,12 @@
 
 A name that uWSGI does not know stands for a log variable there, which the app sets with `set_logvar`; `var.NAME` is a
 variable of the request, `metric.NAME` a metric. What has no value is `-`. All as in core/logging.c (uwsgi_logit_lf).
+
+In a format that is a JSON document the values of texts are escaped as JSON's strings are. uWSGI writes them as they
+are, and a client whose User-Agent has a quote in it can then add keys to the line.
 """
 
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -30,6 +34,7 @@ def compile_format(format: str, given: Mapping[str, Value | int | str], empty: s
         empty: what is written where a text has no value.
     """
     template, getters = "", []
+    safe = _in_json if _is_json(format) else _as_it_is
     for text, name in _pieces(format):
         template += text.replace("%", "%%")
         value = given.get(name, CONSTANTS.get(name)) if name else ""
@@ -37,7 +42,7 @@ def compile_format(format: str, given: Mapping[str, Value | int | str], empty: s
             value = NUMBERS.get(name) or _text(TEXTS.get(name) or _named(name), empty)
         if callable(value):
             template += "%s"
-            getters.append(value)
+            getters.append(value if name in NUMBERS else safe(value))
         else:
             template += (str(value) or (name and empty)).replace("%", "%%")
 
@@ -51,6 +56,24 @@ def _pieces(format: str) -> list[tuple[str, str]]:
     """Each variable with the text before it, and the last text with no variable."""
     split = [*_VARIABLE.split(format), ""]
     return list(zip(split[::2], split[1::2], strict=True))
+
+
+def _is_json(format: str) -> bool:
+    """Tell whether the format is an object or array of JSON once its variables have values."""
+    try:
+        return isinstance(json.loads(_VARIABLE.sub("0", format)), dict | list)
+    except ValueError:
+        return False
+
+
+def _as_it_is(get: Value) -> Value:
+    return get
+
+
+def _in_json(get: Value) -> Value:
+    """Give the value as the inside of a JSON string, in ASCII, without what a terminal would obey."""
+    # RFC 8259 section 7 lets DEL stand as it is, and so does json.dumps.
+    return lambda record: json.dumps(str(get(record)))[1:-1].replace("\x7f", r"\u007f")
 
 
 def _text(get: Value, empty: str) -> Value:
@@ -81,6 +104,13 @@ def header(name: bytes, record: Record) -> str:
         if each == name:
             return str(value.decode("latin-1"))
     return ""
+
+
+def _content_length(record: Record) -> int:
+    """Return the Content-Length as a number, 0 where it is none that a body can have."""
+    text = header(b"content-length", record).lstrip("0")
+    # Python refuses to read a number of thousands of digits; a longer one than this is no length of anything.
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
 
 
 def _path(record: Record) -> bytes:
@@ -181,7 +211,7 @@ NUMBERS: dict[str, Value] = {
     "rsize": attrgetter("sent"),
     "hsize": _header_size,
     "size": lambda record: record.sent + _header_size(record),
-    "cl": lambda record: int(header(b"content-length", record) or 0),
+    "cl": _content_length,
     "micros": attrgetter("micros"),
     "msecs": lambda record: record.micros // 1000,
     "secs": lambda record: f"{record.micros / 1_000_000:f}",

@@ -125,7 +125,8 @@ def _check_coding(head: Head) -> Refusal | None:
 
 
 def _check_length(head: Head, limit_post: int) -> Refusal | None:
-    length = next(int(value) for name, value in head.headers if name == b"content-length")
+    # Python refuses to read a number of thousands of digits, and leading zeros are digits.
+    length = next(int(value.lstrip(b"0") or b"0") for name, value in head.headers if name == b"content-length")
     return too_large(limit_post) if length > limit_post else None
 
 

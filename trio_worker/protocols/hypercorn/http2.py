@@ -253,4 +253,4 @@ def _is_sound(fields: dict[bytes, bytes]) -> bool:
 def _is_too_large(headers: Any, limit: int) -> bool:
     """Whether the body announces more bytes than uWSGI's `limit-post` allows, 0 for any number."""
     announced = dict(headers).get(b"content-length", b"")
-    return bool(limit) and announced.isdigit() and int(announced) > limit
+    return bool(limit) and announced.isdigit() and int(announced.lstrip(b"0")[:20] or b"0") > limit
