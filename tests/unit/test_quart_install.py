@@ -14,7 +14,8 @@ from support.quart_classes import make_app, make_both, make_scope, no_send, outc
 from werkzeug.datastructures import Headers
 
 from trio_worker import quart as short_way
-from trio_worker.quart import application, response
+from trio_worker.quart import application, connection, response
+from trio_worker.quart.connection import DirectHTTPConnection
 
 
 async def pieces() -> AsyncIterator[bytes]:
@@ -156,6 +157,9 @@ class TestApplication:
         assert not {"ensure_async", "create_url_adapter"} & set(vars(app))
 
 
+MEMBERS = [(owner, name) for owner, names in connection._USED.items() for name in names]
+
+
 class TestInstall:
     TOUCHED = "asgi_http_class", "response_class", "ensure_async", "create_url_adapter"
 
@@ -169,10 +173,45 @@ class TestInstall:
     ) -> None:
         monkeypatch.setattr(short_way, "version", lambda name: "0.99.0")
         app = make_app()
+        short_way._parts.cache_clear()
         with caplog.at_level("INFO"):
             short_way.install(app)
+            short_way.install(make_app())
+        short_way._parts.cache_clear()
         assert not set(self.TOUCHED) & set(vars(app))
-        assert "this version of Quart is not known here" in caplog.text
+        assert caplog.text.count("this version of Quart is not known here") == 1
+
+    @pytest.mark.parametrize(("owner", "name"), MEMBERS, ids=str)
+    def test_without_one_of_their_members_an_app_is_left_alone(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, owner: type, name: str
+    ) -> None:
+        app = make_app()
+        short_way._parts.cache_clear()
+        with monkeypatch.context() as patch, caplog.at_level("INFO"):
+            for each in owner.__mro__:
+                if name in vars(each):
+                    patch.delattr(each, name)
+            short_way.install(app)
+        short_way._parts.cache_clear()
+        assert not set(self.TOUCHED) & set(vars(app))
+        assert name in caplog.text
+
+    def test_a_response_class_that_cannot_be_made_is_left_alone(self, caplog: pytest.LogCaptureFixture) -> None:
+        class Own(Response):
+            def set_cookie(self, *arguments: Any, **options: Any) -> None:
+                raise AssertionError
+
+            @property
+            def timeout(self) -> Any:
+                return None
+
+        app = make_app()
+        app.response_class = Own
+        with caplog.at_level("INFO"):
+            short_way.install(app)
+        assert app.response_class is Own
+        assert app.asgi_http_class is DirectHTTPConnection
+        assert "trio_worker.quart.response is left as the app has it" in caplog.text
 
     def test_responses_that_consist_of_something_else_are_left_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
         made = Response.__init__

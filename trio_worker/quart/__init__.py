@@ -6,12 +6,15 @@
     body.py          its body
     response.py      and the response
 
-Only what an app has kept as Quart and Quart-Trio made it is touched, and only in versions of Quart that are known here:
-what an app has put in the place of one of these classes stays as it is.
+Only what an app has kept as Quart and Quart-Trio made it is touched: what an app has put in the place of one of these
+classes stays as it is. The short way uses private names of Quart, Quart-Trio and Werkzeug. Where one of them is missing
+or has changed, or the version is unknown, requests take Quart-Trio's own way, and one line in the log says so.
 """
 
 import logging
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
 from typing import Any
 
 from trio_worker.application.loading import Mounts
@@ -39,19 +42,32 @@ def _is_quart_trio(app: Any) -> bool:
 
 
 def _install(app: Any) -> None:
+    for part in _parts():
+        try:
+            part.install(app)
+        except Exception as error:  # An app may have made anything of Quart's classes; it is served all the same.
+            log.info("%s is left as the app has it: %r", part.__name__, error)
+
+
+@cache
+def _parts() -> tuple[ModuleType, ...]:
+    """Import the parts of the short way and hold them against the Quart that is there; none of them if they differ."""
     if not _is_known():
         log.info("this version of Quart is not known here; its requests take Quart-Trio's own way")
-        return
-    from trio_worker.quart import application, connection, response
+        return ()
+    try:
+        from trio_worker.quart import application, connection, request, response
 
-    for part in (application, connection, response):
-        part.install(app)
+        for check in (application.check, connection.check, request.check):
+            check()
+    except Exception as error:  # Whatever another version does in another way, the app is served.
+        log.info("Quart is not what is known here (%r); its requests take Quart-Trio's own way", error)
+        return ()
+    return application, connection, response
 
 
 def _is_known() -> bool:
-    from werkzeug.datastructures import Headers
-
     try:
-        return version("quart").startswith(KNOWN) and "_list" in vars(Headers())
+        return version("quart").startswith(KNOWN)
     except PackageNotFoundError:  # It lies beside the app, say, and not where pip puts packages.
         return False

@@ -1,10 +1,10 @@
-"""What a QuartTrio app is asked for at every request, answered faster: which functions are async, and who was asked.
+"""Faster answers to what a QuartTrio app is asked at every request: is this function async, which host was meant?
 
 These are methods that Quart invites its users to override; an app that has done so is left alone.
 """
 
 from collections.abc import Callable
-from inspect import CO_COROUTINE
+from inspect import CO_COROUTINE, signature
 from types import FunctionType, MethodType
 from typing import Any
 
@@ -16,6 +16,22 @@ REMEMBERED = 512
 
 # What Quart takes for the subdomain of a host that is not the configured one's; it warns each time.
 INVALID = "<invalid>"
+
+# What a MapAdapter is made of, in this order.
+_ADAPTER = ["map", "server_name", "script_name", "subdomain", "url_scheme", "path_info", "default_method", "query_args"]
+
+
+def check() -> None:
+    """Hold Werkzeug's adapter and Quart's methods against what is known here.
+
+    Raises:
+        AttributeError: one of Quart's methods is missing.
+        TypeError: an adapter is made of something else.
+    """
+    if list(signature(MapAdapter).parameters) != _ADAPTER:
+        raise TypeError(f"a MapAdapter is made of {signature(MapAdapter)}")
+    for name in ("ensure_async", "create_url_adapter"):
+        getattr(Quart, name)
 
 
 def install(app: Any) -> None:
@@ -32,7 +48,7 @@ def _is_stock(app: Any, name: str) -> bool:
 
 def _make_ensure_async(stock: Callable[[Any], Any]) -> Callable[[Any], Any]:
     def ensure_async(func: Any) -> Any:
-        """See `quart.Quart.ensure_async`; what is a coroutine function at first sight needs no closer look."""
+        """Do what `quart.Quart.ensure_async` does; an `async def` is seen at once, without Quart's closer look."""
         if type(func) in (FunctionType, MethodType) and func.__code__.co_flags & CO_COROUTINE:
             return func
         return stock(func)
@@ -41,10 +57,10 @@ def _make_ensure_async(stock: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 
 class UrlAdapters:
-    """`create_url_adapter` of one app: whom a request has asked is found out once for each host.
+    """The `create_url_adapter` of one app, which asks Quart once for each host.
 
     Args:
-        app: whose URLs they are.
+        app: the app whose URLs are matched and built.
         stock: Quart's own method.
     """
 
@@ -54,7 +70,7 @@ class UrlAdapters:
         self._known: dict[Any, MapAdapter] = {}
 
     def __call__(self, request: Any) -> Any:
-        """See `quart.Quart.create_url_adapter`."""
+        """Do what `quart.Quart.create_url_adapter` does."""
         if request is None:
             return self._stock(None)
         host = request.host, request.scheme, self._app.config["SERVER_NAME"]

@@ -15,7 +15,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 
 class BodyQueue:
-    """What Quart asks of the queue of a body; see `quart_trio.datastructures.TrioQueue`."""
+    """The queue of a body, as Quart uses `quart_trio.datastructures.TrioQueue`."""
 
     __slots__ = ("_is_shut", "_items", "_waiting")
 
@@ -41,7 +41,7 @@ class BodyQueue:
         self._wake()
 
     async def get(self) -> bytes:
-        """The next piece; a checkpoint.
+        """Take the next piece; a checkpoint.
 
         Raises:
             QueueShutDown: there is none, and none will come.
@@ -56,7 +56,7 @@ class BodyQueue:
         return self._items.popleft()
 
     def get_nowait(self) -> bytes:
-        """The next piece that is there.
+        """Take the next piece, if one is there.
 
         Raises:
             QueueEmpty: there is none.
@@ -66,11 +66,11 @@ class BodyQueue:
         raise _shut_down() if self._is_shut else asyncio.QueueEmpty
 
     def empty(self) -> bool:
-        """Whether no piece is there."""
+        """Return True if no piece is there."""
         return not self._items
 
     def shutdown(self) -> None:
-        """Nothing will come any more; what is there can still be taken."""
+        """Let nothing more come; what is there can still be taken."""
         self._is_shut = True
         self._wake()
 
@@ -80,7 +80,7 @@ class BodyQueue:
 
 
 class QueueBody(TrioBody):
-    """Quart-Trio's body over such a queue. See `quart_trio.wrappers.request.TrioBody`."""
+    """`quart_trio.wrappers.request.TrioBody` over such a queue."""
 
     def __init__(self, expected_content_length: int | None, max_content_length: int | None) -> None:
         self._data: Any = None
@@ -94,13 +94,13 @@ class QueueBody(TrioBody):
 
 @cache
 def is_alike() -> bool:
-    """Whether Quart-Trio's bodies consist of what they did when this was written."""
+    """Compare a body and its queue with Quart-Trio's, which may have changed what they consist of."""
     ours, theirs = vars(QueueBody(None, None)), vars(TrioBody(None, None))
     asked = {name for name in vars(BodyQueue) if not name.startswith("_")}
     return ours.keys() == theirs.keys() and asked == {name for name in vars(type(theirs["_queue"])) if name[0] != "_"}
 
 
 def _shut_down() -> Exception:
-    # Only the Pythons that Quart's queues need have it.
+    # asyncio has it from Python 3.13 on, and Quart has such queues only there.
     error: Exception = asyncio.QueueShutDown()  # type: ignore[attr-defined,unused-ignore]
     return error

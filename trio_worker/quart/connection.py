@@ -14,14 +14,23 @@ import quart.asgi
 import trio
 from quart.utils import encode_headers
 from quart.wrappers.response import DataBody
+from quart_trio import QuartTrio
 from quart_trio.asgi import TrioASGIHTTPConnection
+from quart_trio.wrappers.request import TrioBody
 
 from trio_worker.asgi import HANDLE, Message, Receive, Send
-from trio_worker.quart.request import make_request
+from trio_worker.quart.request import faster, make_request
 
 # Bytes of a response in memory that leave without a time-out of their own: they fit into any socket's buffer, and the
 # wire bounds a client that does not read.
 UNTIMED_SIZE = 65536
+
+# What is called here, or replaced, of the classes that an app is made of.
+_USED: dict[type, tuple[str, ...]] = {
+    TrioASGIHTTPConnection: ("_create_request_from_scope", "_send_push_promise", "_send_response"),
+    TrioBody: ("set_complete", "set_result"),
+    QuartTrio: ("asgi_http_class", "handle_request"),
+}
 
 # Quart from 0.23 tells what it calls by an exception of its own that the client has gone.
 _convert: Callable[[Send], Send] = getattr(quart.asgi, "_convert_os_error", lambda unchanged: unchanged)
@@ -29,9 +38,24 @@ _disconnected: type[BaseException] | None = getattr(quart.asgi, "ClientDisconnec
 _is_no_error = suppress(_disconnected) if _disconnected else nullcontext()
 
 
+def check() -> None:
+    """Look for what is used here.
+
+    Raises:
+        AttributeError: something of it is missing; the message names it.
+    """
+    for owner, names in _USED.items():
+        for name in names:
+            getattr(owner, name)
+    body = DataBody(b"")
+    for name in ("data", "begin", "end"):
+        getattr(body, name)
+
+
 def install(app: Any) -> None:
     """Give an app that kept Quart-Trio's connection class the direct one."""
     if app.asgi_http_class is TrioASGIHTTPConnection:
+        faster(app.request_class)
         app.asgi_http_class = DirectHTTPConnection
 
 
@@ -68,7 +92,7 @@ class DirectHTTPConnection(TrioASGIHTTPConnection):
         return make_request(self.app, self.scope, self._send_push_promise, send)
 
     async def _send_timed(self, send: Send, response: Any) -> None:
-        """Quart's way to send a response, within RESPONSE_TIMEOUT or the response's own time-out (seconds)."""
+        """Send a response as Quart does, within RESPONSE_TIMEOUT or the response's own time-out (seconds)."""
         timeout = getattr(response, "timeout", Ellipsis)
         if timeout is Ellipsis:
             timeout = self.app.config["RESPONSE_TIMEOUT"]
@@ -77,7 +101,7 @@ class DirectHTTPConnection(TrioASGIHTTPConnection):
 
 
 async def _join(message: Message, receive: Receive) -> bytes:
-    """The rest of a body that middleware hands on in pieces, though it has come whole."""
+    """Return a whole body that middleware hands on in pieces, `message` being the first."""
     pieces = [message.get("body", b"")]
     while message.get("more_body"):
         message = await receive()

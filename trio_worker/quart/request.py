@@ -13,6 +13,8 @@ from urllib.parse import urlparse
 from quart.asgi import _normalise_path
 from quart.helpers import _split_blueprint_path
 from quart.wrappers.base import BaseRequestWebsocket
+from quart_trio import QuartTrio
+from quart_trio.asgi import TrioASGIHTTPConnection
 from quart_trio.wrappers.request import TrioBody
 from werkzeug.datastructures import Headers
 from werkzeug.sansio.request import Request as SansIORequest
@@ -27,12 +29,12 @@ REMEMBERED = 512
 
 
 class RequestHeaders(Headers):
-    """Werkzeug's headers; what is not there is found out without an exception."""
+    """Werkzeug's headers, which find out without an exception that a name is not there."""
 
     def get(  # type: ignore[override]
         self, key: str, default: Any = None, type: Callable[[str], Any] | None = None
     ) -> Any:
-        """See `werkzeug.datastructures.Headers.get`."""
+        """Do what `werkzeug.datastructures.Headers.get` does."""
         wanted = key.lower()
         for name, value in self._list:
             if name.lower() == wanted:
@@ -43,23 +45,57 @@ class RequestHeaders(Headers):
         return default
 
     def __eq__(self, other: object) -> bool:
-        """Equal to any headers that say the same: to Werkzeug, another class is another thing."""
+        """Compare with any headers by what they say; Werkzeug takes those of another class for unequal."""
         return isinstance(other, Headers) and Headers(list(self)) == Headers(list(other))
 
     __hash__ = None
 
 
+# To the app it is Werkzeug's class, in `repr` too.
 RequestHeaders.__name__ = RequestHeaders.__qualname__ = Headers.__name__
+
+# A request that is made both ways before the first real one.
+_SCOPE: Scope = {
+    "type": "http",
+    "http_version": "1.1",
+    "method": "GET",
+    "scheme": "http",
+    "path": "/root/a",
+    "query_string": b"a=1",
+    "root_path": "/root",
+    "headers": [(b"host", b"example.org"), (b"x-a", b"1")],
+    "client": ("127.0.0.1", 1),
+    "server": ("127.0.0.1", 80),
+}
+
+
+def check() -> None:
+    """Hold a request made here against one that Quart-Trio has made.
+
+    Raises:
+        AttributeError, TypeError: a request cannot be made in the way that is known here, or comes out different.
+    """
+    app: Any = QuartTrio("trio_worker.quart", static_folder=None)
+    stock: Any = TrioASGIHTTPConnection(app, _SCOPE)  # type: ignore[arg-type]
+    theirs = stock._create_request_from_scope(None)
+    ours = make_request(app, _SCOPE, stock._send_push_promise, None)  # type: ignore[arg-type]
+    if _parts(ours) != _parts(theirs):
+        raise TypeError("a request is made of something else")
+
+
+def _parts(request: Any) -> object:
+    told = request.host, request.blueprints, request.path, request.full_path, request.headers.get("x-a", type=int)
+    return told, list(request.headers), vars(request).keys()
 
 
 def make_request(app: Any, scope: Scope, push_promise: Callable[..., Any], send: Send) -> Any:
-    """The request of an ASGI scope, as Quart's own connection class makes it.
+    """Make the request of an ASGI scope, as Quart's own connection class does.
 
     Args:
-        app: that is to handle it.
-        scope: of the request.
-        push_promise: what sends a push promise; called with `send`, a path and headers.
-        send: of the request.
+        app: the app that is to handle it.
+        scope: the request's scope.
+        push_promise: the function that sends a push promise; called with `send`, a path and headers.
+        send: the request's `send`.
     """
     config, version, root_path = app.config, scope["http_version"], scope.get("root_path", "")
     headers = RequestHeaders()
@@ -69,7 +105,7 @@ def make_request(app: Any, scope: Scope, push_promise: Callable[..., Any], send:
         headers.setdefault("Host", config["SERVER_NAME"] or "")
     path = scope["path"]
     path = path if path[0] == "/" else urlparse(path).path
-    return _faster(app.request_class)(
+    return faster(app.request_class)(
         scope["method"],
         scope["scheme"],
         _normalise_path(path, root_path) if root_path else path,
@@ -90,8 +126,8 @@ def _title(name: bytes) -> str:
 
 
 @cache
-def _faster(stock: Any) -> Any:
-    """The request class of an app, with faster answers where it has kept Quart's and Werkzeug's."""
+def faster(stock: Any) -> Any:
+    """Return the request class of an app with faster answers where it has kept Quart's and Werkzeug's."""
     own: dict[str, Any] = {"__module__": stock.__module__, "__qualname__": stock.__qualname__}
     if stock.host is SansIORequest.host:
         own["host"] = cached_property(_host, name="host", doc=stock.host.__doc__)
@@ -106,7 +142,7 @@ _get_host = lru_cache(REMEMBERED)(get_host)
 
 
 def _host(request: Any) -> str:
-    # Who trusts certain hosts only has them asked each time.
+    # A list of trusted hosts cannot be remembered by, and is looked through for every request.
     get = _get_host if request.trusted_hosts is None else get_host
     return get(request.scheme, request.headers.get("host"), request.server, request.trusted_hosts)
 

@@ -1,7 +1,7 @@
 """Quart's response, made faster where a handler gives text or bytes and nothing else.
 
-What such a response begins with follows from its class and its length alone. The class made here is the app's own
-response class; whatever else it is made of goes Quart's way.
+The headers of such a response follow from its class and its length alone. The class made here is the app's own
+response class; a response made of anything else is made as Quart makes it.
 """
 
 from functools import cache, lru_cache
@@ -14,7 +14,7 @@ from werkzeug.utils import get_content_type
 # Content types that are remembered.
 REMEMBERED = 64
 
-# What has a part in making a response, and must be Quart's or Werkzeug's own.
+# The members that have a part in making a response, and must be Quart's or Werkzeug's own.
 _PARTS = ("__init__", "_clean_status", "content_length", "set_data", "status", "__reduce_ex__")
 
 
@@ -26,7 +26,7 @@ def install(app: Any) -> None:
 
 
 def _is_alike(faster: Any, stock: Any) -> bool:
-    """Whether a response still consists of what it did when this was written: Werkzeug may change it."""
+    """Compare a response of each class: Werkzeug may have changed what one consists of."""
     ours, theirs = faster("text"), stock("text")
     same_parts = vars(ours).keys() == vars(theirs).keys()
     return same_parts and (ours.status, [*ours.headers]) == (theirs.status, [*theirs.headers])
@@ -56,7 +56,7 @@ def _faster(stock: Any) -> Any:
             self.response = self.data_body_class(data)
 
         def __reduce_ex__(self, protocol: Any) -> Any:
-            """As one of the stock class: nobody else can find this one by its name."""
+            """Pickle it as one of the stock class, since this one cannot be found by its name."""
             return stock.__new__, (stock,), *super().__reduce_ex__(protocol)[2:]
 
     Faster.__name__, Faster.__qualname__ = stock.__name__, stock.__qualname__
