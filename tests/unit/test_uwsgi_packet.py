@@ -9,7 +9,7 @@ from support.packets import USUAL, block
 
 from trio_worker.protocols.uwsgi import packet as uwsgi_packet
 from trio_worker.protocols.uwsgi.packet import ASKED, PacketError, RequestError, parse_block, parse_header
-from trio_worker.protocols.uwsgi.request import Memory, PacketRequest, Reader
+from trio_worker.protocols.uwsgi.request import PacketRequest, Reader
 
 NAMES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ_", min_size=1).filter(lambda name: not name.startswith("HTTP_"))
 VALUES = st.text(st.characters(max_codepoint=255), max_size=300)
@@ -127,12 +127,3 @@ def test_requests_do_not_share_what_an_app_may_change() -> None:
     reader = Reader()
     reader.read(block(USUAL)).headers.append((b"x", b"y"))
     assert (b"x", b"y") not in reader.read(block(USUAL)).headers
-
-
-def test_a_memory_has_an_end() -> None:
-    memory = Memory[int]()
-    memory.keep(bytes(Memory.SIZE + 1), 0)
-    assert not memory
-    for number in range(Memory.COUNT + 1):
-        memory.keep(b"%d" % number, number)
-    assert memory == {b"%d" % Memory.COUNT: Memory.COUNT}

@@ -11,6 +11,8 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
+from trio_worker.memory import Memory
+
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
 # RFC 9110 section 5.6.2: what a method and a header's name may consist of.
@@ -75,10 +77,9 @@ class Prepared:
     written: tuple[object, bytes] = (None, b"")
 
 
-# Heads that have been prepared before: many answers differ only in their bodies. Bounded in number and size.
-_prepared: dict[Any, Prepared] = {}
-_PREPARED_COUNT = 512
-_PREPARED_SIZE = 2048
+# Heads that have been prepared before: many answers differ only in their bodies.
+_prepared: Memory[Any, Prepared] = Memory(count=512, size=2048)
+_remembered = _prepared.get
 
 
 def prepare(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Prepared:
@@ -90,16 +91,13 @@ def prepare(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Prepared:
     key: tuple[Any, ...] = ()
     try:
         key = (status, *headers)
-        known = _prepared.get(key)
+        known = _remembered(key)
     except TypeError:
         # Lists cannot be looked up. What is not even iterable is refused like what has no pairs in it.
         return _prepare(status, key[1:] or headers)
     if known is None:
         known = _prepare(status, key[1:])  # The key's, because an iterator gives its headers only once.
-        if len(known.lines) <= _PREPARED_SIZE:
-            if len(_prepared) >= _PREPARED_COUNT:
-                _prepared.clear()
-            _prepared[key] = known
+        _prepared.keep(key, known, len(known.lines))
     return known
 
 

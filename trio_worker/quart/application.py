@@ -11,8 +11,11 @@ from typing import Any
 from quart import Quart
 from werkzeug.routing import MapAdapter
 
-# Hosts that are remembered. Clients choose them, so there is an end to it.
+from trio_worker.memory import Memory
+
+# Hosts that are remembered, and the letters of the longest: that of a name in DNS, with a port.
 REMEMBERED = 512
+LONGEST_HOST = 260
 
 # What Quart takes for the subdomain of a host that is not the configured one's; it warns each time.
 INVALID = "<invalid>"
@@ -67,7 +70,7 @@ class UrlAdapters:
     def __init__(self, app: Any, stock: Callable[[Any], Any]) -> None:
         self._app = app
         self._stock = stock
-        self._known: dict[Any, MapAdapter] = {}
+        self._known: Memory[Any, MapAdapter] = Memory(REMEMBERED, LONGEST_HOST)
 
     def __call__(self, request: Any) -> Any:
         """Do what `quart.Quart.create_url_adapter` does."""
@@ -91,7 +94,5 @@ class UrlAdapters:
     def _find(self, request: Any, host: Any) -> Any:
         adapter = self._stock(request)
         if type(adapter) is MapAdapter and adapter.subdomain != INVALID:
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            self._known[host] = adapter
+            self._known.keep(host, adapter, len(request.host))
         return adapter

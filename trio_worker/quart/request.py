@@ -22,10 +22,15 @@ from werkzeug.sansio.utils import get_host
 from werkzeug.utils import cached_property
 
 from trio_worker.asgi import Scope, Send
+from trio_worker.memory import Memory
 from trio_worker.quart import body
 
-# Names and hosts that are remembered. Clients choose them, so there is an end to it.
+# Names and hosts that are remembered, and the bytes of the longest name. Clients choose them, so there is an end to it.
 REMEMBERED = 512
+LONGEST_NAME = 256
+
+_titles: Memory[bytes, str] = Memory(REMEMBERED, LONGEST_NAME)
+_remembered = _titles.get
 
 
 class RequestHeaders(Headers):
@@ -100,7 +105,7 @@ def make_request(app: Any, scope: Scope, push_promise: Callable[..., Any], send:
     config, version, root_path = app.config, scope["http_version"], scope.get("root_path", "")
     headers = RequestHeaders()
     headers._list = [("Remote-Addr", (scope.get("client") or ["<local>"])[0])]
-    headers._list += [(_title(name), value.decode("latin1")) for name, value in scope["headers"]]
+    headers._list += [(_remembered(name) or _title(name), value.decode("latin1")) for name, value in scope["headers"]]
     if version < "1.1":
         headers.setdefault("Host", config["SERVER_NAME"] or "")
     path = scope["path"]
@@ -120,9 +125,8 @@ def make_request(app: Any, scope: Scope, push_promise: Callable[..., Any], send:
     )
 
 
-@lru_cache(REMEMBERED)
 def _title(name: bytes) -> str:
-    return name.decode("latin1").title()
+    return _titles.keep(name, name.decode("latin1").title(), len(name))
 
 
 @cache

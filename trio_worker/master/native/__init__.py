@@ -6,13 +6,13 @@ plugin, `bindings.py` calls them. `build.py` compiles them, and is left for its 
 worker is not one of them. Everything else works without the plugin.
 """
 
-from .bindings import Counts, Memory, Native, PluginRefused, SignalDescriptors, load
+from .bindings import Counts, Native, PluginRefused, ProcessMemory, SignalDescriptors, load
 
 __all__ = [
     "Counts",
-    "Memory",
     "Native",
     "PluginRefused",
+    "ProcessMemory",
     "SignalDescriptors",
     "load",
 ]

@@ -62,7 +62,7 @@ class SignalDescriptors(NamedTuple):
     own: int
 
 
-class Memory(NamedTuple):
+class ProcessMemory(NamedTuple):
     """Resident and virtual size of this process in bytes."""
 
     rss: int
@@ -132,11 +132,11 @@ class Native:
         """
         self._call("account", ctypes.byref(counts))
 
-    def measure_memory(self) -> Memory:
+    def measure_memory(self) -> ProcessMemory:
         """Measures this process and publishes the result in the statistics (uWSGI's `memory-report`)."""
         rss, vsz = ctypes.c_uint64(), ctypes.c_uint64()
         self._call("memory", ctypes.byref(rss), ctypes.byref(vsz))
-        return Memory(rss.value, vsz.value)
+        return ProcessMemory(rss.value, vsz.value)
 
     def options(self) -> Iterator[tuple[str, bytes | Literal[True]]]:
         """Every option of the configuration in order, repeated ones included; True for one without a value.

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from trio_worker.http.exchange import Headers
 from trio_worker.http.response_head import TOKEN
+from trio_worker.memory import Memory
 
 HEADER_SIZE = 4
 
@@ -33,10 +34,8 @@ NO_HEADERS = frozenset({b"HTTP_CONTENT_TYPE", b"HTTP_CONTENT_LENGTH", b"HTTP_TRA
 # As headers they would contradict those variables.
 _BODYS_OWN = (b"content-type", b"content-length", b"transfer-encoding")
 
-# Names that were met, as headers; empty for variables that are none. Clients choose names, so there is an end to it.
-KNOWN_LIMIT = 2048
-KNOWN_SIZE = 256
-_known: dict[bytes, bytes] = dict.fromkeys(ASKED | NO_HEADERS, b"")
+# Names that were met, as headers; empty for variables that are none.
+_known = Memory(count=2048, size=256, always=dict.fromkeys(ASKED | NO_HEADERS, b""))
 
 Variables = dict[bytes, bytes]
 
@@ -117,9 +116,7 @@ def _learn(name: bytes) -> bytes:
         raise PacketError(f"{name!r} is not the name of a header")
     if header in _BODYS_OWN:
         header = b""  # From a front that leaves names as clients write them.
-    if len(_known) < KNOWN_LIMIT and len(name) <= KNOWN_SIZE:
-        _known[name] = header
-    return header
+    return _known.keep(name, header, len(name))
 
 
 def check_values(values: Iterable[bytes]) -> None:

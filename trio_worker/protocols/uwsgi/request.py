@@ -4,29 +4,18 @@ Clients ask for the same things, and each says the same of itself with everythin
 packet are remembered by their bytes, and the same bytes mean the same.
 """
 
-from typing import Generic, NamedTuple, TypeVar
+from typing import NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
 from trio_worker.http.exchange import Headers
+from trio_worker.memory import Memory
 from trio_worker.protocols.uwsgi.asked import Asked
 from trio_worker.protocols.uwsgi.packet import ASKED, parse_block
 from trio_worker.protocols.uwsgi.sender import Sender
 
-T = TypeVar("T")
-
-
-class Memory(dict[bytes, T], Generic[T]):
-    """What parts of packets mean: some hundred of them, and none too large."""
-
-    COUNT = 512
-    SIZE = 2048
-
-    def keep(self, part: bytes, meaning: T) -> None:
-        """Remember what this part means, if it is not too large; when there are too many, forget the others."""
-        if len(part) <= self.SIZE:
-            if len(self) >= self.COUNT:
-                self.clear()
-            self[part] = meaning
+# Parts of packets that are remembered, and the bytes of the largest.
+COUNT = 512
+SIZE = 2048
 
 
 class PacketRequest(NamedTuple):
@@ -63,8 +52,8 @@ class Reader:
     """Reads the requests of packets, and remembers what their parts mean."""
 
     def __init__(self) -> None:
-        self._asked = Memory[Asked]()
-        self._senders = Memory[Sender]()
+        self._asked: Memory[bytes, Asked] = Memory(COUNT, SIZE)
+        self._senders: Memory[bytes, Sender] = Memory(COUNT, SIZE)
         # The variable that the senders of the last front begin with.
         self._first = b""
 
@@ -87,12 +76,11 @@ class Reader:
         rest = block[end:]
         sender = self._senders.get(rest)
         if sender is None:
-            sender = Sender(rest)
-            self._senders.keep(rest, sender)
+            sender = self._senders.keep(rest, Sender(rest), len(rest))
         if sender.variables:
             variables |= sender.variables
         asked = Asked(variables, sender.root_path)
         if sender.only_asks:
-            self._asked.keep(block[:end], asked)
+            self._asked.keep(block[:end], asked, end)
         self._first = rest[: 2 + rest[0]] if rest else b""
         return sender, asked
