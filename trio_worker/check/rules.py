@@ -16,13 +16,10 @@ from trio_worker.check.values import AppPlace, address_fault, app_fault, certifi
 from trio_worker.options import parse
 from trio_worker.options.ini import SETTING_KEYS, Setting, Unread
 from trio_worker.options.table import Meaning, OptionTable
-from trio_worker.options.values import OptionError
+from trio_worker.options.values import OFF, OptionError
 
 SOCKET_KEYS = ("socket", "uwsgi-socket", "http-socket", "http11-socket", "https-socket")
 APP_KEYS = ("module", "wsgi-file", "mount")
-
-# What uWSGI takes for "no" behind a flag: uwsgi_opt_true().
-_OFF = frozenset({"false", "off", "no", "0"})
 
 _PLUGIN_NAME = re.compile(r"(.*/)?trio(_plugin\.so)?")
 
@@ -31,8 +28,8 @@ _DECLARING_KEYS = (*SETTING_KEYS, "declare-option", "declare-option2")
 # Prints the ini that declares the metrics of the workers.
 _METRICS_COMMAND = re.compile(r"exec://(.*/)?trio-worker metrics")
 
-# uWSGI's default of min-worker-lifetime, in seconds.
-_MIN_LIFETIME = 10
+# Seconds, of uWSGI's default too.
+_MIN_LIFETIME = parse({}).min_worker_lifetime
 
 
 class Level(enum.Enum):
@@ -89,7 +86,7 @@ class Configuration:
     def is_on(self, name: str) -> bool:
         """Whether a flag is set, as uwsgi_opt_true() sees it."""
         value = self.last(name)
-        return value is not None and value.lower() not in _OFF
+        return value is not None and value.lower() not in OFF
 
     def number(self, name: str, default: int) -> int:
         """The value as a whole number, or the default where it is none."""
@@ -166,7 +163,7 @@ def _guess(key: str, known: Iterable[str]) -> str:
 def _dead_options(ini: Configuration) -> Iterator[Finding]:
     dead = dict(ini.table.unsupported((setting.key for setting in ini.settings), plugin=ini.has_plugin))
     for setting in ini.settings:
-        if setting.key not in dead or setting.value.lower() in _OFF:
+        if setting.key not in dead or setting.value.lower() in OFF:
             continue
         option = dead[setting.key]
         if option.meaning is Meaning.WITH_PLUGIN:

@@ -30,6 +30,10 @@ REQUEST_TIME_BOUNDS = {
 }
 _BOUNDS = list(REQUEST_TIME_BOUNDS.values())
 
+# The gauges of a worker, by their names below `trio.worker.N.`: requests in flight, open connections, and how late the
+# loop woke last, in microseconds.
+IN_FLIGHT, CONNECTIONS, LOOP_LAG = GAUGES = ("in_flight", "connections", "loop_lag.us")
+
 
 class Counters:
     """What this worker has counted since it started; times are in microseconds, sizes in bytes of body."""
@@ -126,7 +130,7 @@ class Metrics:
         self.loop_lag = 0
         self._counters = counters
         self._prefix = f"trio.worker.{worker_id}."
-        self._gauges = dict(gauges) | {"loop_lag.us": lambda: self.loop_lag}
+        self._gauges = dict(gauges) | {LOOP_LAG: lambda: self.loop_lag}
         self._increase = increase
         self._put = put
         self._account = account

@@ -17,7 +17,8 @@ RawOptions = Mapping[str, Any]
 # The name of an ini file, and of a section in it.
 _INI_NAME = re.compile(r"\.ini(:[^/]*)?$")
 
-# Keys that uWSGI takes as another spelling of one above.
+# Other names of the options that a worker reads. They stand in table.toml too, in which a test looks for them: reading
+# that takes 60 ms, which a worker need not wait for at its start.
 ALIASES = {
     "log-prefix": "log-date",
     "static-check": "check-static",

@@ -26,6 +26,10 @@ class OptionError(ValueError):
         super().__init__(f"{key} = {value}: allowed is {allowed}")
 
 
+# uWSGI's words for no behind a flag (uwsgi_opt_true).
+OFF = frozenset({"false", "off", "no", "0"})
+
+
 def a_text(key: str, value: str) -> str:
     """Whatever stands there."""
     return value
@@ -33,7 +37,7 @@ def a_text(key: str, value: str) -> str:
 
 def a_flag(key: str, value: str) -> bool:
     """Yes or no, in uWSGI's words for it; to uWSGI itself all but its words for no is yes."""
-    if value.lower() in ("false", "0", "no", "off"):
+    if value.lower() in OFF:
         return False
     if key.startswith("trio-") and value.lower() not in ("true", "1", "yes", "on", ""):
         raise OptionError(key, value, "true or false")

@@ -10,11 +10,9 @@ from typing import Any
 from trio_worker.options import table as option_table
 from trio_worker.options.raw import RawOptions, text
 from trio_worker.options.table import Meaning, Option
+from trio_worker.options.values import OFF
 
 log = logging.getLogger(__name__)
-
-# What uWSGI takes for "no" behind a flag.
-_OFF = frozenset({"false", "off", "no", "0"})
 
 
 def is_speaker(worker_id: int, workers: Sequence[Mapping[str, Any]]) -> bool:
@@ -29,7 +27,7 @@ def is_speaker(worker_id: int, workers: Sequence[Mapping[str, Any]]) -> bool:
 
 def warn_of_dead_options(raw: RawOptions, has_plugin: bool) -> None:
     """Name the keys that cannot hold, a line for each, and those that only miss the plugin in one line."""
-    keys = [key for key, value in raw.items() if text(value).lower() not in _OFF]
+    keys = [key for key, value in raw.items() if text(value).lower() not in OFF]
     dead = option_table.load().unsupported(keys, plugin=has_plugin)
     for key, option in dead:
         if option.meaning is Meaning.NOT_HERE:

@@ -15,12 +15,10 @@ from types import FrameType
 
 import trio
 
+from trio_worker.master.access_log import LOG_DESCRIPTOR
 from trio_worker.options import Options
 
 log = logging.getLogger(__name__)
-
-# Where uWSGI's processes write their log.
-LOG_DESCRIPTOR = 2
 
 # Seconds between two turns at most, and the share of the alarm that they may take.
 INTERVAL = 1.0

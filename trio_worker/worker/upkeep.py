@@ -10,7 +10,7 @@ import trio
 
 from trio_worker.http.service import Service
 from trio_worker.master.accounting import Accounting, Ledger
-from trio_worker.master.metrics import Metrics
+from trio_worker.master.metrics import CONNECTIONS, IN_FLIGHT, Metrics
 from trio_worker.master.native import Native
 from trio_worker.worker import autoreload, watchdog
 from trio_worker.worker.harakiri import Harakiri
@@ -50,8 +50,8 @@ class Upkeep:
     def _make_metrics(self, ledger: Ledger) -> Metrics:
         service, uwsgi = self._service, self._uwsgi
         gauges = {
-            "in_flight": lambda: len(service.application.in_flight),
-            "connections": lambda: len(service.connections),
+            IN_FLIGHT: lambda: len(service.application.in_flight),
+            CONNECTIONS: lambda: len(service.connections),
         }
         account = Accounting(self._native, service.counters, ledger).flush if self._native else None
         return Metrics(service.counters, uwsgi.worker_id(), gauges, uwsgi.metric_inc, uwsgi.metric_set, account)
