@@ -1,4 +1,4 @@
-"""What has been worked out before, remembered within bounds.
+"""A cache with bounds.
 
 Clients choose much of what a worker sees, so whatever is remembered of it has an end in number and in size: a client
 that sends something else each time costs the look-ups of others, and no more memory.

@@ -1,9 +1,9 @@
-"""What uWSGI's master knows of a worker: whether it is busy, and what it has done.
+"""The state and the statistics of a worker as uWSGI's master sees them.
 
-Two words of memory shared with the master are written at every request: they decide what `cheaper` and `idle` do, and a
+Two words of memory that is shared with the master are written at every request. `cheaper` and `idle` go by them, and a
 number of requests that stands there is not lost with a worker that is killed. Everything else is added up in the
 worker's counters and handed over once an interval. Without the plugin the words are private memory that nobody reads,
-so a request need not ask which of the two it is.
+so that a request need not ask whether there is a plugin.
 """
 
 from trio_worker.master.metrics import Counters
@@ -38,7 +38,7 @@ class Ledger:
 
 
 class Accounting:
-    """Hands over what the worker's counters have grown by.
+    """The handover of the worker's counters to uWSGI's statistics.
 
     Args:
         native: the plugin.
@@ -53,7 +53,7 @@ class Accounting:
         self._last = self._counts()
 
     def flush(self) -> None:
-        """Hand over what has come since the last call, and the memory that the worker has now."""
+        """Hand over what has been counted since the last call, and the memory that the worker uses now."""
         counts = self._counts()
         if counts != self._last:
             delta = {key: value - self._last[key] for key, value in counts.items()}

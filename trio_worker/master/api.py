@@ -9,15 +9,15 @@ still take effect. Locks are context managers:
     async with uwsgi_api.lock():
         balance = await uwsgi_api.cache_get("balance")
 
-What of the `uwsgi` module to call how:
+How to call each function of the `uwsgi` module:
 
 | calls | from async code |
 |---|---|
 | lock, unlock | `lock()` here: it may wait for another process for ever |
 | sharedarea_rlock, _wlock, _unlock | `sharedarea_lock()` here, for the same reason |
 | rpc, call, signal to another node | here: they wait for a network or for another function |
-| cache_* | here: they wait for who copies a value, or for the network (`cache@host:port`) |
-| queue_* | here: they wait for who copies an item |
+| cache_* | here: they wait while another process copies a value, or for the network (`cache@host:port`) |
+| queue_* | here: they wait while another process copies an item |
 | spool, spooler_jobs, spooler_get_task | here: they work on files |
 | mule_msg | here it waits for room in the mule's queue; uWSGI's own drops the message and says so in the log. \
 uWSGI 2.0.31 cannot start mules together with py-call-uwsgi-fork-hooks, which Python 3.13 needs |
@@ -39,7 +39,7 @@ from typing import Any
 
 import trio
 
-from trio_worker.master.locks import keeper
+from trio_worker.master.locks import shared_lock
 
 Data = str | bytes
 
@@ -59,7 +59,7 @@ async def _in_thread(name: str, *args: Any) -> Any:
 
 
 def _given(*args: Any) -> tuple[Any, ...]:
-    """The arguments up to the first one that was left out."""
+    """Return the arguments up to the first one that was left out."""
     return args[: args.index(None)] if None in args else args
 
 
@@ -67,32 +67,32 @@ def _given(*args: Any) -> tuple[Any, ...]:
 
 
 def lock(number: int = 0) -> AbstractAsyncContextManager[None]:
-    """A lock shared by all processes of the instance (uWSGI's `locks`), held in the body of `async with`.
+    """Hold a lock shared by all processes of the instance (uWSGI's `locks`) in the body of `async with`.
 
     Waiting can be cancelled. A process that dies releases what it held.
 
     Args:
-        number: of the lock; `locks = N` in the ini makes 1 to N besides 0.
+        number: the lock's number; `locks = N` in the ini makes 1 to N besides 0.
 
     Raises:
         ValueError: there is no such lock, on entering.
     """
     take, give = partial(_function("lock"), number), partial(_function("unlock"), number)
-    return keeper("lock", number, take, give).holding()
+    return shared_lock("lock", number, take, give).holding()
 
 
 def sharedarea_lock(area: int, write: bool = True) -> AbstractAsyncContextManager[None]:
-    """The lock of a shared area (uWSGI's `sharedarea`), held in the body of `async with`.
+    """Hold the lock of a shared area (uWSGI's `sharedarea`) in the body of `async with`.
 
     uWSGI's own functions for the area take the lock themselves: in the body use `uwsgi.sharedarea_memoryview`.
 
     Args:
-        area: its number.
+        area: the area's number.
         write: whether to keep other readers out as well.
     """
     kind = "sharedarea_wlock" if write else "sharedarea_rlock"
     take, give = partial(_function(kind), area), partial(_function("sharedarea_unlock"), area)
-    return keeper(kind, area, take, give).holding()
+    return shared_lock(kind, area, take, give).holding()
 
 
 # Other processes and nodes.
@@ -116,7 +116,7 @@ async def signal(number: int, node: Data | None = None) -> None:
 
 
 async def mule_msg(message: Data, mule: int | str | None = None) -> None:
-    """Send a message to a mule (its number), to a farm (its name) or to any mule; waits while its queue is full.
+    """Send a message to a mule (its number), to a farm (its name) or to any mule; wait while its queue is full.
 
     Raises:
         ValueError: there is no such mule or farm.
@@ -129,7 +129,7 @@ async def mule_msg(message: Data, mule: int | str | None = None) -> None:
 
 
 async def spool(job: Mapping[bytes, bytes] | None = None, /, **keys: Data) -> bytes:
-    """Give a job to the spooler; returns the name of its file.
+    """Give a job to the spooler, and return the name of its file.
 
     Args:
         job: keys and values in bytes, as `uwsgi.spool` takes them.
@@ -144,13 +144,13 @@ async def spool(job: Mapping[bytes, bytes] | None = None, /, **keys: Data) -> by
 
 
 async def spooler_jobs() -> list[str]:
-    """The jobs that wait, as paths."""
+    """Return the paths of the jobs that wait."""
     result: list[str] = await _in_thread("spooler_jobs")
     return result
 
 
 async def spooler_get_task(path: str) -> dict[bytes, bytes] | None:
-    """A waiting job by its path."""
+    """Return a waiting job by its path."""
     result: dict[bytes, bytes] | None = await _in_thread("spooler_get_task", path)
     return result
 
@@ -159,13 +159,13 @@ async def spooler_get_task(path: str) -> dict[bytes, bytes] | None:
 
 
 async def cache_get(key: Data, cache: str | None = None) -> bytes | None:
-    """The value of a key, None without one."""
+    """Return the value of a key, None without one."""
     result: bytes | None = await _in_thread("cache_get", *_given(key, cache))
     return result
 
 
 async def cache_exists(key: Data, cache: str | None = None) -> bool:
-    """Whether there is a value."""
+    """Return True if the key has a value."""
     return bool(await _in_thread("cache_exists", *_given(key, cache)))
 
 
@@ -200,13 +200,13 @@ async def cache_dec(key: Data, by: int = 1, expires: int = 0, cache: str | None 
 
 
 async def cache_num(key: Data, cache: str | None = None) -> int:
-    """A number in the cache, 0 without one."""
+    """Return a number in the cache, 0 without one."""
     result: int = await _in_thread("cache_num", *_given(key, cache))
     return result
 
 
 async def cache_keys(cache: str | None = None) -> list[bytes]:
-    """All keys of a local cache."""
+    """Return all keys of a local cache."""
     result: list[bytes] = await _in_thread("cache_keys", *_given(cache))
     return result
 
@@ -232,7 +232,7 @@ async def queue_pop() -> bytes | None:
 
 
 async def queue_get(slot: int) -> bytes | None:
-    """The item in a slot, None without one."""
+    """Return the item in a slot, None without one."""
     result: bytes | None = await _in_thread("queue_get", slot)
     return result
 

@@ -1,9 +1,10 @@
 """uWSGI's locks as async context managers.
 
-Such a lock belongs to the thread that took it: another one can neither release it nor, on Linux, even try. And a thread
-that waits for it cannot be interrupted. So each lock has a keeper, one thread that takes it, holds it for a task, and
-gives it back. A task that is cancelled while it waits leaves the keeper waiting; the next task here takes over, and
-where there is none the lock goes back at once. Tasks of this process queue in front of the keeper, in their order.
+Such a lock belongs to the thread that took it: no other thread can release it. And a thread that waits for it cannot be
+interrupted. So each time a lock is held, one thread takes it, holds it for a task, and releases it. A task that is
+cancelled while its thread waits leaves that thread waiting: the next task of this process that wants the lock uses it,
+and where there is none the lock is released as soon as it has been taken. Tasks of this process queue for a lock in
+their order, so no more than one thread waits for each.
 """
 
 import threading
@@ -12,14 +13,14 @@ from contextlib import asynccontextmanager
 
 import trio
 
-# Seconds that giving a lock back may take: it does not block, but its thread may have to wait for the GIL.
+# Seconds to wait for a lock's release: it does not block, but its thread may have to wait for the GIL.
 GIVE_BACK = 1.0
 
 _Call = Callable[[], object]
 
 
-class _Grip:
-    """One time that a thread takes, holds and gives back a lock."""
+class _Hold:
+    """A lock in the hands of a thread: taken, held for a task, and released."""
 
     def __init__(self, take: _Call, give: _Call) -> None:
         self._take = take
@@ -30,9 +31,9 @@ class _Grip:
         self.given = trio.Event()
         self.error: Exception | None = None
         self.wanted = True
-        trio.lowlevel.start_thread_soon(self._hold, lambda _: self._tell(self.given.set))
+        trio.lowlevel.start_thread_soon(self._run, lambda _: self._tell(self.given.set))
 
-    def _hold(self) -> None:
+    def _run(self) -> None:
         try:
             self._take()
         except Exception as error:
@@ -55,59 +56,59 @@ class _Grip:
             self._let_go.set()
 
     async def give_back(self) -> None:
-        """Let the lock go and see it gone, in a cancelled task as well."""
+        """Release the lock and wait until that is done, in a cancelled task too."""
         self._let_go.set()
         with trio.CancelScope(shield=True, deadline=trio.current_time() + GIVE_BACK):
             await self.given.wait()
 
 
-class _Keeper:
-    """What tasks of this process share of one lock."""
+class _SharedLock:
+    """One of uWSGI's locks, for the tasks of this process."""
 
     def __init__(self, take: _Call, give: _Call) -> None:
         self._take = take
         self._give = give
         self._turn = trio.Lock()
-        self._grip: _Grip | None = None
+        self._waiting: _Hold | None = None
 
     @asynccontextmanager
     async def holding(self) -> AsyncIterator[None]:
         """Hold the lock in the body of a with statement."""
         async with self._turn:
-            grip = await self._acquire()
+            hold = await self._acquire()
             try:
                 yield
             finally:
-                await grip.give_back()
+                await hold.give_back()
 
-    async def _acquire(self) -> _Grip:
-        grip = self._grip
-        if grip is None or grip.taken.is_set():
-            # Nobody waits in the place of a task that was cancelled, or it has come too late.
-            grip = self._grip = _Grip(self._take, self._give)
-        grip.wanted = True
+    async def _acquire(self) -> _Hold:
+        hold = self._waiting
+        if hold is None or hold.taken.is_set():
+            # No thread waits for a task that was cancelled, or it has taken the lock and is about to release it.
+            hold = self._waiting = _Hold(self._take, self._give)
+        hold.wanted = True
         try:
-            await grip.taken.wait()
+            await hold.taken.wait()
         except trio.Cancelled:
-            grip.wanted = False
-            if grip.taken.is_set():
-                await grip.give_back()
+            hold.wanted = False
+            if hold.taken.is_set():
+                await hold.give_back()
             raise
-        self._grip = None
-        if grip.error is not None:
-            raise grip.error
-        return grip
+        self._waiting = None
+        if hold.error is not None:
+            raise hold.error
+        return hold
 
 
-# The keepers of this process by the kind and number of their lock.
-_KEEPERS: dict[tuple[str, int], _Keeper] = {}
+# The locks that tasks of this process have used, by kind and number.
+_LOCKS: dict[tuple[str, int], _SharedLock] = {}
 
 
-def keeper(kind: str, number: int, take: _Call, give: _Call) -> _Keeper:
-    """The keeper of one lock.
+def shared_lock(kind: str, number: int, take: _Call, give: _Call) -> _SharedLock:
+    """Return one of uWSGI's locks, the same object for all tasks.
 
     Args:
-        kind, number: which lock.
-        take, give: how a thread takes it and gives it back.
+        kind, number: the lock.
+        take, give: the blocking calls that take and release it.
     """
-    return _KEEPERS.setdefault((kind, number), _Keeper(take, give))
+    return _LOCKS.setdefault((kind, number), _SharedLock(take, give))

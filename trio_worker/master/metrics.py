@@ -1,9 +1,8 @@
 """Counters of this worker and their way into uWSGI's metrics.
 
-A request adds to plain integers here. Once a second, and at exit, what was added since goes to uWSGI in one
-`metric_inc` per name: uWSGI's lock and its linked list of names are never on a request's path. Gauges carry the
-worker's id and are set, never incremented, so a worker that crashes leaves nothing behind that its successor would
-add to.
+A request adds to plain integers here. Once a second, and at exit, the growth of each goes to uWSGI in one `metric_inc`:
+that takes a lock and walks a linked list of names, which no request should wait for. Gauges carry the worker's id and
+are set, never incremented, so that a worker that crashes leaves nothing behind for its successor to add to.
 """
 
 import logging
@@ -36,7 +35,7 @@ IN_FLIGHT, CONNECTIONS, LOOP_LAG = GAUGES = ("in_flight", "connections", "loop_l
 
 
 class Counters:
-    """What this worker has counted since it started; times are in microseconds, sizes in bytes of body."""
+    """The counts of this worker since it started; times are in microseconds, sizes in bytes of body."""
 
     __slots__ = (
         "bytes_in",
@@ -82,7 +81,7 @@ class Counters:
         self.add_request(status, 0, 0)
 
     def totals(self) -> dict[str, int]:
-        """Every counter by its name below `trio.`, the histogram cumulative as its names say."""
+        """Return every counter by its name below `trio.`; the histogram is cumulative, as its names say."""
         totals = {
             "requests": self.requests,
             "exceptions": self.exceptions,
@@ -110,12 +109,12 @@ class Metrics:
     """The flush of one worker's counters and gauges into uWSGI's metrics.
 
     Args:
-        counters: what is flushed.
+        counters: the counters to flush.
         worker_id: uWSGI's number of this worker, from 1.
         gauges: each gauge's name below `trio.worker.N.` and the call that gives its value now.
         increase: `uwsgi.metric_inc`.
         put: `uwsgi.metric_set`. Both return None for a name that is not declared.
-        account: called at every flush, for what is no metric.
+        account: called at every flush, for the statistics that are no metrics.
     """
 
     def __init__(
@@ -157,7 +156,7 @@ class Metrics:
             )
 
     def flush(self) -> None:
-        """Hand over what was counted since the last flush, and the gauges as they stand."""
+        """Hand over what has been counted since the last flush, and the present gauges."""
         for name, total in self._counters.totals().items():
             if total != self._flushed[name] and f"trio.{name}" not in self._undeclared:
                 self._increase(f"trio.{name}", total - self._flushed[name])
@@ -169,7 +168,7 @@ class Metrics:
             self._account()
 
     async def run(self, interval: float) -> None:
-        """Flush every `interval` seconds until cancelled; how late the loop wakes is the `loop_lag` gauge."""
+        """Flush every `interval` seconds until cancelled, and measure how late the loop wakes for it."""
         while True:
             due = trio.current_time() + interval
             await trio.sleep_until(due)

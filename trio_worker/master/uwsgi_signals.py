@@ -40,7 +40,7 @@ def on_signal(number: int, target: str = "worker") -> Callable[[AsyncHandler], A
     With `lazy-apps` the master does not know the target, and any one worker gets the signal.
 
     Args:
-        number: of the signal, 0 to 255.
+        number: the signal's number, 0 to 255.
         target: "worker" for any one of them, "workers" for all, "workerN", or whatever `uwsgi.register_signal` takes.
             In a mule there is no nursery: the handler runs to its end by itself.
 
@@ -58,7 +58,7 @@ def on_signal(number: int, target: str = "worker") -> Callable[[AsyncHandler], A
 
 
 def async_handler(function: AsyncHandler) -> Handler:
-    """An async function as a handler for uwsgidecorators: `@timer(10)` above `@async_handler`.
+    """Make a handler for uwsgidecorators of an async function: `@timer(10)` above `@async_handler`.
 
     Args:
         function: called with the signal's number. What it raises is logged.
@@ -74,7 +74,7 @@ def async_handler(function: AsyncHandler) -> Handler:
 
 
 class _Running:
-    """The framework of this process while its worker runs."""
+    """The signal framework of this process while its worker runs."""
 
     here: "UwsgiSignals | None" = None
 
@@ -91,13 +91,13 @@ class UwsgiSignals:
         self._native = native
         self._descriptors = None if native is None else native.signal_descriptors()
         self._master_gone = master_gone
-        # Whoever has it may run a handler.
+        # Handlers run one after the other: the holder of this lock may run one.
         self._turn = trio.Lock()
         self._nursery: trio.Nursery | None = None
         self._token = trio.lowlevel.current_trio_token()
 
     async def run(self) -> None:
-        """Receive signals and run their handlers, until cancelled. Nothing waits for a handler in a thread then."""
+        """Receive signals and run their handlers until cancelled; a handler in a thread is not waited for."""
         async with trio.open_nursery() as self._nursery:
             _Running.here = self
             try:
@@ -138,7 +138,7 @@ class UwsgiSignals:
     async def _watch(self, native: "Native", descriptor: int) -> None:
         while True:
             await trio.lowlevel.wait_readable(descriptor)
-            # Only who may run a handler now reads its number: another worker may have more time.
+            # The number is read only once its handler may run: another worker may be free sooner.
             async with self._turn:
                 try:
                     data = os.read(descriptor, 1)

@@ -30,19 +30,19 @@ from trio_worker.options.values import (
 
 
 def _descriptor_limit() -> int:
-    """As many connections as there are descriptors, less some for the app's files and clients."""
+    """Return the number of descriptors, less some for the app's files and clients."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(soft - 128, soft // 2)
 
 
 def _option(key: str, parse: Reader, default: Any, many: bool = False) -> Any:
-    """A field; `many` is whether its key may be given more than once, each value then a line of what is parsed."""
+    """Make a field; with `many` its key may be given more than once, and each value is a line of what is parsed."""
     return field(default=default, metadata={"key": key, "parse": parse, "many": many})
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """Every option this worker acts on; each field's key in the ini and its default stand beside it."""
+    """The options that this worker acts on; the key of each field in the ini and its default stand beside it."""
 
     # uWSGI's own.
     module: str | None = _option("module", a_text, None)
@@ -145,7 +145,7 @@ def parse(raw: RawOptions) -> Options:
 
 
 def own_defaults() -> dict[str, str]:
-    """The default of every `trio-` option, in the words of an ini or of the README."""
+    """Return the default of every `trio-` option, in the words of an ini or of the docs."""
     special = {
         "trio-uwsgi-allow": "loopback",
         "trio-proxy-allow": "nobody",

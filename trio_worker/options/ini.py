@@ -1,8 +1,7 @@
-"""
-Reads an uWSGI ini file as uWSGI does, and remembers where each setting stands.
+"""A reader of ini files that follows uWSGI's, and remembers where each setting stands.
 
 A line is a section, a comment or a setting. There are no comments behind a value and no
-continued lines; what a key occurs twice with is a list. Only one section is read, [uwsgi] or the
+continued lines; a key that occurs twice has a list of values. Only one section is read, [uwsgi] or the
 one named behind the file's name (`uwsgi.ini:production`). From the file to a value it takes
 three steps, each one of uWSGI's:
 
@@ -50,7 +49,7 @@ _Files = tuple[tuple[str, str], ...]
 
 
 class Unread(enum.Enum):
-    """Why the file that a setting includes was not read."""
+    """The reasons for which the file that a setting includes was not read."""
 
     MISSING = "uWSGI cannot read this file and does not start"
     CIRCLE = "this file includes itself"
@@ -79,8 +78,7 @@ class Setting:
 
 
 def read(path: str) -> list[Setting]:
-    """
-    The settings of an ini file and of those it includes, in the order in which uWSGI meets them.
+    """Read the settings of an ini file and of those it includes, in the order in which uWSGI meets them.
 
     `path` may name a section behind a colon. Names of included files are relative to the
     working directory, as they are in uWSGI.
@@ -91,7 +89,7 @@ def read(path: str) -> list[Setting]:
 
 
 class _Reader:
-    """Follows the inclusions; the first file's magic variables hold in all of them."""
+    """A reader that follows inclusions; the first file's magic variables hold in all of them."""
 
     def __init__(self, path: str) -> None:
         self._first = {letter.upper(): value for letter, value in _magic(*_split(path)).items()}
@@ -133,7 +131,8 @@ def _why_unread(setting: Setting, file: str, section: str, outer: _Files) -> Unr
 
 
 def _why_unresolved(setting: Setting) -> Unread:
-    """uWSGI follows ini and include before it replaces placeholders, all but those of a loop."""
+    """Tell why a name with a placeholder in it was not followed."""
+    # uWSGI follows ini and include before it replaces placeholders, all but those of a loop.
     is_late = setting.key == "inherit" or not _UNRESOLVED.search(setting.value.replace("%(_)", ""))
     return Unread.UNRESOLVED if is_late else Unread.MISSING
 
@@ -188,7 +187,7 @@ def _settings(text: str, file: str, asked: str) -> Iterator[Setting]:
 
 
 def _set(setting: Setting) -> Iterator[Setting]:
-    """The option or placeholder that `set = key=value` sets."""
+    """Yield the option or placeholder that `set = key=value` sets."""
     key, equals, value = setting.value.partition("=")
     if equals:
         yield replace(setting, key=key, value=value, raw=value)

@@ -41,7 +41,7 @@ ALIASES = {
 
 
 def collect(pairs: Iterable[tuple[str, Any]]) -> RawOptions:
-    """The complete configuration, as the plugin lists it, in the form of `uwsgi.opt`; a repeated option is a list."""
+    """Bring the configuration that the plugin lists into the form of `uwsgi.opt`; a repeated option becomes a list."""
     values: dict[str, list[Any]] = {}
     for key, value in pairs:
         values.setdefault(key, []).append(value)
@@ -49,7 +49,7 @@ def collect(pairs: Iterable[tuple[str, Any]]) -> RawOptions:
 
 
 def text(value: Any) -> str:
-    """One value of `uwsgi.opt` as text; a repeated option that uWSGI kept whole gives its last value."""
+    """Return a value of `uwsgi.opt` as text, of a list its last one."""
     if isinstance(value, list):
         value = value[-1]
     if value is True:
@@ -58,7 +58,7 @@ def text(value: Any) -> str:
 
 
 def repeated(raw: RawOptions, key: str) -> list[str]:
-    """Every value of an option that may be given more than once.
+    """Return every value of an option that may be given more than once.
 
     uWSGI keeps only the last one on Python 3; the others are read from the ini that it was started with.
     """
@@ -71,14 +71,14 @@ def repeated(raw: RawOptions, key: str) -> list[str]:
         with contextlib.suppress(OSError):
             settings = [each for each in read_ini(file) if each.key == key]
             if any(each.value == text(value) for each in settings):
-                # Whether uWSGI has entered an `if-` block is known of the one that its last value stands in only.
+                # uWSGI keeps the last value, so only of its block is it known that uWSGI has entered it.
                 found = [each.value for each in settings if not each.conditional]
                 return found if text(value) in found else [*found, text(value)]
     return [text(value)]
 
 
 def _ini_files(raw: RawOptions) -> Iterator[str]:
-    """The files that may hold the configuration, the likeliest first.
+    """Yield the files that may hold the configuration, the likeliest first.
 
     `ini` itself is an option that is given more than once where one file includes another: its last value is not the
     file that uWSGI was started with. The command line names that one, unless `procname` has written over it.

@@ -1,9 +1,8 @@
-"""
-What each option of uWSGI means under this worker: the reader of table.toml.
+"""The meaning of each option of uWSGI under this worker: the reader of table.toml.
 
 uWSGI's own worker loop never runs under a worker override, so an option that lives in that
-loop dies without a word. The table is the one place that says who makes which option live:
-the warnings at start, the check command and the README are all made from it.
+loop has no effect and says nothing. The table is the one place that says who gives each option its effect:
+the warnings at start, the check command and the docs are all made from it.
 
     table.toml      one row for each answer: options, meaning, note
     unrelated.toml  names of the options that have nothing to do with workers
@@ -27,7 +26,7 @@ _OWN_COLUMNS = ("option", "default", "what it sets")
 
 
 class Meaning(enum.Enum):
-    """Who makes an option live in a worker that a script overrides."""
+    """The part of uWSGI or of this worker that gives an option its effect."""
 
     HONOURED = "honoured"
     WITH_PLUGIN = "honoured with the plugin"
@@ -47,7 +46,7 @@ class Option:
 
     @property
     def hint(self) -> str:
-        """The note, and where the option is dead what to use instead."""
+        """The note, and where the option has no effect what to use instead."""
         return self.note if self.instead is None else f"{self.note}; instead: {self.instead}"
 
 
@@ -76,8 +75,7 @@ class OptionTable:
     """Options that have nothing to do with workers, each with its topic."""
 
     def unsupported(self, keys: Iterable[str], *, plugin: bool) -> list[tuple[str, Option]]:
-        """
-        The keys of a configuration that are dead in this worker, each with its option.
+        """Return the keys of a configuration that have no effect in this worker, each with its option.
 
         Those that need the C plugin are among them unless it is loaded (`plugin`). Keys that the
         table does not know are no business of the worker.
@@ -87,12 +85,12 @@ class OptionTable:
         return [(key, option) for key, option in known if option.meaning in dead]
 
     def markdown(self) -> str:
-        """The table in Markdown, a section for each topic, as the README shows it."""
+        """Return the table in Markdown, a section for each topic."""
         sections = [_section(topic, _COLUMNS, map(_line, rows)) for topic, rows in self._topics().items()]
         return "\n\n".join(sections) + "\n"
 
     def own_markdown(self, defaults: Mapping[str, str]) -> str:
-        """The options of this worker's own in Markdown, each with its default in words."""
+        """Return this worker's own options in Markdown, each with its default in words."""
         lines = (f"| `{name}` | {defaults[name]} | {note} |" for name, note in self.own.items())
         return _table(_OWN_COLUMNS, lines) + "\n"
 
@@ -105,8 +103,7 @@ class OptionTable:
 
 @functools.cache
 def load() -> OptionTable:
-    """
-    Read the table that comes with the package.
+    """Read the table that comes with the package.
 
     Raises ValueError where an option stands in it twice or a meaning is none of Meaning.
     """

@@ -1,4 +1,4 @@
-"""Whom this worker believes: networks of peers that may speak for somebody else.
+"""Trusted peers: networks whose members may speak for somebody else.
 
 A uwsgi packet, a PROXY header and a forwarded header all name a client's address that the peer itself chose. Each is
 believed only from the addresses of an option; a peer on a UNIX socket has none, and stands in a list as `unix`.
@@ -11,10 +11,10 @@ from functools import lru_cache
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-# What stands for peers on UNIX sockets in a list.
+# The word for peers on UNIX sockets in a list.
 UNIX = "unix"
 
-# Peers whose answer is remembered: fronts are few, and whoever else connects is asked about once or twice.
+# Peers whose answer is remembered: fronts are few, and any other peer is asked about once or twice.
 _REMEMBERED = 1024
 
 
@@ -35,7 +35,7 @@ class Peers:
         return bool(self.networks) or self.unix
 
     def __contains__(self, peer: object) -> bool:
-        """Whether a peer, as an ASGI `client` or None for one on a UNIX socket, belongs to the set."""
+        """Return True if a peer, as an ASGI `client` or None for one on a UNIX socket, belongs to the set."""
         if peer is None:
             return self.unix
         return isinstance(peer, tuple | list) and self._is_in_network(str(peer[0]))
@@ -52,7 +52,7 @@ class Peers:
 
 
 def parse_peers(text: str) -> Peers:
-    """A list of addresses and networks, and the word `unix`, separated by commas or blanks.
+    """Read a list of addresses and networks, and the word `unix`, separated by commas or blanks.
 
     Raises:
         ValueError: something else stands there.

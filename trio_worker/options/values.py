@@ -1,4 +1,4 @@
-"""How an option's value is read: one function for each kind of value.
+"""Readers of options' values, one function for each kind of value.
 
 Each takes the key and the value as the ini has them, and says in an OptionError what is allowed there. An option that
 may be given more than once comes as one line for each time.
@@ -31,12 +31,12 @@ OFF = frozenset({"false", "off", "no", "0"})
 
 
 def a_text(key: str, value: str) -> str:
-    """Whatever stands there."""
+    """Read any text."""
     return value
 
 
 def a_flag(key: str, value: str) -> bool:
-    """Yes or no, in uWSGI's words for it; to uWSGI itself all but its words for no is yes."""
+    """Read yes or no in uWSGI's words; to uWSGI itself everything but its words for no is yes."""
     if value.lower() in OFF:
         return False
     if key.startswith("trio-") and value.lower() not in ("true", "1", "yes", "on", ""):
@@ -45,14 +45,14 @@ def a_flag(key: str, value: str) -> bool:
 
 
 def a_number(key: str, value: str) -> int:
-    """A whole number, 0 or more."""
+    """Read a whole number, 0 or more."""
     if not value.isascii() or not value.isdigit():
         raise OptionError(key, value, "a whole number, 0 or more")
     return int(value)
 
 
 def a_time(key: str, value: str) -> float:
-    """A number of seconds, 0 or more."""
+    """Read a number of seconds, 0 or more."""
     try:
         seconds = float(value)
     except ValueError:
@@ -63,7 +63,7 @@ def a_time(key: str, value: str) -> float:
 
 
 def an_interval(key: str, value: str) -> float:
-    """A number of seconds that something can be repeated after."""
+    """Read a number of seconds after which something can be repeated."""
     seconds = a_time(key, value)
     if seconds < 0.05:
         raise OptionError(key, value, "a number of seconds, 0.05 or more")
@@ -71,7 +71,7 @@ def an_interval(key: str, value: str) -> float:
 
 
 def one_of(*words: str) -> Reader:
-    """A reader of one of these words."""
+    """Return a reader of one of these words."""
 
     def read(key: str, value: str) -> str:
         if value not in words:
@@ -82,7 +82,7 @@ def one_of(*words: str) -> Reader:
 
 
 def peers(key: str, value: str) -> Peers:
-    """Whom to trust: addresses, networks and the word unix."""
+    """Read addresses, networks and the word unix."""
     try:
         return parse_peers(value)
     except ValueError as error:
@@ -90,12 +90,12 @@ def peers(key: str, value: str) -> Peers:
 
 
 def lines(key: str, value: str) -> tuple[str, ...]:
-    """Texts."""
+    """Read texts, one a line."""
     return tuple(value.splitlines())
 
 
 def headers(key: str, value: str) -> tuple[tuple[bytes, bytes], ...]:
-    """HTTP headers, names in lower case."""
+    """Read HTTP headers; their names become lower case."""
     return tuple(_header(key, line) for line in value.splitlines())
 
 
@@ -107,12 +107,12 @@ def _header(key: str, line: str) -> tuple[bytes, bytes]:
 
 
 def directories(key: str, value: str) -> tuple[StaticMap, ...]:
-    """Directories whose files are served in the app's place."""
+    """Read directories whose files are served in the app's place."""
     return tuple(map(parse_directory, value.splitlines()))
 
 
 def static_maps(key: str, value: str) -> tuple[StaticMap, ...]:
-    """Directories under prefixes of the path."""
+    """Read directories under prefixes of the path."""
     try:
         return tuple(map(parse_map, value.splitlines()))
     except ValueError as error:

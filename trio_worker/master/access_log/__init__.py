@@ -1,6 +1,6 @@
-"""uWSGI's request log: which requests get a line (`disable-logging`, `log-4xx` ...), what the line says, where it goes.
+"""uWSGI's request log: which requests get a line (`disable-logging`, `log-4xx` ...), its text, and its destination.
 
-What a line says is compiled in format.py; when lines are made and written is told in buffer.py.
+format.py compiles a log-format into the text of a line; buffer.py decides when lines are made and written.
 """
 
 import logging
@@ -15,8 +15,8 @@ from trio_worker.options import Options
 
 log = logging.getLogger(__name__)
 
-# uWSGI's line when the ini gives no log-format (core/logging.c, uwsgi_logit_simple). What stands in angle brackets
-# here depends on options.
+# uWSGI's line when the ini gives no log-format (core/logging.c, uwsgi_logit_simple). The parts in angle brackets
+# depend on options.
 DEFAULT_FORMAT = (
     "<memory>[pid: %(pid)|app: 0|req: %(request)/%(request)] %(addr) (%(user)) {%(vars) vars in %(pktsize) bytes} "
     "[%(ctime)] %(method) %(uri) => generated %(rsize) bytes in <time>%(via)(%(proto) %(status)) "
@@ -42,7 +42,7 @@ class RequestLog:
         options: the parsed ini.
         own: values of the variables that are the worker's: pid, wid.
         read_metric: `uwsgi.metric_get`.
-        write_request: what writes a line to `req-logger`; None without the plugin.
+        write_request: the function that writes a line to `req-logger`; None without the plugin.
 
     Attributes:
         buffer: the requests whose lines are on their way, None where every line is written at once.
@@ -61,7 +61,7 @@ class RequestLog:
         self._log = self._open(write_request)
 
     def _open(self, write_request: Write | None) -> Callable[[Record], None]:
-        """What takes a request that is to be logged."""
+        """Return the function that takes a request that is to be logged."""
         if self._options.req_logger and write_request is not None:
             return partial(self._write_line, write_request)
         write = writer(LOG_DESCRIPTOR)
@@ -74,7 +74,7 @@ class RequestLog:
         write(self._line(record))
 
     def _line(self, record: Record) -> bytes:
-        """The line of a request; of one whose scope the app has spoilt, that it has none."""
+        """Return the line of a request, b"" where the app has spoilt its scope."""
         try:
             return self._render(record).encode("utf-8", "backslashreplace") + b"\n"
         except Exception:
@@ -82,7 +82,7 @@ class RequestLog:
             return b""
 
     def chooser(self) -> Callable[[Record], None]:
-        """The function to call with every request that has ended.
+        """Return the function to call with every request that has ended.
 
         With `disable-logging` and no condition, only requests that ask for it themselves have a line.
         """
@@ -105,7 +105,7 @@ class RequestLog:
 
 
 def wanted(options: Options, record: Record) -> bool:
-    """Whether a request is logged in spite of `disable-logging` (core/logging.c, log_request)."""
+    """Return True if a request is logged in spite of `disable-logging` (core/logging.c, log_request)."""
     status, size = record.status, record.sent
     return bool(
         (record.notes is not None and record.notes.log_this)
@@ -120,7 +120,7 @@ def wanted(options: Options, record: Record) -> bool:
 
 
 def _broken(record: Record) -> bool:
-    """Whether the client went away before it had its answer."""
+    """Return True if the client went away before it had its answer."""
     handle = record.scope["extensions"].get(HANDLE)
     return handle is not None and handle.gone
 

@@ -1,10 +1,10 @@
-"""Where the lines of the request log go: many are made and written at once, and none waits while the worker does.
+"""The way of request lines into the log: many are made and written at once, and none waits while the loop is idle.
 
-A line made and written by itself would be a good part of what a short request costs: twice as much, because the code
-of the request has pushed that of the log out of the processor's caches. So requests are gathered while the event loop
-has something to do, and their lines made and written when it is about to wait, when they are many, or when the oldest
-has waited too long. uWSGI's own workers write to the descriptor as well, without `log-date`; a line that cannot be
-written is lost there and here.
+Making and writing each line by itself would take a good part of the time of a short request, and twice as long as in
+a row, because the code of the request has pushed that of the log out of the processor's caches. So requests are
+gathered while the event loop is busy. Their lines are made and written when the loop is about to wait, when there are
+many, or when the oldest has waited too long. Like uWSGI's own workers this writes straight to the descriptor, without
+`log-date`, and loses a line that cannot be written.
 
 A message socket of the master (`log-master`, `logger`, `req-logger`) makes one record of each message: there every line
 is a write of its own.
@@ -20,7 +20,7 @@ import trio
 
 from trio_worker.asgi import Record
 
-# Bytes in one write: up to this size (PIPE_BUF) the kernel does not mix a pipe's writers.
+# Bytes in one write: up to this size the kernel does not mix the writers of a pipe (PIPE_BUF in pipe(7)).
 PAGE = 4096
 
 # Requests that are gathered: about as many as have their lines in one page.
@@ -35,11 +35,11 @@ Write = Callable[[bytes], object]
 class LogBuffer(trio.abc.Instrument):
     """Gathers requests and logs them together.
 
-    It is an instrument of Trio, because that is who knows when the loop is about to wait.
+    It is an instrument of Trio, because only the scheduler knows when the loop is about to wait.
 
     Args:
-        line: what makes the line of a request, its newline included; it must not raise.
-        write: what writes bytes; it must not raise.
+        line: the function that makes the line of a request, with its newline; it must not raise.
+        write: the function that writes bytes; it must not raise.
     """
 
     def __init__(self, line: Callable[[Record], bytes], write: Write) -> None:
@@ -57,12 +57,12 @@ class LogBuffer(trio.abc.Instrument):
             self.flush()
 
     def before_io_wait(self, timeout: float) -> None:
-        """Called by Trio in each turn of its loop, with the seconds that it is going to wait."""
+        """Flush if the loop is going to wait, or the oldest request has waited too long; Trio calls it in each turn."""
         if self._records and (timeout > 0 or time.monotonic() - self._oldest > PATIENCE):
             self.flush()
 
     def flush(self) -> None:
-        """Write the lines of what there is; at the end of a worker nothing is left."""
+        """Make and write the lines of all requests that have been gathered."""
         records, self._records = self._records, []
         page = b""
         for line in map(self._line, records):
@@ -74,7 +74,7 @@ class LogBuffer(trio.abc.Instrument):
 
 
 def writer(descriptor: int) -> Write:
-    """What writes bytes to an open descriptor, as far as it takes them."""
+    """Return a function that writes bytes to an open descriptor, as far as it takes them."""
 
     def write(data: bytes) -> None:
         try:
@@ -87,7 +87,7 @@ def writer(descriptor: int) -> Write:
 
 
 def takes_many(descriptor: int) -> bool:
-    """Whether lines may come together there: yes, unless each write is a message of its own."""
+    """Return True if several lines may go there in one write, which is so unless each write is a message."""
     if not stat.S_ISSOCK(os.fstat(descriptor).st_mode):
         return True
     with socket.socket(fileno=os.dup(descriptor)) as opened:

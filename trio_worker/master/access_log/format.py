@@ -21,12 +21,12 @@ Value = Callable[[Record], object]
 
 _VARIABLE = re.compile(r"%\(([^)]+)\)")
 
-# What strftime makes of `ltime`, and of `ftime` without logformat-strftime.
+# The format of `ltime`, and that of `ftime` without logformat-strftime.
 APACHE_TIME = "%d/%b/%Y:%H:%M:%S %z"
 
 
 def compile_format(format: str, given: Mapping[str, Value | int | str], empty: str = "-") -> Callable[[Record], str]:
-    """A function from a record to its line, without the newline.
+    """Return a function from a record to its line, without the newline.
 
     Args:
         format: in the syntax of uWSGI's `log-format`.
@@ -53,7 +53,7 @@ def compile_format(format: str, given: Mapping[str, Value | int | str], empty: s
 
 
 def _pieces(format: str) -> list[tuple[str, str]]:
-    """Each variable with the text before it, and the last text with no variable."""
+    """Return pairs of a text and the variable behind it; the last text has none."""
     split = [*_VARIABLE.split(format), ""]
     return list(zip(split[::2], split[1::2], strict=True))
 
@@ -81,7 +81,7 @@ def _text(get: Value, empty: str) -> Value:
 
 
 def printable(line: str) -> str:
-    """The line with everything escaped that could begin another one: clients choose parts of it."""
+    """Escape what could begin another line, or be obeyed by a terminal: clients choose parts of a line."""
     return line if line.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in line)
 
 
@@ -99,7 +99,7 @@ def _logvar(name: str, record: Record) -> str:
 
 
 def header(name: bytes, record: Record) -> str:
-    """A header of the request, "" where it has none of that name."""
+    """Return a header of the request, "" where it has none of that name."""
     for each, value in record.scope["headers"]:
         if each == name:
             return str(value.decode("latin-1"))
@@ -149,12 +149,13 @@ def _strftime(format: str, second: int) -> str:
 
 
 def _began(record: Record) -> float:
-    """When the request began, in seconds since the epoch; its line may be made a moment after its end."""
+    """Return the seconds since the epoch at which the request began."""
+    # Records hold the clock of perf_counter, and the line may be made a moment after the end.
     return record.began + time.time() - time.perf_counter()
 
 
 def formatted_time(format: str) -> Value:
-    """When a request began, by a format of strftime."""
+    """Return a variable that gives the time at which a request began, by a format of strftime."""
     return lambda record: _strftime(format, int(_began(record)))
 
 
@@ -175,7 +176,7 @@ def _protocol(record: Record) -> str:
     return f"HTTP/{record.scope['http_version']}"
 
 
-# What `var.NAME` can be besides a header: the variables that uWSGI's http parser sets.
+# The names that `var.NAME` may have besides those of headers: the variables that uWSGI's HTTP parser sets.
 REQUEST_VARIABLES: dict[str, Value] = {
     "REQUEST_METHOD": _method,
     "REQUEST_URI": _uri,
@@ -228,7 +229,7 @@ NUMBERS: dict[str, Value] = {
     "rssM": _memory(1, 1024 * 1024),
 }
 
-# Of a uWSGI request, not of ours.
+# uWSGI's requests have these, ours do not.
 CONSTANTS: dict[str, int | str] = {
     "user": "",
     "switches": 0,

@@ -22,7 +22,7 @@ class PluginRefused(Exception):
 
 
 class Counts(ctypes.Structure):
-    """What happened in a worker since the last `Native.account`; fields left out are zero.
+    """The counts of a worker since the last `Native.account`; fields left out are zero.
 
     `requests` is what `Native.requests` has grown by.
     `running_time` and `response_time` are microseconds: the time in which the worker was busy, and the sum of
@@ -56,7 +56,7 @@ class Counts(ctypes.Structure):
 
 
 class SignalDescriptors(NamedTuple):
-    """Where the master writes the numbers of uWSGI signals: to any worker, and to this one."""
+    """The sockets into which the master writes the numbers of uWSGI signals: for any worker, and for this one."""
 
     shared: int
     own: int
@@ -90,7 +90,7 @@ _PROTOTYPES: dict[str, tuple[Any, list[Any]]] = {
 
 
 def load() -> "Native | None":
-    """The plugin of this process, or None when uWSGI was started without it.
+    """Return the plugin of this process, or None when uWSGI was started without it.
 
     Raises:
       PluginRefused: the plugin is loaded, but was built for another uWSGI or another trio-worker.
@@ -108,7 +108,7 @@ def load() -> "Native | None":
 
 
 class Native:
-    """What uWSGI offers to a worker through its plugin; made by `load`, once in each worker.
+    """uWSGI, as the plugin reaches it; made by `load`, once in each worker.
 
     `in_request` and `requests` are words of memory that is shared with the master, each written at the price of an
     assignment. `native.in_request[0] = 1` marks the worker as busy for the master, its cheaper algorithms and the
@@ -126,20 +126,20 @@ class Native:
         self.requests = _word(ctypes.c_uint64, self._call("requests"), "Q")
 
     def account(self, counts: Counts) -> None:
-        """Adds a batch of counts to the statistics of this worker and of the instance.
+        """Add a batch of counts to the statistics of this worker and of the instance.
 
         After the first request it also tells the Emperor, where there is one, that this vassal is loyal.
         """
         self._call("account", ctypes.byref(counts))
 
     def measure_memory(self) -> ProcessMemory:
-        """Measures this process and publishes the result in the statistics (uWSGI's `memory-report`)."""
+        """Measure this process and publish the result in the statistics (uWSGI's `memory-report`)."""
         rss, vsz = ctypes.c_uint64(), ctypes.c_uint64()
         self._call("memory", ctypes.byref(rss), ctypes.byref(vsz))
         return ProcessMemory(rss.value, vsz.value)
 
     def options(self) -> Iterator[tuple[str, bytes | Literal[True]]]:
-        """Every option of the configuration in order, repeated ones included; True for one without a value.
+        """Yield every option of the configuration in order, repeated ones included; True for one without a value.
 
         Values are bytes, as in `uwsgi.opt`.
         """
@@ -148,7 +148,7 @@ class Native:
             yield os.fsdecode(self._call("option_key", index)), True if value is None else value
 
     def signal_descriptors(self) -> SignalDescriptors | None:
-        """Sockets from which one byte, a uWSGI signal's number, can be read; None without a master.
+        """Return sockets from which one byte, a uWSGI signal's number, can be read; None without a master.
 
         End-of-file on the worker's own one means that the master has died.
         """
@@ -156,7 +156,7 @@ class Native:
         return None if -1 in descriptors else descriptors
 
     def run_signal(self, number: int) -> bool:
-        """Runs the handler of a uWSGI signal in this thread; False when there is none or it failed.
+        """Run the handler of a uWSGI signal in this thread; return False when there is none or it failed.
 
         Meanwhile the worker's status is `sigN`, and `harakiri` watches over the handler.
         """
@@ -164,7 +164,7 @@ class Native:
         return not failed
 
     def accepting(self) -> None:
-        """Marks the worker as accepting, tells the Emperor, runs the `hook-accepting*` hooks; in this order.
+        """Mark the worker as accepting, tell the Emperor, and run the `hook-accepting*` hooks, in this order.
 
         The hooks may run commands and block: call it in a thread.
 
@@ -176,13 +176,13 @@ class Native:
             raise OSError(error, f"cannot tell the Emperor: {os.strerror(error)}")
 
     def leave(self) -> None:
-        """Tells the master that this worker is going to exit: it will replace it without a complaint in the log."""
+        """Tell the master that this worker is going to exit: it then replaces it without a complaint in the log."""
         self._call("leave")
 
     def log_request(self, line: bytes) -> bool:
-        """Writes a line, its newline included, to `req-logger`, or to the log where there is none.
+        """Write a line, its newline included, to `req-logger`, or to the log where there is none.
 
-        False when it is lost because the master does not keep up: as in uWSGI's own workers, nothing waits.
+        Return False when it is lost because the master does not keep up: as in uWSGI's own workers, nothing waits.
         """
         try:
             return os.write(self._request_log, line) == len(line)
@@ -194,7 +194,7 @@ class Native:
 
 
 def _word(kind: Any, address: int, code: Literal["i", "Q"]) -> memoryview:
-    # ctypes gives its views a format that memoryview reads but does not write: hence the casts.
+    # ctypes gives its views a format that memoryview can read but not write, so they are cast to one that it can.
     word = memoryview((kind * 1).from_address(address))
     return word.cast("B").cast(code)
 

@@ -1,4 +1,4 @@
-"""Compiles the plugin with the uWSGI that is going to load it.
+"""Compile the plugin with the uWSGI that is going to load it.
 
 `uwsgi --build-plugin` carries the header, the compiler flags and the build script of its own binary, so all
 it needs is a C compiler, a Python to run the script, and the headers of the libraries that this uWSGI was
@@ -23,7 +23,7 @@ _TIMEOUT = 120
 
 _MISSING_HEADER = re.compile(r"fatal error: (?P<header>\S+): No such file")
 
-# What the headers that uwsgi.h includes are called in Debian.
+# The Debian packages of the headers that uwsgi.h includes.
 _PACKAGES = {
     "jansson.h": "libjansson-dev",
     "libxml/parser.h": "libxml2-dev",
@@ -43,7 +43,7 @@ class BuildError(Exception):
 
 
 def build(uwsgi_binary: Path, destination: Path) -> Path:
-    """Compiles the plugin for `uwsgi_binary` into the directory `destination`, and returns its file.
+    """Compile the plugin for `uwsgi_binary` into the directory `destination`, and return its file.
 
     `CC` and `CFLAGS` of the environment are honoured. A plugin of that name is replaced at once and whole, so
     that a running uWSGI keeps the one it has loaded.
@@ -63,7 +63,7 @@ def build(uwsgi_binary: Path, destination: Path) -> Path:
 
 
 def _run_builder(uwsgi_binary: Path, workshop: Path) -> str:
-    """What uWSGI and the compiler said; whether they succeeded shows in the file they leave."""
+    """Run uWSGI's builder and return what it said; the file that it leaves shows whether it succeeded."""
     command = [os.fspath(uwsgi_binary.absolute()), "--build-plugin", "native"]
     try:
         done = subprocess.run(

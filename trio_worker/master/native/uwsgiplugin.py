@@ -1,4 +1,4 @@
-"""How `uwsgi --build-plugin` compiles this directory; uWSGI's builder executes this file.
+"""The build of this directory by `uwsgi --build-plugin`, whose builder executes this file.
 
 It runs where uWSGI has unpacked its own header, with its own compiler flags in the environment: the
 very two texts that decide the layout of its structures. Their digests are compiled in, and layout.c
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def _digest(text: bytes) -> str:
-    """FNV-1a, as in layout.c, written as a C constant."""
+    """Return the FNV-1a of a text, as layout.c takes it, written as a C constant."""
     value = 0xCBF29CE484222325
     for byte in text:
         value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
