@@ -45,7 +45,7 @@ def layer(app: App, options: Options) -> App:
 
 
 class Hop(NamedTuple):
-    """What one proxy says of its own peer; empty for what it does not say."""
+    """One proxy's word on its own peer; empty for what it does not say."""
 
     client: str = ""
     scheme: str = ""
@@ -78,7 +78,7 @@ class Forwarded:
         await self._app(scope, receive, send)
 
     def _hops(self, scope: Scope) -> list[Hop] | None:
-        """What every proxy says, the nearest one first; None where nobody can tell what to believe.
+        """Return what every proxy says, the nearest one first; None where nobody can tell what to believe.
 
         A proxy that writes one kind of headers lets the other pass as the client sent it.
         """

@@ -66,7 +66,7 @@ def candidates(maps: Sequence[StaticMap], path: str) -> Iterator[str]:
 
 
 def _stat(path: str) -> os.stat_result | None:
-    """What the kernel knows of a regular file that we may read, None where there is none."""
+    """Return the status of a regular file that we may read, None where there is none."""
     try:
         status = os.stat(path)
     except OSError:
@@ -100,7 +100,7 @@ async def _send_pieces(path: str, size: int, send: Send) -> None:
 
 
 def _unchanged(scope: Scope, status: os.stat_result) -> bool:
-    """Whether the client has the file already (RFC 9110 section 13.1.3)."""
+    """Return True if the client has the file already (RFC 9110 section 13.1.3)."""
     given = next((value for name, value in scope["headers"] if name == b"if-modified-since"), None)
     if given is None:
         return False

@@ -24,7 +24,7 @@ UNKNOWN = "unknown"
 
 def check(path: str) -> list[Finding]:
     """
-    Everything that is wrong with an ini file, in the order of its lines.
+    Find everything that is wrong with an ini file, in the order of its lines.
 
     `path` may name a section behind a colon. Relative names in the ini count from the working
     directory, as in uWSGI. Loading the app runs its code.

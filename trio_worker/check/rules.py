@@ -1,5 +1,5 @@
 """
-What is wrong with an ini that a Trio worker is to run under.
+The faults of an ini that a Trio worker is to run under.
 
 Each rule looks at the whole configuration and tells what it found. An error keeps the instance
 from starting or from serving; a warning names what would not do what the ini says.
@@ -33,7 +33,7 @@ _MIN_LIFETIME = parse({}).min_worker_lifetime
 
 
 class Level(enum.Enum):
-    """How bad a finding is."""
+    """The weight of a finding."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -75,7 +75,7 @@ class Configuration:
         return option.names[0] if option else key
 
     def all(self, name: str) -> list[Setting]:
-        """Every occurrence of an option."""
+        """Return every occurrence of an option."""
         return self._by_name.get(name, [])
 
     def last(self, name: str) -> str | None:
@@ -84,7 +84,7 @@ class Configuration:
         return found[-1].value if found else None
 
     def is_on(self, name: str) -> bool:
-        """Whether a flag is set, as uwsgi_opt_true() sees it."""
+        """Return True if a flag is set, as uwsgi_opt_true() sees it."""
         value = self.last(name)
         return value is not None and value.lower() not in OFF
 
@@ -95,17 +95,17 @@ class Configuration:
 
     @property
     def has_plugin(self) -> bool:
-        """Whether the C plugin of this worker is loaded."""
+        """True if the C plugin of this worker is loaded."""
         named = [*self.all("plugins"), *self.all("need-plugins")]
         return any(_PLUGIN_NAME.fullmatch(part.strip()) for each in named for part in each.value.split(","))
 
     @property
     def is_whole(self) -> bool:
-        """Whether every included file was read, so that what is not there is missing indeed."""
+        """True if every included file was read, so that a missing option is missing indeed."""
         return not any(setting.unread and not _prints_metrics(setting) for setting in self.settings)
 
     def is_placeholder(self, key: str) -> bool:
-        """Whether a key is declared as a placeholder or an option, or used as a placeholder."""
+        """Return True if a key is declared as a placeholder or an option, or used as a placeholder."""
         declared = (each.value.partition("=")[0] for name in _DECLARING_KEYS for each in self.all(name))
         reference = re.compile(rf"%\([^)]*(?<![\w-]){re.escape(key)}(?![\w-])")
         return key in declared or any(reference.search(setting.raw) for setting in self.settings)

@@ -1,5 +1,5 @@
 """
-Whether a value of an ini can work: the address of a socket, the app that the worker would serve.
+Trials of the values of an ini: the address of a socket, its certificate, the app that the worker would serve.
 
 Both are judged as uWSGI and the worker would judge them, before anything is started. A fault is
 a sentence, and None means that none was found.
@@ -41,7 +41,7 @@ except loading.AppError as error:
 
 def address_fault(address: str, shared_sockets: int, directory: str = "") -> str | None:
     """
-    Why uWSGI could not bind this address.
+    Return the reason why uWSGI could not bind this address.
 
     `shared_sockets` is how many `shared-socket` the ini has, which `=0`, `=1` ... refer to, and
     `directory` is its `chdir`, from which a relative UNIX name counts.
@@ -94,7 +94,7 @@ def _unix_fault(name: str, directory: str) -> str | None:
 
 
 def certificate_fault(value: str) -> str | None:
-    """Why `https-socket = address,certificate,key[,ciphers[,authorities]]` names no usable files."""
+    """Return the reason why `https-socket = address,certificate,key[,ciphers[,authorities]]` names no usable files."""
     parts = value.split(",")
     if len(parts) < 3:
         return "https-socket takes an address, a certificate and a key: address,certificate,key"
@@ -104,7 +104,7 @@ def certificate_fault(value: str) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class AppPlace:
-    """Where and how uWSGI would import an app."""
+    """The place and the way in which uWSGI would import an app."""
 
     directory: str | None = None
     home: str | None = None
@@ -115,7 +115,7 @@ class AppPlace:
 
 def app_fault(options: Mapping[str, str], mounts: Mapping[str, str], place: AppPlace) -> str | None:
     """
-    Why the worker could not serve the app, found by loading it in an interpreter of its own.
+    Return the reason why the worker could not serve the app, found by loading it in an interpreter of its own.
 
     `options` are the settings that name it (module, callable ...), `mounts` map a prefix to an app.
     """

@@ -113,7 +113,7 @@ class Arrival(Connection):
 
 
 def is_undecided(first: bytes) -> bool:
-    """Whether more protocols than one begin with these bytes."""
+    """Return True if several protocols begin with these bytes."""
     if len(first) < len(PING_HEADER) and PING_HEADER.startswith(first):
         return True
     return len(first) < len(HTTP2_PREFACE) and HTTP2_PREFACE.startswith(first)

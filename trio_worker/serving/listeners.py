@@ -77,7 +77,7 @@ class Listener:
         return socket.SocketType(*self._kind, descriptor), address
 
     def queue(self) -> int:
-        """How many connections wait to be accepted; UNIX sockets do not tell."""
+        """Count the connections that wait to be accepted; UNIX sockets do not tell."""
         if self._is_unix or self.fileno() < 0:
             return 0
         information = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_SIZE)
@@ -124,7 +124,7 @@ class Listeners:
         return ", ".join(map(str, self._listeners.values())) or "no socket"
 
     def backlog(self) -> int:
-        """How many connections wait in the longest queue; UNIX sockets do not tell."""
+        """Count the connections that wait in the longest queue; UNIX sockets do not tell."""
         return max((each.queue() for each in self._listeners.values()), default=0)
 
     def pause(self) -> None:

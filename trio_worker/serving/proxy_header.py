@@ -37,11 +37,11 @@ _CLIENT_SSL = 0x01
 
 
 class ProxyError(ValueError):
-    """What begins like a PROXY header is none; the message says why."""
+    """Bytes that begin like a PROXY header are none; the message says why."""
 
 
 class ProxyHeader(NamedTuple):
-    """What the proxy says.
+    """The word of a proxy on its client.
 
     Attributes:
         size: of the header in bytes; what is behind it belongs to the client.
@@ -58,7 +58,7 @@ class ProxyHeader(NamedTuple):
 
 
 def may_begin(data: bytes) -> bool:
-    """Whether a PROXY header may begin with these bytes, of which there may be none yet."""
+    """Return True if a PROXY header may begin with these bytes, of which there may be none yet."""
     return any(data.startswith(each) or each.startswith(data) for each in (SIGNATURE_1, SIGNATURE_2))
 
 

@@ -1,4 +1,4 @@
-"""What every protocol bears with: the bounds of clients that do not read, do not close or do not stop sending."""
+"""Bounds in every protocol of clients that do not read, do not close or do not stop sending."""
 
 # Seconds that a client has to close its side after we have closed ours (RFC 9112 section 9.6).
 LINGERING_CLOSE = 2.0

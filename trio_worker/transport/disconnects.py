@@ -1,4 +1,4 @@
-"""Who hung up while the app was working.
+"""The watch for clients that hang up while the app is working.
 
 Every connection sits once in one epoll set that asks for nothing but the end of the client's side, edge-triggered: data
 causes no wake-up, and the set costs nothing per request. One task waits for the set itself.

@@ -27,7 +27,7 @@ NO_EXTENSIONS: Mapping[str, Any] = MappingProxyType({})
 
 
 class Wire(Protocol):
-    """What a protocol asks of its connection; a socket and a TLS stream both have it.
+    """A connection as a protocol sees it; a socket and a TLS stream both have it.
 
     Attributes:
         client: the peer's address, None where it has none (UNIX sockets).
@@ -150,7 +150,7 @@ class SocketWire:
                 await trio.lowlevel.wait_readable(self._socket)
 
     def receive_now(self) -> bytes:
-        """What `receive` would return without waiting; b"" also when it would have to wait. Raises like it."""
+        """Return what `receive` would return without waiting; b"" also when it would have to wait. Raises like it."""
         if self._unread:
             data, self._unread = self._unread, b""
             return data
@@ -172,7 +172,7 @@ class SocketWire:
             return 0
 
     def try_send_parts(self, parts: Sequence[bytes | memoryview]) -> int:
-        """As `try_send`, all parts in one system call and without joining them first."""
+        """Do what `try_send` does, with all parts in one system call and without joining them first."""
         try:
             return self._socket.sendmsg(parts)
         except BlockingIOError:
@@ -245,7 +245,7 @@ class SocketWire:
             self.stall_deadline = inf
 
     def has_received(self) -> bool:
-        """Whether the kernel holds bytes of the client that nobody has read yet."""
+        """Return True if the kernel holds bytes of the client that nobody has read yet."""
         with contextlib.suppress(OSError):
             return bool(self._socket.recv(1, socket.MSG_PEEK))
         return False

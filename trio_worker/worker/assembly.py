@@ -1,4 +1,4 @@
-"""What a worker is put together from before it serves: the layers around the app, and the service on top of them.
+"""The assembly of a worker before it serves: the layers around the app, and the service on top of them.
 
 From the app outwards: files that are served in its place, the names that a front gives to its clients, and the fence
 that counts and logs.

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def needed(options: Options, worker_id: int) -> bool:
-    """Whether this worker has to look for changes."""
+    """Return True if this worker has to look for changes."""
     return bool(options.py_autoreload and worker_id == 1 and (options.lazy_apps or options.lazy))
 
 

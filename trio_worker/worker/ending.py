@@ -1,4 +1,4 @@
-"""Why a worker ends, and when each part of its end has to be over."""
+"""The reasons for which a worker ends, and the times at which each part of its end has to be over."""
 
 import enum
 import logging
@@ -27,7 +27,7 @@ QUIET = 29
 
 
 class Reason(enum.IntEnum):
-    """Why a worker ends, as its exit code; every one but DESTROY is graceful."""
+    """The reason for which a worker ends, as its exit code; every one but DESTROY is graceful."""
 
     EXCEPTION = 5
     CHEAP = 15
@@ -83,31 +83,31 @@ class Ending:
 
     @property
     def code(self) -> int:
-        """What the worker exits with."""
+        """The exit code of the worker."""
         if self.reason in (None, Reason.RELOAD) and self._leave is None:
             return QUIET
         return int(self.reason or Reason.RELOAD)
 
     @property
     def is_graceful(self) -> bool:
-        """Whether what is in flight may finish."""
+        """True if requests in flight may finish."""
         return self.reason is not Reason.DESTROY
 
     # All on Trio's clock, in seconds.
 
     @property
     def cancel_at(self) -> float:
-        """When a graceful end cancels what still runs."""
+        """The time at which a graceful end cancels what still runs."""
         return self._began_at + max(self._mercy - MERCY_CANCEL, 0)
 
     @property
     def shutdown_until(self) -> float:
-        """How long the lifespan shutdown of the app may last."""
+        """The time until which the lifespan shutdown of the app may last."""
         return self._began_at + (self._mercy - MERCY_LAST_CALL if self.is_graceful else DESTROY_SHUTDOWN)
 
     @property
     def last_call_at(self) -> float:
-        """When the worker exits as it stands."""
+        """The time at which the worker exits as it stands."""
         return self._began_at + self._whole
 
     @property

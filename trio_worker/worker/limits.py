@@ -1,4 +1,4 @@
-"""When a worker has to be replaced: it has served enough, has grown too large, or its app has raised what it must not.
+"""The limits at which a worker is replaced: requests served, memory used, exceptions that its app may not raise.
 
 uWSGI's own workers ask this after every request and leave at once. Here one task asks once a second, and the worker
 drains. A worker younger than `min-worker-lifetime` is spared, as it is there. (core/utils.c, uwsgi_close_request;
@@ -85,7 +85,7 @@ class FatalExceptions:
 
     @classmethod
     def read(cls, options: Options) -> "FatalExceptions":
-        """What the ini says."""
+        """Read the ini."""
         return cls(
             options.reload_on_exception,
             frozenset(options.reload_on_exception_types),
@@ -94,7 +94,7 @@ class FatalExceptions:
         )
 
     def match(self, error: BaseException) -> bool:
-        """Whether this exception, or one of its group, ends the worker."""
+        """Return True if this exception, or one of its group, ends the worker."""
         return self.every or any(map(self._is_named, _leaves(error)))
 
     def _is_named(self, error: BaseException) -> bool:

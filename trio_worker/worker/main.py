@@ -152,7 +152,7 @@ class Worker:
 
     @property
     def seconds_left(self) -> float:
-        """How long the process may still take to exit."""
+        """Return the seconds that the process may still take to exit."""
         return self._ending.seconds_left
 
     def _log_counters(self) -> None:

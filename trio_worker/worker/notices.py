@@ -1,4 +1,4 @@
-"""What the log says at the start of an instance about keys of its ini that do nothing in a Trio worker.
+"""Warnings at the start of an instance about keys of its ini that do nothing in a Trio worker.
 
 The option table knows them. One worker speaks for all, once in the life of an instance.
 """
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def is_speaker(worker_id: int, workers: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether this worker is the one that speaks: the first one, in its first life.
+    """Return True if this worker is the one that speaks: the first one, in its first life.
 
     Args:
         worker_id: uWSGI's number of this worker, from 1.

@@ -1,4 +1,4 @@
-"""Whether this worker accepts: the master's state of it, and what a signal to the worker alone makes of that.
+"""The pause of a worker: the master's state of it, and what a signal to the worker alone makes of that.
 
 The master pauses and resumes all of its workers by one signal, and a worker that it starts meanwhile is to be paused
 from its beginning. Sent to one worker the same signal turns its state round.
@@ -15,7 +15,7 @@ log = logging.getLogger("trio_worker.worker")
 
 
 def status() -> bytes:
-    """What the master takes this worker for: `idle`, `busy`, `pause`, `cheap`."""
+    """Return what the master takes this worker for: `idle`, `busy`, `pause`, `cheap`."""
     found: bytes = uwsgi.workers()[uwsgi.worker_id() - 1]["status"]
     return found
 

@@ -1,4 +1,4 @@
-"""What uWSGI's master says to a worker, and what each signal makes it do.
+"""The signals of uWSGI's master and of persons, and what each makes a worker do.
 
 | signal | sent by | the worker |
 |---|---|---|
@@ -43,13 +43,13 @@ async def dispatch(received: AsyncIterator[int], handlers: Mapping[int, Callable
 
 
 def task_tree() -> str:
-    """Every Trio task of this process with the lines of its stack, indented by nursery."""
+    """Return every Trio task of this process with the lines of its stack, indented by nursery."""
     root = trio.lowlevel.current_root_task()
     return "" if root is None else describe(root)
 
 
 def describe(task: trio.lowlevel.Task) -> str:
-    """A task and those in its nurseries with the lines of their stacks, indented by nursery."""
+    """Return a task and those in its nurseries with the lines of their stacks, indented by nursery."""
     return "\n".join(_lines(task, 0))
 
 

@@ -1,4 +1,4 @@
-"""What a worker does besides serving: it counts, it obeys its limits, and it keeps its master's trust.
+"""The work of a worker besides serving: it counts, it obeys its limits, and it keeps its master's trust.
 
 One nursery of a few tasks that sleep most of the time; none of them is started per request or connection.
 """

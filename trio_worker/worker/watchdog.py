@@ -1,4 +1,4 @@
-"""What a worker watches besides its clients: whether its master lives, and whether it has reached a limit."""
+"""The watch over a worker itself: its master must live, and its limits must not be reached."""
 
 import logging
 import os
