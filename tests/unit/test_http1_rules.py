@@ -2,6 +2,7 @@
 
 import pytest
 
+from trio_worker.protocols.http1 import rules
 from trio_worker.protocols.http1.rules import (
     HEAD_LIMIT,
     TARGET_LIMIT,
@@ -96,3 +97,11 @@ class TestUpgrade:
 def test_origin_form(target: bytes, path: bytes, host: bytes) -> None:
     found = in_origin_form(head(target=target))
     assert (found.target, found.headers) == (path, [(b"host", host)])
+
+
+def test_hosts_are_remembered_within_bounds() -> None:
+    for number in range(3000):
+        assert rules.is_host(b"h%d.org" % number)
+    assert not rules.is_host(b"a" * 30000)
+    assert len(rules._hosts) <= 1024
+    assert max(map(len, rules._hosts)) <= 1024
