@@ -124,6 +124,16 @@ def test_sigusr1_logs_the_counters(uwsgi: Servers) -> None:
     assert (counters["requests"], counters["responses.2xx"], counters["bytes.in"]) == ("4", "4", "5")
 
 
+@pytest.mark.engines("express")
+@pytest.mark.parametrize(("number", "words"), [(signal.SIGUSR1, "counters: "), (signal.SIGUSR2, "the tasks of this")])
+def test_a_question_to_a_worker_whose_app_did_not_load(uwsgi: Servers, number: signal.Signals, words: str) -> None:
+    server = uwsgi(module="broken_import:app", lazy_apps=True, ready=False)
+    server.wait_log(r"CRITICAL trio_worker\.worker")
+    server.signal(number, pid_of(server))
+    server.wait_log(r"\[worker 1\] INFO .* " + words)
+    assert "Traceback" not in server.log.partition(words)[2]
+
+
 def test_sigusr2_logs_the_task_tree(uwsgi: Servers) -> None:
     server = uwsgi()
     with Http1(server.address) as client:

@@ -97,6 +97,7 @@ class Worker:
         self._raw = raw
         self._native = native
         self._ledger = Ledger(native)
+        self._counters = Counters()
         self._fatal = FatalExceptions.read(options)
         self._ending = Ending(options.worker_reload_mercy, native.leave if native else None)
         self._leaving = trio.CancelScope()
@@ -156,7 +157,7 @@ class Worker:
         return self._ending.seconds_left
 
     def _log_counters(self) -> None:
-        totals = self._service.counters.totals()
+        totals = self._counters.totals()
         log.info("counters: %s", " ".join(f"{name}={value}" for name, value in totals.items() if value))
 
     async def _live(self) -> int:
@@ -165,9 +166,10 @@ class Worker:
             app = load(self._options, read_mounts(self._raw))
             if self._options.quart_direct:
                 quart.install(app)
-            counters = Counters()
             self._request_log = open_request_log(self._options, self._native)
-            self._service = make_service(app, counters, self._options, self._ledger, self._request_log, self._raised)
+            self._service = make_service(
+                app, self._counters, self._options, self._ledger, self._request_log, self._raised
+            )
             async with trio.open_nursery() as nursery:
                 lifespans = await self._start_up(app, nursery)
                 if self._ending.reason is None:
