@@ -15,7 +15,7 @@ with atheris.instrument_imports(include=["trio_worker", "hypercorn"]):
     from trio_worker.options import parse
     from trio_worker.protocols.hypercorn.config import make_config
     from trio_worker.serving.attendant import attend
-    from trio_worker.transport.wire import SocketWire
+    from trio_worker.transport.socket_wire import SocketWire
 
 # Seconds that a connection may last when its client has said everything.
 LONGEST = 8

@@ -1,14 +1,21 @@
-"""Answers that no app gives: refusals, and what stands in an app's place."""
+"""Refusals: why a request is not served, from where that is found out to the client and the log.
+
+A refusal is made once, where a fault is found, and is passed on as it is, in every protocol: its status and its
+sentence are what the client gets and what the log says. A status needs no text prepared anywhere else.
+"""
 
 from typing import NamedTuple
 
-from trio_worker.asgi import Scope, Send
-
-Headers = list[tuple[bytes, bytes]]
+from trio_worker.asgi import Headers, Scope, Send
 
 
 class Refusal(NamedTuple):
-    """Why a request is refused: the status, and a sentence that says what is wrong and what is allowed."""
+    """The reason why a request is refused.
+
+    Attributes:
+        status: of the answer.
+        reason: a sentence that says what is wrong and, where there is a limit, what is allowed.
+    """
 
     status: int
     reason: str
@@ -19,13 +26,23 @@ class Refusal(NamedTuple):
         return f"{self.reason}\n".encode()
 
 
+# Answers in the app's place.
+APP_FAILED = Refusal(500, "The server failed to answer this request.")
+SHUTTING_DOWN = Refusal(503, "The server is shutting down.")
+TOOK_TOO_LONG = Refusal(504, "The request took longer than this server allows (harakiri).")
+
+# Requests that do not arrive.
+LATE_HEAD = Refusal(408, "The head of the request took too long to arrive.")
+LATE_BODY = Refusal(408, "The body of the request took too long to arrive.")
+
+
 def too_large(limit_post: int) -> Refusal:
-    """The refusal of a body above `limit-post`."""
-    return Refusal(413, f"a body may have {limit_post} bytes (limit-post)")
+    """Return the refusal of a body with more than `limit_post` bytes."""
+    return Refusal(413, f"A body may have {limit_post} bytes (limit-post).")
 
 
 def text_headers(body: bytes) -> Headers:
-    """The headers of an answer in plain text."""
+    """Return the headers of an answer in plain text."""
     return [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]
 
 

@@ -44,7 +44,7 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {str(key): _plain(each) for key, each in value.items() if key not in ("state", "trio_worker.handle")}
+        return {str(key): _plain(each) for key, each in value.items() if key not in ("state", "trio_worker.running")}
     if isinstance(value, list | tuple):
         return [_plain(each) for each in value]
     if isinstance(value, bytes):

@@ -19,8 +19,8 @@ async def writes_shielded(scope: Scope, receive: Receive, send: Send) -> None:
         tell("waiting")
         while (await receive())["type"] != "http.disconnect":
             pass
-        await start(send)
         try:
+            await start(send)
             await body(send, b"x" * 50_000_000)
         finally:
             tell("has written")

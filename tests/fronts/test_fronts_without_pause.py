@@ -16,7 +16,7 @@ from trio_worker.master.metrics import Counters
 from trio_worker.options import parse
 from trio_worker.protocols.hypercorn.config import make_config
 from trio_worker.serving.attendant import attend
-from trio_worker.transport.wire import RECEIVE_SIZE, SocketWire
+from trio_worker.transport.socket_wire import RECEIVE_SIZE, SocketWire
 
 pytestmark = pytest.mark.engines("express")
 

@@ -8,13 +8,15 @@ import pytest
 import trio
 
 from trio_worker.application.fence import Application
-from trio_worker.asgi import HANDLE, App, Handle
+from trio_worker.application.running import Running
+from trio_worker.asgi import RUNNING, App
 from trio_worker.http.service import Service
 from trio_worker.master.metrics import Counters
 from trio_worker.options import parse
 from trio_worker.protocols.hypercorn.config import make_config
+from trio_worker.refusal import TOOK_TOO_LONG
 from trio_worker.serving.attendant import attend
-from trio_worker.transport.wire import SocketWire
+from trio_worker.transport.socket_wire import SocketWire
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"
 
@@ -28,14 +30,14 @@ class Recorder:
 
     def __init__(self, do: Callable[["Recorder", int], Any]) -> None:
         self._do = do
-        self.handles: list[Handle] = []
+        self.requests: list[Running] = []
         self.scopes: list[trio.CancelScope | None] = []
         self.tasks: list[trio.lowlevel.Task] = []
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        number, handle = len(self.handles), scope["extensions"][HANDLE]
-        self.handles.append(handle)
-        self.scopes.append(handle.cancel_scope)
+        number, request = len(self.requests), scope["extensions"][RUNNING]
+        self.requests.append(request)
+        self.scopes.append(request.cancel_scope)
         self.tasks.append(trio.lowlevel.current_task())
         self._do(self, number)
         await trio.lowlevel.checkpoint()
@@ -80,7 +82,7 @@ def test_one_scope_serves_them_all() -> None:
 def test_a_scope_that_was_cancelled_serves_no_other() -> None:
     def cancel_the_first(app: Recorder, number: int) -> None:
         if number == 0:
-            app.handles[0].cancel(504)
+            app.requests[0].cancel(TOOK_TOO_LONG)
 
     app = Recorder(cancel_the_first)
     assert statuses(serve(app, 3)) == [b"504", b"200", b"200"]
@@ -88,10 +90,10 @@ def test_a_scope_that_was_cancelled_serves_no_other() -> None:
     assert len(set(app.tasks)) == 1
 
 
-def test_a_handle_that_was_kept_cancels_nothing() -> None:
+def test_a_request_that_was_kept_cancels_nothing() -> None:
     def cancel_what_was(app: Recorder, number: int) -> None:
-        for handle in app.handles[:number]:
-            handle.cancel(504)
+        for request in app.requests[:number]:
+            request.cancel(TOOK_TOO_LONG)
 
     assert statuses(serve(Recorder(cancel_what_was), 3)) == [b"200"] * 3
 

@@ -27,10 +27,11 @@ class Session:
         "_send",
         "began",
         "by_sendfile",
-        "headers",
+        "gone",
         "micros",
         "notes",
         "number",
+        "response_headers",
         "scope",
         "sent",
         "status",
@@ -45,10 +46,11 @@ class Session:
         self.began = time.perf_counter()
         self.number = 0
         self.status = 0
-        self.headers: Any = ()
+        self.response_headers: Any = ()
         self.sent = 0
         self.micros = 0
         self.by_sendfile = False
+        self.gone = False
         self.notes: Notes | None = None
 
     async def run(self, app: App, draining: trio.Event) -> None:
@@ -85,11 +87,11 @@ class Session:
             self._counters.bytes_out += _size(message)
         elif kind == "websocket.accept":
             self._counters.sessions += 1
-            self.status, self.headers = 101, message.get("headers", ())
+            self.status, self.response_headers = 101, message.get("headers", ())
         elif kind == "websocket.close" and not self.status:
             self.status = 403
         elif kind == "websocket.http.response.start":
-            self.status, self.headers = message["status"], message.get("headers", ())
+            self.status, self.response_headers = message["status"], message.get("headers", ())
         if not (self._restarting and self.status == 101):
             await self._send(message)
 

@@ -9,25 +9,34 @@ from urllib.parse import unquote_to_bytes
 
 import trio
 
-from trio_worker.asgi import HANDLE, Message, Scope
+from trio_worker.asgi import RUNNING, Headers, Message, Scope
 from trio_worker.http.extensions import ExtendedResponse
-from trio_worker.http.response import Channel
+from trio_worker.http.intake import Intake
+from trio_worker.http.response import Ending
 from trio_worker.http.service import Service
+from trio_worker.transport.wire import Address, Wire
 
 ASGI = {"version": "3.0", "spec_version": "2.5"}
 
 # What every response here can do beyond the ASGI standard's core.
 EXTENSIONS: dict[str, Any] = {"http.response.pathsend": {}, "http.response.zerocopysend": {}}
-EXTENSIONS_1_1 = EXTENSIONS | {"http.response.early_hint": {}}
-EXTENSIONS_CHUNKED = EXTENSIONS_1_1 | {"http.response.trailers": {}}
-
-Headers = list[tuple[bytes, bytes]]
+EXTENSIONS_1_1 = EXTENSIONS | {"http.response.trailers": {}, "http.response.early_hint": {}}
 
 
-class Source(Channel, Protocol):
-    """What an exchange asks of the protocol that its request came by."""
+class Source(Ending, Protocol):
+    """What an exchange asks of the connection that its request came by.
+
+    Attributes:
+        service: the worker's.
+        wire: the connection's bytes.
+        server: the address that the client has connected to.
+    """
 
     service: Service
+    wire: Wire
+
+    @property
+    def server(self) -> Address | None: ...
 
     async def read_body(self) -> None:
         """Wait for more of the request, and put what came into the exchange."""
@@ -37,7 +46,7 @@ class Exchange(ExtendedResponse):
     """One request with its response.
 
     Args:
-        source: the protocol's side.
+        connection: the protocol's side.
         method, target, version: of the request; the target is a path with its query, or `*`.
         headers: of the request, names in lower case.
         keep_alive: whether the client lets the connection go on afterwards.
@@ -45,22 +54,24 @@ class Exchange(ExtendedResponse):
     Attributes:
         body: pieces of the request's body that the app has not taken yet.
         body_complete: whether the last of them has come.
-        expects_continue: whether the client waits to be asked for the body (RFC 9110 section 10.1.1).
+        intake: the account of the body, None until there is something of it.
     """
 
-    _channel: Source
+    connection: Source
     body_complete = False
-    expects_continue = False
-    _gone = False
+    intake: Intake | None = None
+    # Whether the app has been given all of the body, and whether it gets http.disconnect instead of more.
     _told_all = False
-    # Made when the app waits for the end of the exchange, set when it comes; and how many of its tasks wait.
-    _ended: trio.Event | None = None
+    _disconnected = False
+    # How many tasks of the app wait for the end of the exchange.
     _waiting = 0
 
     def __init__(
-        self, source: Source, method: str, target: bytes, version: str, headers: Headers, keep_alive: bool
+        self, connection: Source, method: str, target: bytes, version: str, headers: Headers, keep_alive: bool
     ) -> None:
-        self._channel = source
+        self.connection = connection
+        self.service = connection.service
+        self.wire = connection.wire
         self.method = method
         self.target = target
         self.version = version
@@ -68,11 +79,20 @@ class Exchange(ExtendedResponse):
         self.keep_alive = keep_alive
         self.body: list[bytes] = []
 
-    def scope(self) -> Scope:
-        """The ASGI scope of this request (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
-        source = self._channel
-        wire = source.wire
+    def begin(self, cancel_scope: trio.CancelScope) -> None:
+        """Make the scope; the app is about to be called within this cancel scope."""
+        self.cancel_scope = cancel_scope
+        self.body_ready = self.body_complete
+        self.scope = self._make_scope()
+
+    def _make_scope(self) -> Scope:
+        """Return the ASGI scope of this request (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
+        wire = self.wire
         path, _, query = self.target.partition(b"?")
+        extensions = EXTENSIONS_1_1.copy() if self.version == "1.1" else EXTENSIONS.copy()
+        extensions[RUNNING] = self
+        if wire.extensions:
+            extensions.update(wire.extensions)
         return {
             "type": "http",
             "asgi": ASGI,
@@ -85,69 +105,60 @@ class Exchange(ExtendedResponse):
             "root_path": "",
             "headers": self.headers,
             "client": wire.client,
-            "server": wire.server,
-            "state": source.service.state.copy(),
-            "extensions": self._extensions(),
+            "server": self.connection.server,
+            "state": self.service.state.copy(),
+            "extensions": extensions,
         }
-
-    def _extensions(self) -> dict[str, Any]:
-        can = EXTENSIONS
-        if self.version == "1.1":
-            can = EXTENSIONS_CHUNKED if self._channel.may_chunk else EXTENSIONS_1_1
-        extensions = can.copy()
-        extensions[HANDLE] = self._channel.handle
-        if self._channel.wire.extensions:
-            extensions.update(self._channel.wire.extensions)
-        return extensions
 
     @property
     def takes_trailers(self) -> bool:
-        """Whether the client said that it reads trailers."""
+        """Return True if the client said that it reads trailers."""
         return any(name == b"te" and b"trailers" in value.lower() for name, value in self.headers)
 
     @property
     def waiting(self) -> bool:
-        """Whether the app waits in `receive` to be told that the client has gone."""
+        """Return True if the app waits in `receive` to be told that the client has gone."""
         return self._waiting > 0
 
     async def receive(self) -> Message:
-        """ASGI's `receive`: the next piece of the body; after the last one, the end of the exchange."""
+        """Return the next piece of the body; after the last one, the end of the exchange (ASGI's `receive`)."""
         if self._told_all:
             return await self._disconnect()
         if self.expects_continue:
             await self._continue()
-        while not (self.body or self.body_complete or self._gone or self.complete):
-            await self._channel.read_body()
-        if self._gone or self.complete:
-            return {"type": "http.disconnect"}
+        while not (self.body or self.body_complete or self._disconnected or self.complete):
+            await self.connection.read_body()
+        if self._disconnected or self.complete:
+            return await self._disconnect()
         data = self.body[0] if len(self.body) == 1 else b"".join(self.body)
         self.body.clear()
         self._told_all = self.body_complete
-        self._channel.service.counters.bytes_in += len(data)
+        self.service.counters.bytes_in += len(data)
         return {"type": "http.request", "body": data, "more_body": not self.body_complete}
 
     async def _continue(self) -> None:
         self.expects_continue = False
-        if not (self._channel.handle.begun or self.body or self.body_complete):
-            await self._channel.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+        if not (self.begun or self.body or self.body_complete):
+            await self.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     async def _disconnect(self) -> Message:
-        if not (self._gone or self.complete):
-            if self._ended is None:
-                self._ended = trio.Event()
-            self._waiting += 1
-            try:
-                await self._ended.wait()
-            finally:
-                self._waiting -= 1
+        if self._disconnected or self.complete:
+            await trio.lowlevel.checkpoint()  # An app that asks again and again must not keep the others waiting.
+        else:
+            await self._wait_for_end()
         return {"type": "http.disconnect"}
 
-    def _completed(self) -> None:
-        if self._ended is not None:
-            self._ended.set()
+    async def _wait_for_end(self) -> None:
+        if self._ended is None:
+            self._ended = trio.Event()
+        self._waiting += 1
+        try:
+            await self._ended.wait()
+        finally:
+            self._waiting -= 1
 
     def disconnect(self) -> None:
-        """The client has gone: tell the app, now if it waits to hear it."""
-        self._gone = True
+        """Tell the app, now if it waits to hear it, that nothing more of its client will come."""
+        self._disconnected = True
         if self._ended is not None:
             self._ended.set()

@@ -1,4 +1,4 @@
-"""What an ASGI app may send besides a head and a body: files, trailers, early hints.
+"""Messages that an ASGI app may send besides a head and a body: files, trailers, early hints.
 
 https://asgi.readthedocs.io/en/latest/extensions.html
 """
@@ -28,7 +28,7 @@ class ExtendedResponse(Response):
 
     @property
     def takes_trailers(self) -> bool:
-        """Whether the client said that it reads trailers (`TE: trailers`, RFC 9110 section 10.1.4)."""
+        """Return True if the client said that it reads trailers (`TE: trailers`, RFC 9110 section 10.1.4)."""
         return False
 
     async def _send_extension(self, kind: str, message: Message) -> None:
@@ -41,16 +41,16 @@ class ExtendedResponse(Response):
         elif kind == "http.response.early_hint" and self.state is START:
             await self._send_hint(message["links"])
         else:
-            self._refuse(kind)
+            self._reject(kind)
 
     async def _send_path(self, path: str) -> None:
-        """`http.response.pathsend`: a whole file, named."""
+        """Send a whole file by its name (`http.response.pathsend`)."""
         async with await trio.open_file(path, "rb") as file:
             size = (await trio.to_thread.run_sync(os.fstat, file.fileno())).st_size
             await self._write_file(file.fileno(), 0, size, more=False)
 
     async def _send_part(self, message: Message) -> None:
-        """`http.response.zerocopysend`: an open file or a part of it, from its position or an offset."""
+        """Send an open file or a part of it, from its position or an offset (`http.response.zerocopysend`)."""
         descriptor = message["file"] if isinstance(message["file"], int) else message["file"].fileno()
         offset, count = message.get("offset"), message.get("count")
         start = os.lseek(descriptor, 0, os.SEEK_CUR) if offset is None else offset
@@ -61,7 +61,7 @@ class ExtendedResponse(Response):
         await self._write_file(descriptor, start, count, message.get("more_body", False))
 
     async def _send_trailers(self, message: Message) -> None:
-        """`http.response.trailers`: fields behind the last chunk (RFC 9112 section 7.1.2), for who asked for them."""
+        """Send fields behind the last chunk (RFC 9112 section 7.1.2), where the client asked for them."""
         self._trailer_lines += header_lines(message.get("headers", ()))
         if not message.get("more_trailers", False):
             if self._framing is CHUNKED:
@@ -71,14 +71,14 @@ class ExtendedResponse(Response):
             self._advance(more=False)
 
     async def _send_hint(self, links: Iterable[bytes]) -> None:
-        """`http.response.early_hint`: a 103 before the head (RFC 8297)."""
+        """Send a 103 before the head (RFC 8297)."""
         lines = header_lines([(b"link", link) for link in links])
         if self.version == "1.1":
             await self._write((b"HTTP/1.1 103 Early Hints\r\n%b\r\n" % lines,))
 
     async def _write_file(self, descriptor: int, offset: int, size: int, more: bool) -> None:
-        """A piece of the body straight from an open file, by sendfile(2) where the wire can."""
-        self._writing = True
+        """Send a piece of the body straight from an open file, by sendfile(2) where the wire can."""
+        self.by_sendfile = self._writing = True
         try:
             await self._write_file_parts(descriptor, offset, size, more)
         finally:
@@ -94,16 +94,16 @@ class ExtendedResponse(Response):
         if before or chunked:
             await self._write_parts((before, b"%x\r\n" % size if chunked else b""))
         if self._framing is not NONE:
+            self.sent += size
             await self._copy(descriptor, offset, size)
         if self._framing is CHUNKED:
             end = b"" if more or self._trailers else LAST_CHUNK
             await self._write_parts((b"\r\n" if chunked else b"", end))
 
     async def _copy(self, descriptor: int, offset: int, size: int) -> None:
-        wire = self._channel.wire
         try:
-            await wire.send_file(descriptor, offset, size)
+            await self.wire.send_file(descriptor, offset, size)
         except BaseException as error:
-            wire.abort()  # The app may go on, but behind a part of a body nothing makes sense.
-            self._channel.handle.gone |= isinstance(error, ConnectionError)
+            self.wire.abort()  # The app may go on, but behind a part of a body nothing makes sense.
+            self.gone |= isinstance(error, ConnectionError)
             raise

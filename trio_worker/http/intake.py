@@ -1,8 +1,7 @@
-"""How much of a request's body has come, against the limits that it has."""
+"""The account of a request's body: how much of it has come, against the limits that it has."""
 
 import trio
 
-from trio_worker.http.exchange import Exchange
 from trio_worker.refusal import Refusal, too_large
 
 # Reads of a body between two checkpoints: a client that sends as fast as the app reads never makes a read wait, and
@@ -27,14 +26,14 @@ class Chunk:
         self._size = 0
 
     def begin(self) -> None:
-        """A chunk begins."""
+        """Take note that a chunk begins."""
         self._size = 0
 
     def add(self, size: int) -> Refusal | None:
-        """Count what has come of it; returns the refusal of one that is too large."""
+        """Count what has come of it, and return the refusal of one that is too large."""
         self._size += size
         if self._size > self._limit:
-            return Refusal(413, f"a chunk may have {self._limit} bytes (chunked-input-limit)")
+            return Refusal(413, f"A chunk may have {self._limit} bytes (chunked-input-limit).")
         return None
 
 
@@ -55,15 +54,20 @@ class Intake:
         self._overhead = self._reads = 0
         self.size = 0
 
-    def add(self, exchange: Exchange, came: int) -> Refusal | None:
-        """Count what one read of `came` bytes has brought; returns the refusal of what is too large."""
-        size = sum(map(len, exchange.body))
+    def add(self, size: int, came: int, complete: bool) -> Refusal | None:
+        """Count what one read has brought, and return the refusal of what is too large.
+
+        Args:
+            size: bytes of the body in it.
+            came: bytes of the read.
+            complete: whether the body is.
+        """
         self.size += size
         self._overhead = 0 if size else self._overhead + came
         if self._limit and self.size > self._limit:
             return too_large(self._limit)
-        if self._overhead > OVERHEAD_LIMIT and not exchange.body_complete:
-            return Refusal(431, f"trailers may have {OVERHEAD_LIMIT} bytes")
+        if self._overhead > OVERHEAD_LIMIT and not complete:
+            return Refusal(431, f"Trailers may have {OVERHEAD_LIMIT} bytes.")
         return None
 
     async def pause(self) -> None:

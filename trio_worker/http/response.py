@@ -8,20 +8,21 @@ reached is complete, so the empty last message that frameworks send costs nothin
 
 import enum
 from collections.abc import Sequence
+from errno import EPIPE
+from typing import Protocol
 
 import trio
 
 from trio_worker.asgi import Message
 from trio_worker.http.response_head import Prepared, ResponseError, count_body, prepare
-from trio_worker.http.writing import JOIN_LIMIT, Bytes, Channel, Writing
+from trio_worker.http.service import Service
+from trio_worker.http.writing import JOIN_LIMIT, Bytes, Writing
 
-# Pieces of a streamed body between two checkpoints: a client that reads as fast as the app writes never makes a write
-# wait, and would otherwise keep everybody else waiting.
-PIECES_AT_ONCE = 64
+# Messages between two checkpoints: a client that reads as fast as the app writes never makes a write wait, nor does one
+# to whom nothing is written any more, and would otherwise keep everybody else waiting.
+MESSAGES_AT_ONCE = 64
 
 LAST_CHUNK = b"0\r\n\r\n"
-
-__all__ = ["Channel", "Framing", "Response", "State"]
 
 
 class State(enum.Enum):
@@ -48,6 +49,32 @@ START, BODY, TRAILERS, COMPLETE = State
 UNDECIDED, NONE, LENGTH, CHUNKED, CLOSE = Framing
 
 
+class Drain(enum.Enum):
+    """How far a connection is on its way to its end, as the worker wants it."""
+
+    OPEN = "requests are served as long as the client likes"
+    LEAVING = "the next answer that nothing is queued behind says that it is the last"
+    LAST_CALL = "what has come already is answered, then the connection ends"
+    SHUT = "the kernel was told that nothing more is read, so it may look as if the client had closed its side"
+
+
+OPEN, LEAVING, LAST_CALL, SHUT = Drain
+
+
+class Ending(Protocol):
+    """What a response asks of its connection.
+
+    Attributes:
+        drain: see Drain; while it is OPEN, no response but one that says so itself ends the connection.
+    """
+
+    drain: Drain
+
+    @property
+    def ends_here(self) -> bool:
+        """Return True if the connection is to end with the response that begins now."""
+
+
 class Response(Writing):
     """One response on its way to the client: the half of an exchange that the app writes.
 
@@ -55,27 +82,39 @@ class Response(Writing):
     differs.
 
     Attributes:
+        connection, service: whose the request is.
         method: of the request.
         version: of the request, "1.0" or "1.1".
         keep_alive: whether the client lets the connection go on; once the head has left, whether it does.
+        may_chunk: whether the protocol knows chunks.
+        expects_continue: whether the client waits to be asked for the body (RFC 9110 section 10.1.1).
         state: see State.
         complete: whether all of it has been written, whatever the app still does.
     """
 
+    connection: Ending
+    service: Service
     method: str
     version: str
     keep_alive: bool
+    may_chunk = True
+    expects_continue = False
     state = START
     complete = False
     _framing = UNDECIDED
-    _remaining = 0
-    _pieces = 0
+    # What of an announced body is still to come, in bytes; -1 where none is announced.
+    _remaining = -1
+    _messages = 0
     _trailers = False
     _trailer_lines = b""
     _head: Prepared | None = None
+    # Made when the app waits for the end of the exchange, set when it comes.
+    _ended: trio.Event | None = None
 
     async def send(self, message: Message) -> None:
-        """ASGI's `send`. Tasks of the app may send at the same time; what comes after the end is ignored, as ASGI says.
+        """Send a message of the app (ASGI's `send`).
+
+        Tasks of the app may send at the same time; what comes after the end is ignored, as ASGI says.
 
         Raises:
             ResponseError: the message cannot come now, or has something invalid in it.
@@ -84,55 +123,59 @@ class Response(Writing):
         kind = message["type"]
         if self._writing:
             await self._in_turn(self.send, message)
-        elif kind == "http.response.body" and self.state is BODY:
-            data, more = message.get("body", b""), message.get("more_body", False)
-            head = self._head
-            if head is not None and self._is_whole(data):
-                rest = self._write_whole(head, data)
-            else:
-                parts = self._pack(data, more)
-                rest = self._write_now(parts) if parts else parts
-            if rest:
-                await self._write(rest)
-            self._advance(more)
-            if more and not self.complete:
-                self._pieces += 1
-                if not self._pieces % PIECES_AT_ONCE:
-                    await trio.lowlevel.checkpoint()
+        elif self.gone and not self.complete:
+            await trio.lowlevel.checkpoint()
+            raise BrokenPipeError(EPIPE, "the client has gone")
         elif kind == "http.response.start":
             self._start(message)
+        elif kind == "http.response.body" and self.state is BODY:
+            data, more, head = message.get("body", b""), message.get("more_body", False), self._head
+            if head is not None and len(data) == self._remaining <= JOIN_LIMIT and type(data) is bytes:
+                if rest := self._send_whole(head, data, more):
+                    await self._write(rest)
+            else:
+                await self._send_piece(data, more)
         else:
             await self._send_extension(kind, message)
+            await self._take_turns()
+
+    async def _take_turns(self) -> None:
+        """Let others have their turn now and then."""
+        self._messages += 1
+        if not self._messages % MESSAGES_AT_ONCE:
+            await trio.lowlevel.checkpoint()
 
     async def _send_extension(self, kind: str, message: Message) -> None:
-        self._refuse(kind)
+        self._reject(kind)
 
-    def _refuse(self, kind: str) -> None:
-        """A message that cannot come now."""
+    def _reject(self, kind: str) -> None:
+        """Raise ResponseError for a message that cannot come now; one behind the end is ignored."""
         if not self.complete:
             raise ResponseError(f"the app sent {kind!r} where only {self.state.value!r} can come")
 
     # The head.
 
     def _start(self, message: Message) -> None:
-        handle = self._channel.handle
-        if self.state is not START and (handle.begun or not handle.status):
-            self._refuse(message["type"])
+        if self.state is not START and (self.begun or self.refusal is None):
+            self._reject(message["type"])
             return
-        status = message["status"]
-        self._head = head = prepare(status, message.get("headers", ()))
-        self.keep_alive = self.keep_alive and not head.close
-        self._trailers = message.get("trailers", False)
+        status, headers = message["status"], message.get("headers", ())
+        self._head = head = prepare(status, headers)
+        self.status = status
+        self.response_headers = headers
+        if head.close:
+            self.keep_alive = False
+        if self._trailers or "trailers" in message:
+            self._trailers = message.get("trailers", False)
         if self.method == "HEAD" or status in (204, 304):
-            self._framing = NONE
+            self._framing, self._remaining = NONE, -1
         else:
-            self._framing = UNDECIDED if head.length < 0 else LENGTH
-            self._remaining = head.length
+            self._framing, self._remaining = UNDECIDED if head.length < 0 else LENGTH, head.length
         self.state = BODY
 
     def _decide(self, size: int, more: bool) -> bytes:
-        """Frame a body whose length the app has not announced; returns the header line that says so."""
-        may_chunk = self._channel.may_chunk and self.version == "1.1"
+        """Frame a body whose length the app has not announced, and return the header line that says so."""
+        may_chunk = self.may_chunk and self.version == "1.1"
         if not more and not (self._trailers and may_chunk):
             self._framing, self._remaining = LENGTH, size
             return b"content-length: %d\r\n" % size
@@ -144,23 +187,57 @@ class Response(Writing):
         return b""
 
     def _take_head(self, head: Prepared, framing: bytes) -> bytes:
-        """The head, once; from here on nobody can answer in the app's place."""
-        channel = self._channel
-        channel.handle.begun = True
+        """Return the head, once; from here on nobody can answer in the app's place."""
+        self.begun = True
         self._head = None
-        if channel.closing or not self.keep_alive:
+        if not self.keep_alive or self.connection.ends_here:
             self.keep_alive = False
             framing += b"connection: close\r\n"
         elif self.version == "1.0":
             framing += b"connection: keep-alive\r\n"
-        lines = channel.heads.write(head, framing)
-        channel.counters.heads_out += len(lines)
+        lines = self.service.heads.write(head, framing)
+        self.service.counters.heads_out += len(lines)
         return lines
 
     # The body.
 
+    def _send_whole(self, head: Prepared, data: bytes, more: bool) -> Sequence[Bytes]:
+        """Send what nearly every response is, a head and all of its body, in one step; return what is left to write."""
+        if self.keep_alive and self.connection.drain is OPEN and self.version == "1.1" and not self.expects_continue:
+            self.begun = True
+            lines = self.service.heads.write(head)
+            self.service.counters.heads_out += len(lines)
+        else:
+            lines = self._take_head(head, b"")
+        whole = lines + data
+        try:
+            sent = self.wire.try_send(whole)
+        except OSError:
+            self.gone = True
+            raise
+        self._head = None
+        self._remaining = 0
+        self.sent = len(data)
+        if not more:
+            self.state = TRAILERS if self._trailers else COMPLETE
+        self.complete = True
+        if self._ended is not None:
+            self._ended.set()
+        return () if sent == len(whole) else (memoryview(whole)[sent:],)
+
+    async def _send_piece(self, data: bytes, more: bool) -> None:
+        parts = self._pack(data, more)
+        rest = self._write_now(parts) if parts else ()
+        if self._framing is not NONE:
+            self.sent += len(data)
+        if rest:
+            await self._write(rest)
+        self._advance(more)
+        if more:
+            await self._take_turns()
+
     def _pack(self, data: bytes, more: bool) -> Sequence[Bytes]:
-        """The next piece of the body as what is to be written, the head before it where that has not left yet."""
+        """Return the next piece of the body as it is to be written, behind the head where that has not left yet."""
         if type(data) is not bytes:
             data = bytes(memoryview(data))  # A TypeError comes now, while the response can still become a 500.
         framing = self._decide(len(data), more) if self._framing is UNDECIDED else b""
@@ -173,17 +250,8 @@ class Response(Writing):
             parts = (self._take_head(self._head, framing), *parts)
         return parts
 
-    def _is_whole(self, data: bytes) -> bool:
-        """Whether this is what nearly every response is: one piece of bytes as long as its Content-Length says."""
-        return self._framing is LENGTH and type(data) is bytes and len(data) == self._remaining <= JOIN_LIMIT
-
-    def _write_whole(self, head: Prepared, data: bytes) -> Sequence[Bytes]:
-        """Write it in one system call without waiting; returns what is left."""
-        self._remaining = 0
-        return self._write_one_now(self._take_head(head, b"") + data)
-
     def _chunk(self, data: bytes, more: bool) -> tuple[bytes, ...]:
-        """RFC 9112 section 7.1; an empty piece is no chunk, for that would be the last one."""
+        """Return a chunk (RFC 9112 section 7.1); an empty piece is none, for that would be the last one."""
         end = b"" if more or self._trailers else LAST_CHUNK
         if data:
             return b"%x\r\n" % len(data), data, b"\r\n" + end
@@ -195,7 +263,8 @@ class Response(Writing):
             self.state = TRAILERS if self._trailers else COMPLETE
         if self.state is COMPLETE or (self._framing is LENGTH and not self._remaining):
             self.complete = True
-            self._completed()
-
-    def _completed(self) -> None:
-        """The client has all of it."""
+            if self._framing is CLOSE:
+                # The client cannot see the end before we end our side, and the app may go on for long.
+                self.wire.end_writing_now()
+            if self._ended is not None:
+                self._ended.set()

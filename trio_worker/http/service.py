@@ -1,7 +1,7 @@
-"""What every connection of a worker shares: one object, made at start and passed down."""
+"""The service: what every connection of a worker shares, one object, made at start and passed down."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 
@@ -11,9 +11,16 @@ from trio_worker.master.metrics import Counters
 from trio_worker.options import Options
 from trio_worker.transport.certificates import Tls
 from trio_worker.transport.certificates import load as load_certificates
-from trio_worker.transport.connections import Connections
+from trio_worker.transport.connections import Connections, Work
 from trio_worker.transport.deadlines import Clock
-from trio_worker.transport.disconnects import Disconnects
+from trio_worker.transport.readiness import Readiness
+
+
+class Tasks(Protocol):
+    """The pool of tasks that serve connections."""
+
+    def start(self, work: Work) -> None:
+        """Give the work to a task that has nothing to do, or to a new one; it begins in a fresh context."""
 
 
 @dataclass(slots=True)
@@ -28,10 +35,11 @@ class Service:
         state: copied into every scope; what lifespan startup left there, and `draining`.
         clock: the sweeper of all deadlines, and its time.
         connections: the open ones.
-        disconnects: who watches them for hang-ups.
+        readiness: who is told by the kernel that more has come on one, or that its client has gone.
         hypercorn: the configuration of the general engine.
         heads: writes the heads of responses.
         tls: the certificates.
+        tasks: does what a connection leaves to others; there once the worker accepts.
     """
 
     options: Options
@@ -42,11 +50,12 @@ class Service:
     hypercorn: Any
     clock: Clock = field(default_factory=Clock)
     connections: Connections = field(default_factory=Connections)
-    disconnects: Disconnects = field(init=False)
+    readiness: Readiness = field(init=False)
     heads: HeadWriter = field(init=False)
     tls: Tls = field(init=False)
+    tasks: Tasks = field(init=False)
 
     def __post_init__(self) -> None:
-        self.disconnects = Disconnects(self.connections)
+        self.readiness = Readiness(self.connections, self.options.half_close)
         self.heads = HeadWriter(self.options.date_header, self.options.server_header)
         self.tls = load_certificates(self.options)

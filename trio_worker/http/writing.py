@@ -5,13 +5,11 @@ the others queue behind it, so that every piece arrives whole and in the order i
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Protocol
 
 import trio
 
-from trio_worker.asgi import Handle, Message
-from trio_worker.http.response_head import HeadWriter
-from trio_worker.master.metrics import Counters
+from trio_worker.application.running import Running
+from trio_worker.asgi import Message
 from trio_worker.transport.wire import Wire
 
 # Up to this size the parts of a write are joined into one buffer; above it the kernel gathers them.
@@ -20,56 +18,28 @@ JOIN_LIMIT = 16384
 Bytes = bytes | memoryview
 
 
-class Channel(Protocol):
-    """What a response asks of the protocol that its request came by.
+class Writing(Running):
+    """One response as bytes that are written.
 
     Attributes:
-        wire: where the bytes go.
-        handle: of the request that is answered.
-        counters: of the worker.
-        closing: whether the connection is to end with this response.
-        may_chunk: whether the protocol knows chunks.
-        heads: writes the heads.
+        wire: where they go.
     """
 
     wire: Wire
-    handle: Handle
-    counters: Counters
-    may_chunk: bool
-    heads: HeadWriter
-
-    @property
-    def closing(self) -> bool: ...
-
-
-class Writing:
-    """One response as bytes that are written."""
-
-    _channel: Channel
     # Whether a task of the app is in the middle of a write, and where others wait until it is not.
     _writing = False
     _writers: trio.lowlevel.ParkingLot | None = None
 
     def _write_now(self, parts: Sequence[Bytes]) -> Sequence[Bytes]:
-        """Write what leaves without waiting; returns what is left. Raises like `_write`."""
+        """Write what leaves without waiting and return what is left. Raises like `_write`."""
         size = sum(map(len, parts))
-        if size <= JOIN_LIMIT:
-            return self._write_one_now(b"".join(parts))
+        data = b"".join(parts) if size <= JOIN_LIMIT else b""
         try:
-            sent = self._channel.wire.try_send_parts(parts)
+            sent = self.wire.try_send(data) if data else self.wire.try_send_parts(parts)
         except OSError:
-            self._channel.handle.gone = True
+            self.gone = True
             raise
-        return () if sent == size else _behind(parts, sent)
-
-    def _write_one_now(self, data: bytes) -> Sequence[Bytes]:
-        """The same for a single part."""
-        try:
-            sent = self._channel.wire.try_send(data)
-        except OSError:
-            self._channel.handle.gone = True
-            raise
-        return () if sent == len(data) else (memoryview(data)[sent:],)
+        return () if sent == size else behind(parts, sent)
 
     async def _write(self, parts: Sequence[Bytes]) -> None:
         """Write all of it.
@@ -84,15 +54,14 @@ class Writing:
             self._end_turn()
 
     async def _write_parts(self, parts: Sequence[Bytes]) -> None:
-        """The same within a turn."""
-        wire = self._channel.wire
+        """Do the same within a turn."""
         try:
             if sum(map(len, parts)) <= JOIN_LIMIT:
-                await wire.send(b"".join(parts))
+                await self.wire.send(b"".join(parts))
             else:
-                await wire.send_parts(*parts)
+                await self.wire.send_parts(*parts)
         except OSError:
-            self._channel.handle.gone = True
+            self.gone = True
             raise
 
     async def _in_turn(self, send: Callable[[Message], Awaitable[None]], message: Message) -> None:
@@ -114,8 +83,8 @@ class Writing:
             self._writers.unpark()
 
 
-def _behind(parts: Sequence[Bytes], size: int) -> Sequence[Bytes]:
-    """What of these parts comes behind their first `size` bytes."""
+def behind(parts: Sequence[Bytes], size: int) -> Sequence[Bytes]:
+    """Return what of these parts comes behind their first `size` bytes."""
     rest: list[Bytes] = []
     for part in parts:
         if size < len(part):

@@ -105,6 +105,7 @@ class Options:
     http1: str = _option("trio-http1", one_of("express", "hypercorn"), "express")
     hypercorn_config: str | None = _option("trio-hypercorn-config", a_text, None)
     quart_direct: bool = _option("trio-quart-direct", a_flag, True)
+    half_close: bool = _option("trio-half-close", a_flag, False)
     keepalive_timeout: float = _option("trio-keepalive-timeout", a_time, 75.0)
     header_timeout: float = _option("trio-header-timeout", a_time, 10.0)
     body_timeout: float = _option("trio-body-timeout", a_time, 30.0)

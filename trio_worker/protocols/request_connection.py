@@ -4,22 +4,22 @@
     the client hangs up               -> the app is told where it waits for that, and cancelled where it does not
     a refusal, or a body left unread  -> end our side, then wait a little for the client to end its own
 
-The express lane and the uwsgi protocol are such connections. How a request begins, what its bytes mean and what comes
-after it is theirs.
+HTTP/1.1 and the uwsgi protocol have such connections. How a request begins, what its bytes mean and what comes after it
+is theirs.
 """
 
+import enum
 import logging
 from math import inf
 from typing import Generic, TypeVar
 
 import trio
 
-from trio_worker.asgi import Handle
 from trio_worker.http.exchange import Exchange
-from trio_worker.http.intake import Intake
+from trio_worker.http.response import OPEN, Drain
 from trio_worker.http.response_head import prepare
 from trio_worker.http.service import Service
-from trio_worker.refusal import Refusal, text_headers
+from trio_worker.refusal import LATE_BODY, Refusal, text_headers
 from trio_worker.transport.bounds import DISCONNECT_GRACE, LINGERING_CLOSE
 from trio_worker.transport.connections import Connection
 from trio_worker.transport.wire import Wire
@@ -29,10 +29,45 @@ log = logging.getLogger(__name__)
 E = TypeVar("E", bound=Exchange)
 
 
+class State(enum.Enum):
+    """Where a connection stands. What may happen in each state, and what it leads to:
+
+    ============ ================ ================= ==================== =================== ==========
+    event        IDLE             HEAD              RUNNING              DISCARDING          LINGERING
+    ============ ================ ================= ==================== =================== ==========
+    bytes        HEAD or RUNNING  RUNNING, or       given to the app     dropped; IDLE when  dropped
+                                  LINGERING (4xx)   when it asks         the body is over
+    end of bytes CLOSED           CLOSED            the client has gone  CLOSED              CLOSED
+    app done     -                -                 IDLE, DISCARDING,    -                   -
+                                                    LINGERING or CLOSED
+    deadline     ends as linger   LINGERING (408)   cancelled (408)      LINGERING           CLOSED
+                 over
+    hang-up      CLOSED           CLOSED            app told, or         CLOSED              CLOSED
+                                                    cancelled
+    drain        the next answer  as IDLE           as IDLE              as IDLE             -
+                 is the last
+    linger over  CLOSED, unless   as drain          as drain             as drain            -
+                 bytes have come
+    destroy      CLOSED           CLOSED            cancelled (503)      CLOSED              CLOSED
+    ============ ================ ================= ==================== =================== ==========
+    """
+
+    IDLE = "waits for a request"
+    HEAD = "a request has begun, its head is not complete"
+    RUNNING = "an app runs for a request"
+    DISCARDING = "the response is complete, what is left of the request's body is read"
+    LINGERING = "our side ends, the client may still be sending"
+    CLOSED = "nothing more comes from the client"
+
+
+# A member of an Enum costs a call of Python code each time on Python 3.11; these names cost nothing.
+IDLE, HEAD, RUNNING, DISCARDING, LINGERING, CLOSED = State
+
+
 class RequestConnection(Connection, Generic[E]):
     """A connection that has at most one request running, of the kind of exchange `E`.
 
-    A subclass makes the exchange and the account of its body, keeps them here while the app runs, and says by the hooks
+    A subclass makes the exchange and the account of its body, keeps it here while the app runs, and says by the hooks
     what differs.
 
     Args:
@@ -41,23 +76,12 @@ class RequestConnection(Connection, Generic[E]):
 
     Attributes:
         service: see above.
-        counters: the worker's.
-        handle: of the request that is running.
-        heads: the service's.
+        state: see State.
+        exchange: the request that is running.
+        drain: how far the worker wants it on its way to its end.
     """
 
-    __slots__ = (
-        "_current",
-        "_gone",
-        "_hung_up",
-        "_intake",
-        "_linger",
-        "_reading",
-        "counters",
-        "handle",
-        "heads",
-        "service",
-    )
+    __slots__ = ("_hung_up", "drain", "exchange", "service", "state")
 
     # What a refusal says of the connection.
     _close_line = b""
@@ -65,26 +89,14 @@ class RequestConnection(Connection, Generic[E]):
     def __init__(self, service: Service, wire: Wire) -> None:
         super().__init__(wire)
         self.service = service
-        self.counters = service.counters
-        self.heads = service.heads
-        self.handle = Handle()
-        self._current: E | None = None
-        self._intake: Intake | None = None
-        # Whether the task waits for more of a body: then it sees a disconnect by itself.
-        self._reading = False
-        # The client has closed its side, which is told once; with that, the current request has lost its client.
+        self.state = IDLE
+        self.exchange: E | None = None
+        self.drain: Drain = OPEN
+        # The client has closed its side, which is told once.
         self._hung_up = False
-        self._gone = False
-        # Whether the client may still be sending when we close.
-        self._linger = False
 
-    def enter(self, scope: trio.CancelScope) -> None:
-        """Serve in this cancel scope; so does the request that is running."""
-        self.cancel_scope = self.handle.cancel_scope = scope
-
-    def leave(self) -> None:
-        """Whoever has kept the handle of a request cancels nothing with it any more."""
-        self.handle.cancel_scope = None
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.state.name} on {self.wire!r}, exchange={self.exchange!r}>"
 
     # The hooks.
 
@@ -93,52 +105,54 @@ class RequestConnection(Connection, Generic[E]):
         raise NotImplementedError
 
     def _find_fault(self, exchange: E) -> Refusal | None:
-        """Why the rest of the body cannot be read, once the app has what it may still get of it."""
+        """Return why the rest of the body cannot be read, once the app has what it may still get of it."""
         raise NotImplementedError
 
     def _expire_head(self) -> None:
-        """The deadline has passed, and no request is running: what is waited for is one's head."""
+        """Act on the deadline when no request is running: what is waited for is the head of one."""
         raise NotImplementedError
 
     # The body.
 
     async def read_body(self) -> None:
         """Read the wire once for the current request."""
-        exchange, intake = self._current, self._intake
+        exchange = self.exchange
         assert exchange is not None
-        assert intake is not None
-        if (fault := self._find_fault(exchange)) is not None:
+        fault = self._find_fault(exchange)
+        if fault is None:
+            if not (data := await self._receive(exchange)):
+                exchange.gone = not exchange.complete
+                self._disconnect(exchange)
+                return
+            fault = self._take(exchange, data)
+        if fault is not None:
             await self._give_up(exchange, fault)
-            return
-        await intake.pause()
-        if not (data := await self._receive_body()):
-            self._gone = True
-            self.handle.gone = not exchange.complete
-            self._disconnect(exchange)
-            return
-        self._feed(exchange, data)
-        refusal = intake.add(exchange, len(data)) or self._find_fault(exchange)
-        if refusal is not None:
-            await self._give_up(exchange, refusal)
         if self._hung_up and exchange.body_complete:
             self._lose(exchange)
 
-    async def _receive_body(self) -> bytes:
+    async def _receive(self, exchange: E) -> bytes:
+        """Return the next bytes of the client, b"" at their end."""
+        assert exchange.intake is not None
+        await exchange.intake.pause()
         self.wire.deadline = self.service.clock.now + self.service.options.body_timeout
-        self._reading = True
         try:
             return await self.wire.receive()
         except OSError:
             return b""
         finally:
-            self._reading = False
             self.wire.deadline = inf
+
+    def _take(self, exchange: E, data: bytes) -> Refusal | None:
+        """Give the exchange what came, and return what is wrong with it."""
+        assert exchange.intake is not None
+        self._feed(exchange, data)
+        size = sum(map(len, exchange.body))
+        return exchange.intake.add(size, len(data), exchange.body_complete) or self._find_fault(exchange)
 
     async def _give_up(self, exchange: E, refusal: Refusal) -> None:
         """End the current request from within its own `receive`: the app is cancelled there."""
-        self._linger = True
         exchange.disconnect()  # For an app that shields itself from that.
-        self.handle.cancel(refusal.status)
+        exchange.cancel(refusal)
         await trio.lowlevel.checkpoint()
 
     # The client that goes, or does nothing; see Connection.
@@ -146,59 +160,59 @@ class RequestConnection(Connection, Generic[E]):
     def hang_up(self) -> None:
         """Tell the app if it waits for that, else cancel it; after its answer it is left alone."""
         self._hung_up = True
-        exchange = self._current
-        if exchange is not None and not self._reading and not exchange.complete:
+        exchange = self.exchange
+        # A task that reads the body comes to the end by itself, behind all that is sent.
+        if exchange is not None and not self.wire.reading and not exchange.complete:
             self._lose(exchange)
 
     def _lose(self, exchange: E) -> None:
-        """The current request has lost its client."""
-        self._gone = self.handle.gone = True
+        """Take note that the current request has lost its client."""
+        exchange.gone = True
         if exchange.waiting:
             self._disconnect(exchange)
         else:
-            self.handle.cancel()
+            exchange.cancel()
 
     def _disconnect(self, exchange: E) -> None:
         exchange.disconnect()
         self.wire.deadline = self.service.clock.now + DISCONNECT_GRACE
 
     def expire(self) -> None:
-        """A write that stalls, an app that goes on without its client, a body or a head that does not come."""
+        """Act on a write that stalls, an app that goes on without its client, a body or a head that does not come."""
         self.wire.deadline = inf
         if self.wire.stalled:
-            self.counters.timeouts += 1
+            self.service.counters.timeouts += 1
             self.abort()
-        elif self._gone:
-            self.handle.cancel()
-        elif self._current is not None:
-            self._linger = True
-            self.counters.timeouts += 1
-            self.handle.cancel(408)
-        else:
+        elif self.exchange is None:
             self._expire_head()
+        elif self.exchange.gone:
+            self.exchange.cancel()
+        else:
+            self.service.counters.timeouts += 1
+            self.exchange.cancel(LATE_BODY)
 
     # What is answered without an app, and the end.
 
     async def _refuse(self, refusal: Refusal) -> None:
         """Answer what no app has seen."""
-        self._linger = True
-        self.counters.add_refusal(refusal.status)
+        service = self.service
+        service.counters.add_refusal(refusal.status)
         log.info("refused a request from %s: %d %s", self.wire.client, refusal.status, refusal.reason)
         body = refusal.body
         head = prepare(refusal.status, text_headers(body))
-        await self.wire.send(self.heads.write(head, self._close_line) + body)
+        await self.wire.send(service.heads.write(head, self._close_line) + body)
 
     async def _part(self, refusal: Refusal | None = None) -> None:
         """Say what is left to say, and let a client that may still be sending read it before the connection closes.
 
         A close with unread data would reach the client before the answer does (RFC 9112 section 9.6).
         """
+        self.state = LINGERING
         self.wire.deadline = inf
         with trio.move_on_after(LINGERING_CLOSE) as self.cancel_scope:
-            if refusal is not None and not (self.handle.begun or self._gone):
+            if refusal is not None:
                 await self._refuse(refusal)
-            if self._linger:
-                await self.wire.end_writing()
-                while await self.wire.receive():
-                    # A client that sends without pause must not keep the others waiting.
-                    await trio.lowlevel.checkpoint()
+            await self.wire.end_writing()
+            while await self.wire.receive():
+                # A client that sends without pause must not keep the others waiting.
+                await trio.lowlevel.checkpoint()

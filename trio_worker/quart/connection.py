@@ -18,7 +18,7 @@ from quart_trio import QuartTrio
 from quart_trio.asgi import TrioASGIHTTPConnection
 from quart_trio.wrappers.request import TrioBody
 
-from trio_worker.asgi import HANDLE, Message, Receive, Send
+from trio_worker.asgi import RUNNING, Message, Receive, Send
 from trio_worker.quart.request import faster, make_request
 
 # Bytes of a response in memory that leave without a time-out of their own: they fit into any socket's buffer, and the
@@ -68,8 +68,8 @@ class DirectHTTPConnection(TrioASGIHTTPConnection):
     async def __call__(self, receive: Receive, send: Send) -> None:  # type: ignore[override]
         """Answer the request."""
         extensions = self.scope.get("extensions")  # An app that asks itself, by httpx for one, may give none.
-        handle = extensions and extensions.get(HANDLE)
-        if not (handle and handle.body_ready):
+        running = extensions and extensions.get(RUNNING)
+        if not (running and running.body_ready):
             await super().__call__(receive, send)  # type: ignore[arg-type]
             return
         request = self._create_request_from_scope(send)

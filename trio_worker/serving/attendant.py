@@ -1,19 +1,20 @@
-"""A task that serves one connection after another, and the fence around whatever they do.
+"""A task that does one piece of work after another, mostly connections, and the fence around whatever they do.
 
-    take the next connection -> serve it -> (step outside of the cancel scope -> serve it again, or) close it -> ...
+    take the next work -> serve it -> (step outside of the cancel scope -> serve it again, or) close it -> ...
 
 A cancel scope costs as much as a short request. One that has not been cancelled is as good as new, so it serves the
-task's next connection as well; a task is in it while it waits, too.
+task's next work as well; a task is in it while it waits, too.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 import trio
 
 from trio_worker.http.service import Service
 from trio_worker.serving.entrance import begin
-from trio_worker.transport.connections import Connection
+from trio_worker.transport.connections import AGAIN, CLOSE, OUTSIDE, Connection, Outcome, Work
 from trio_worker.transport.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -21,21 +22,23 @@ log = logging.getLogger(__name__)
 # What reading or writing raises when the client goes away.
 _CLIENT_WENT = (OSError, trio.BrokenResourceError)
 
-# Waits for the next connection; None when this task is not needed any more.
-Next = Callable[[], Awaitable[Wire | None]]
+# Waits for the next work; None when this task is not needed any more.
+Next = Callable[[], Awaitable[Wire | Work | None]]
 
 
-async def attend(service: Service, wire: Wire, following: Next) -> None:
-    """Serve connections, beginning with this one. Whatever they do, only that connection ends.
+def attend(service: Service, item: Wire | Work, following: Next) -> Coroutine[Any, Any, None]:
+    """Do one piece of work after another. Whatever they do, only that connection ends.
+
+    Not a coroutine function itself: each frame between Trio and the app costs something whenever the task wakes.
 
     Args:
         service: the worker's.
-        wire: the first connection.
+        item: a connection that was accepted, or other work.
         following: gives the others.
     """
     attendant = Attendant(service, following)
-    attendant.take(wire)
-    await attendant.run()
+    attendant.take(item)
+    return attendant.run()
 
 
 class Attendant:
@@ -46,87 +49,105 @@ class Attendant:
         following: see `attend`.
     """
 
-    __slots__ = ("_connection", "_descriptor", "_following", "_is_needed", "_service", "_wire")
+    __slots__ = ("_following", "_is_needed", "_scope", "_service", "_wire", "_work")
 
     def __init__(self, service: Service, following: Next) -> None:
         self._service = service
         self._following = following
         self._is_needed = True
+        self._scope: trio.CancelScope
+        # The connection that is to be closed when the work is done, and the work.
         self._wire: Wire | None = None
-        self._descriptor = -1
-        self._connection: Connection | None = None
+        self._work: Work | None = None
 
-    def take(self, wire: Wire) -> None:
-        """Take up a connection that was accepted."""
-        self._wire, self._descriptor = wire, wire.fileno()
-        self._service.counters.connections += 1
-        self._service.disconnects.watch(self._descriptor)
+    def take(self, item: Wire | Work) -> None:
+        """Take up a connection that was accepted, one that another task has left, or what is no connection."""
+        if isinstance(item, Connection):
+            self._wire, self._work = item.wire, item
+        elif isinstance(item, Work):
+            self._work = item
+        else:
+            self._wire = item
+            self._service.counters.connections += 1
+            self._service.readiness.watch(item.fileno())
+            item.watch = self._service.readiness.watch_now
 
     async def run(self) -> None:
-        """Serve as long as this task is needed."""
+        """Work as long as this task is needed."""
         try:
             while self._is_needed:
-                with trio.CancelScope() as scope:
-                    while await self._serve(scope) and await self._take_next():
+                with trio.CancelScope() as self._scope:
+                    while await self._serve() and await self._take_next():
                         pass
                 await self._step_outside()
         finally:
             self._close()
 
     async def _take_next(self) -> bool:
-        # In a scope that the last connection has left cancelled this wait ends at once, and the scope with it.
-        wire = await self._following()
-        if wire is None:
+        # In a scope that the last work has left cancelled this wait ends at once, and the scope with it.
+        item = await self._following()
+        if item is None:
             self._is_needed = False
         else:
-            self.take(wire)
+            self.take(item)
         return self._is_needed
 
-    async def _serve(self, scope: trio.CancelScope) -> bool:
-        """Serve the connection in this scope; False when it has to leave the scope for what is left to do."""
-        wire = self._wire
-        if wire is None:
-            return True
+    async def _serve(self) -> bool:
+        """Work in the present scope; return False when it has to be left for what is to be done next."""
+        outcome: Work | Outcome = CLOSE
         try:
-            following: Connection | None = self._connection or begin(self._service, wire)
-            while (connection := following) is not None:
-                self._enter(connection, scope)
-                following = await connection.serve()
-                if following is None and not connection.is_over:
-                    return False
+            if self._work is None and self._wire is not None:
+                outcome = begin(self._service, self._wire)
+            elif self._work is not None:
+                outcome = self._work
+            while not isinstance(outcome, Outcome):
+                self._enter(outcome)
+                outcome = await outcome.serve()
         except (Exception, BaseExceptionGroup) as error:
-            _report(error, wire)
+            _report(error, self._work)
+        return self._conclude(outcome)
+
+    def _enter(self, work: Work) -> None:
+        self._work = work
+        work.attendant, work.cancel_scope = self, self._scope
+        if isinstance(work, Connection):
+            self._wire = work.wire
+            self._service.connections.add(work.wire.fileno(), work)
+
+    def _conclude(self, outcome: Outcome | Work) -> bool:
+        if outcome is OUTSIDE or outcome is AGAIN:
+            return False
         self._close()
         return True
 
-    def _enter(self, connection: Connection, scope: trio.CancelScope) -> None:
-        self._connection, self._wire = connection, connection.wire
-        connection.enter(scope)
-        self._service.connections.add(self._descriptor, connection)
-
     async def _step_outside(self) -> None:
-        connection = self._connection
-        if connection is None:
+        work = self._work
+        if work is None or self._is_taken(work):
+            self._close()
             return
         try:
-            if await connection.step_outside():
+            if await work.step_outside() is AGAIN:
                 return
         except (Exception, BaseExceptionGroup) as error:
-            _report(error, connection.wire)
+            _report(error, work)
         self._close()
 
+    def _is_taken(self, work: Work) -> bool:
+        """Return True if another task has taken up this connection while an app of its kept this one."""
+        return work.attendant is not self
+
     def _close(self) -> None:
-        wire = self._wire
-        if wire is not None:
-            self._service.disconnects.forget(self._descriptor)
-            self._service.connections.discard(self._descriptor)
+        """Close the connection that was served, unless another task serves it by now."""
+        wire, work = self._wire, self._work
+        if wire is not None and (work is None or not self._is_taken(work)):
+            descriptor = wire.fileno()
+            self._service.readiness.forget(descriptor)
+            self._service.connections.discard(descriptor)
             wire.close()
-        if self._connection is not None:
-            self._connection.leave()
-        self._wire = self._connection = None
+        self._wire = self._work = None
 
 
-def _report(error: BaseException, wire: Wire) -> None:
+def _report(error: BaseException, work: Work | None) -> None:
     """Log what a connection raised, once; let a cancellation and what is no Exception go on."""
     faults: BaseException | None = error
     rest: BaseException | None = None
@@ -134,6 +155,6 @@ def _report(error: BaseException, wire: Wire) -> None:
         _, others = error.split(_CLIENT_WENT)
         faults, rest = (None, None) if others is None else others.split(lambda each: isinstance(each, Exception))
     if faults is not None and not isinstance(faults, _CLIENT_WENT):
-        log.error("a connection from %s ended by an error", wire.client, exc_info=faults)
+        log.error("%r ended by an error", work, exc_info=faults)
     if rest is not None:
         raise rest

@@ -16,7 +16,7 @@ from trio_worker.protocols.uwsgi.connection import UwsgiConnection
 from trio_worker.protocols.uwsgi.packet import PING_HEADER
 from trio_worker.serving.proxy_header import ProxyError, may_begin
 from trio_worker.serving.proxy_header import parse as parse_proxy
-from trio_worker.transport.connections import Connection
+from trio_worker.transport.connections import CLOSE, Connection, Outcome
 from trio_worker.transport.tls import TlsWire
 from trio_worker.transport.wire import Wire
 
@@ -50,19 +50,19 @@ class Arrival(Connection):
         self._first = first
         self._hung_up = False
 
-    async def serve(self) -> Connection | None:
-        """Read the first bytes and return the connection in its protocol, None where there is none."""
+    async def serve(self) -> Connection | Outcome:
+        """Read the first bytes and return the connection in its protocol, where there is one."""
         self.wire.deadline = trio.current_time() + self._service.options.header_timeout
         try:
             found = await self._find_protocol()
             if found is not None and self._hung_up:
                 found.hang_up()  # It is told only once.
-            return found
+            return found or CLOSE
         except ProxyError as error:
             log.warning("closed the connection of %s: its PROXY header is refused: %s", self.wire.client, error)
         except ssl.SSLError as error:
             log.info("no TLS with %s: %s", self.wire.client, error.reason or error)
-        return None
+        return CLOSE
 
     def hang_up(self) -> None:
         """Remember it for the protocol that is found."""
@@ -133,7 +133,7 @@ def choose(service: Service, wire: Wire, first: bytes) -> Connection:
 
 def begin(service: Service, wire: Wire) -> Connection:
     """The connection in its protocol already where the first bytes are here and have no layer around them."""
-    first = wire.receive_now()
+    first = wire.receive_now() or b""
     short = len(first) < len(HTTP2_PREFACE)
     if (short and is_undecided(first)) or service.tls or service.options.enable_proxy_protocol:
         return Arrival(service, wire, first)

@@ -17,7 +17,8 @@ from typing import Self
 
 import trio
 
-from trio_worker.transport.wire import Address, unix_path
+from trio_worker.transport.socket_wire import unix_path
+from trio_worker.transport.wire import Address
 
 log = logging.getLogger(__name__)
 

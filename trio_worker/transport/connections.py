@@ -1,17 +1,57 @@
-"""The connections of this worker: how each is ended, and who asks.
+"""The connections of this worker: how each is served and ended, and who asks.
 
-A connection is told things by four others: the sweeper when its deadline has passed, the watcher of hang-ups when its
-client has gone, the drain when the worker ends gracefully, and destroy. They know it only by the small interface here.
+A connection is told things by four others: the sweeper when its deadline has passed, the epoll set when bytes have come
+or its client has gone, the drain when the worker ends gracefully, and destroy. They know it only by the small interface
+here.
 """
 
-from collections.abc import Iterator
+import enum
+from collections.abc import Callable, Iterator
 
 import trio
 
 from trio_worker.transport.wire import Wire
 
 
-class Connection:
+class Outcome(enum.Enum):
+    """What becomes of a connection when its task has served it for now."""
+
+    CLOSE = "nothing is left to do but close it"
+    OUTSIDE = "what is left to do is done outside of the task's cancel scope"
+    AGAIN = "it is served again"
+    TAKEN = "another task serves it on"
+
+
+CLOSE, OUTSIDE, AGAIN, TAKEN = Outcome
+
+
+class Work:
+    """A piece of work for a pooled task: a connection, or a part of one that runs by itself.
+
+    Attributes:
+        cancel_scope: the scope that its task is in.
+        attendant: who serves it; None while it waits for another task, because an app keeps its own.
+    """
+
+    __slots__ = ("attendant", "cancel_scope")
+
+    cancel_scope: trio.CancelScope
+    attendant: object
+
+    async def serve(self) -> "Work | Outcome":
+        """Do it within its cancel scope.
+
+        Returns:
+            What is left to do, or the connection that goes on in another protocol.
+        """
+        raise NotImplementedError
+
+    async def step_outside(self) -> Outcome:
+        """Do what cannot be done within the scope, which has been cancelled or is not to be kept."""
+        return CLOSE
+
+
+class Connection(Work):
     """One client's connection in one protocol.
 
     Subclasses serve it in `serve`, end it in `step_outside` where more than a close is left to do, and say what the
@@ -20,55 +60,29 @@ class Connection:
 
     Attributes:
         wire: its bytes.
-        cancel_scope: the scope that its task is in.
     """
 
-    __slots__ = ("cancel_scope", "wire")
+    __slots__ = ("wire",)
 
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
-        self.cancel_scope: trio.CancelScope
-
-    def enter(self, scope: trio.CancelScope) -> None:
-        """The task has entered this cancel scope, and will serve the connection in it."""
-        self.cancel_scope = scope
-
-    def leave(self) -> None:
-        """The connection is closed, and the task goes on to others: nothing here may cancel it any more."""
-
-    async def serve(self) -> "Connection | None":
-        """Serve the connection within its cancel scope.
-
-        Returns:
-            The connection that goes on in another protocol, if one does.
-        """
-        raise NotImplementedError
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing is left to do when `serve` has returned."""
-        return True
-
-    async def step_outside(self) -> bool:
-        """Do what cannot be done within the scope, which has been cancelled or is not to be kept.
-
-        Returns:
-            Whether the connection is to be served again, in a new scope.
-        """
-        return False
 
     def expire(self) -> None:
-        """The wire's deadline has passed."""
+        """Act on the wire's deadline, which has passed."""
         self.abort()
 
+    def wake(self, ended: bool) -> None:
+        """Take note of bytes that have come, or (`ended`) of the end of them."""
+        self.wire.wake(ended)
+
     def hang_up(self) -> None:
-        """The client has closed its side, or the connection broke."""
+        """Take note that the client has closed its side, or that the connection broke."""
 
     def start_drain(self) -> None:
-        """The worker takes no new connections from here on; what is asked on this one is still answered."""
+        """Prepare for the end of the worker: what is asked on this connection is still answered."""
 
     def end_linger(self) -> None:
-        """The time that idle connections had for one more request is over: end when nothing is in flight."""
+        """End when nothing is in flight: the time that idle connections had for one more request is over."""
         self.wire.end_reading()
 
     def abort(self) -> None:
@@ -77,37 +91,54 @@ class Connection:
         if self.wire.stalled:
             self.wire.abort()  # A write that is shielded from the cancellation ends with its socket.
 
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} on {self.wire!r}>"
+
 
 class Connections:
-    """Every open connection by its descriptor."""
+    """Every open connection by its descriptor.
+
+    Attributes:
+        count: how many are open, those included that no task has taken up yet.
+    """
 
     def __init__(self) -> None:
+        self.count = 0
         self._open: dict[int, Connection] = {}
         self._empty: trio.Event | None = None
+
+    def opened(self) -> None:
+        """Count a connection that was accepted."""
+        self.count += 1
 
     def add(self, descriptor: int, connection: Connection) -> None:
         """Take up a connection; one that continues another on the same descriptor takes its place."""
         self._open[descriptor] = connection
 
     def discard(self, descriptor: int) -> None:
-        """Forget the connection on this descriptor."""
+        """Forget the connection on this descriptor, which is closed."""
+        self.count -= 1
         self._open.pop(descriptor, None)
         if not self._open and self._empty is not None:
             self._empty.set()
 
     def get(self, descriptor: int) -> Connection | None:
-        """The connection on this descriptor, if it is still open."""
+        """Return the connection on this descriptor, if it is still open."""
         return self._open.get(descriptor)
+
+    def finder(self) -> Callable[[int], Connection | None]:
+        """Return what does the same as `get` and costs less."""
+        return self._open.get
 
     def __len__(self) -> int:
         return len(self._open)
 
     def __iter__(self) -> Iterator[Connection]:
-        """The connections open now; they may come and go while you iterate."""
+        """Iterate over the connections open now; they may come and go meanwhile."""
         return iter(list(self._open.values()))
 
     def expired(self, now: float) -> list[Connection]:
-        """Those whose deadline, on Trio's clock in seconds, has passed."""
+        """Return those whose deadline, on Trio's clock in seconds, has passed."""
         return [each for each in self._open.values() if each.wire.deadline <= now or each.wire.stall_deadline <= now]
 
     async def wait_empty(self) -> None:

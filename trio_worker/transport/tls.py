@@ -7,14 +7,15 @@ are read before anybody knows that they are TLS; so OpenSSL works on memory here
 import contextlib
 import os
 import ssl
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import trio
 
 from trio_worker.transport.bounds import LINGERING_CLOSE
 from trio_worker.transport.certificates import Certificates, describe_client
-from trio_worker.transport.wire import NO_EXTENSIONS, RECEIVE_SIZE, Address, Wire
+from trio_worker.transport.socket_wire import RECEIVE_SIZE
+from trio_worker.transport.wire import NO_EXTENSIONS, Address, Wire
 
 # As much as is encrypted before it is written: a larger answer is not in memory twice.
 SEND_SIZE = 262144
@@ -128,21 +129,55 @@ class TlsWire:
                 await self._flush()
                 await self._fill()
 
-    def receive_now(self) -> bytes:
-        """What `receive` would return without waiting; b"" also when it would have to wait. Raises like it."""
+    def receive_now(self) -> bytes | None:
+        """Return what `receive` would return without waiting, None when it would have to wait. Raises like it."""
         try:
             return self._read()
         except ssl.SSLWantReadError:
-            self._incoming.write(self._below.receive_now())
+            data = self._below.receive_now()
+        if data is None:
+            return None
+        if data:
+            self._incoming.write(data)
+        else:
+            self._incoming.write_eof()
         try:
             return self._read()
         except ssl.SSLWantReadError:
-            return b""
+            return None
 
-    async def wait(self) -> None:
-        """Wait until there may be something to receive, be it the end."""
-        if not (self._unread or self._tls.pending() or self._incoming.pending):
-            await self._below.wait()
+    def wait(self) -> Awaitable[None]:
+        """Wait until there may be something to receive, be it the end; other tasks have a turn in any case."""
+        if self._unread or self._tls.pending() or self._incoming.pending:
+            return trio.lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it
+        return self._below.wait()
+
+    def wake(self, ended: bool) -> None:
+        """Note that there is something to receive; see SocketWire.wake."""
+        self._below.wake(ended)
+
+    @property
+    def reading(self) -> bool:
+        """Return True if a task waits for bytes, or for the end of them."""
+        return self._below.reading
+
+    @property
+    def watch(self) -> Callable[[int], None] | None:
+        """The wire's below."""
+        return self._below.watch
+
+    @watch.setter
+    def watch(self, watch: Callable[[int], None] | None) -> None:
+        self._below.watch = watch
+
+    @property
+    def watched(self) -> bool:
+        """Return True if `wake` is called when bytes come."""
+        return self._below.watched
+
+    @watched.setter
+    def watched(self, watched: bool) -> None:
+        self._below.watched = watched
 
     def _read(self) -> bytes:
         if self._unread:
@@ -237,6 +272,12 @@ class TlsWire:
         self._say_goodbye()
         await self._flush()
         await self._below.end_writing()
+
+    def end_writing_now(self) -> None:
+        """Do the same without waiting."""
+        self._say_goodbye()
+        self._below.send_now(self._outgoing.read())
+        self._below.end_writing_now()
 
     def _say_goodbye(self) -> None:
         # It wants the client's own goodbye, or there was never a handshake.

@@ -9,6 +9,7 @@ import trio
 
 from trio_worker.http.service import Service
 from trio_worker.options.raw import RawOptions
+from trio_worker.refusal import SHUTTING_DOWN
 
 # The options by which an instance is in the pools of routers (uWSGI's subscription system).
 SUBSCRIPTIONS = ("subscribe-to", "st", "subscribe", "subscribe2")
@@ -57,6 +58,7 @@ async def drain(service: Service, deadline: float) -> None:
         connection.end_linger()
     with trio.move_on_at(deadline):
         await connections.wait_empty()
+        await service.application.wait_idle()  # Apps may go on after their answers, without a connection.
     await abort(service)
 
 
@@ -76,5 +78,5 @@ async def _refuse(service: Service) -> None:
     with trio.move_on_after(ANSWER_GRACE):
         while in_flight:
             for request in list(in_flight):
-                request.cancel(503)
+                request.cancel(SHUTTING_DOWN)
             await trio.sleep(ANSWER_POLL)

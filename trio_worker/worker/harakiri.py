@@ -19,10 +19,11 @@ from typing import Any
 import trio
 
 from trio_worker.application.current import CURRENT
-from trio_worker.application.fence import Request
+from trio_worker.application.running import Running
 from trio_worker.master.access_log.format import printable
 from trio_worker.master.metrics import Counters
 from trio_worker.options import Options
+from trio_worker.refusal import TOOK_TOO_LONG
 from trio_worker.worker.signals import describe
 
 log = logging.getLogger(__name__)
@@ -36,8 +37,6 @@ SPARED = 1.0
 # Seconds that a cancelled request has to end before the log says that it does not.
 STUBBORN = 5.0
 
-GATEWAY_TIMEOUT = 504
-
 
 class Harakiri:
     """The deadlines of one worker's requests.
@@ -50,7 +49,7 @@ class Harakiri:
     """
 
     def __init__(
-        self, options: Options, in_flight: set[Request], counters: Counters, backlog: Callable[[], int]
+        self, options: Options, in_flight: set[Running], counters: Counters, backlog: Callable[[], int]
     ) -> None:
         self._limit = options.harakiri or inf
         self._threshold = options.harakiri_queue_threshold
@@ -60,8 +59,8 @@ class Harakiri:
         self._backlog = backlog
         # Deadlines that requests have set for themselves, and when those that still run were cancelled; both in
         # seconds of `time.perf_counter`, like the beginnings of requests.
-        self._own: dict[Request, float] = {}
-        self._cancelled: dict[Request, float] = {}
+        self._own: dict[Running, float] = {}
+        self._cancelled: dict[Running, float] = {}
         self._changed = trio.Event()
 
     def install(self, uwsgi: Any) -> None:
@@ -71,14 +70,14 @@ class Harakiri:
     def set_user_harakiri(self, seconds: int) -> None:
         """Cancel the current request in `seconds` seconds, or never for 0; also from a thread of `trio.to_thread`."""
         request = CURRENT.get()
-        if not isinstance(request, Request):
+        if not isinstance(request, Running):
             log.warning("uwsgi.set_user_harakiri(%d) means the current request, and there is none", seconds)
         elif trio.lowlevel.in_trio_run():
             self._set(request, seconds)
         else:
             trio.from_thread.run_sync(self._set, request, seconds)
 
-    def _set(self, request: Request, seconds: int) -> None:
+    def _set(self, request: Running, seconds: int) -> None:
         self._own.pop(request, None)
         if seconds:
             self._own[request] = time.perf_counter() + seconds
@@ -106,10 +105,10 @@ class Harakiri:
             self._cancel(due, now)
         return min(soonest, now + self._limit, now + (STUBBORN if self._cancelled else inf))
 
-    def _deadline(self, request: Request) -> float:
+    def _deadline(self, request: Running) -> float:
         return min(request.began + self._limit, self._own.get(request, inf))
 
-    def _cancel(self, due: list[Request], now: float) -> None:
+    def _cancel(self, due: list[Running], now: float) -> None:
         tasks = _tasks_of(due)
         for request in due:
             self._cancelled[request] = now
@@ -118,7 +117,7 @@ class Harakiri:
             if self._verbose:
                 stack += "".join(_other_threads())
             log.error("harakiri: %s is cancelled after %.1f s\n%s", _name(request), now - request.began, stack)
-            request.cancel(GATEWAY_TIMEOUT)
+            request.cancel(TOOK_TOO_LONG)
 
     def _watch_cancelled(self, now: float) -> None:
         """Say once of each cancelled request that it does not end: in a thread, or by a shield, it cannot."""
@@ -130,19 +129,19 @@ class Harakiri:
         self._cancelled = running
 
 
-def _name(request: Request) -> str:
+def _name(request: Running) -> str:
     return f"{request.scope['method']} {printable(request.scope['path'])}"
 
 
-def _tasks_of(requests: Iterable[Request]) -> dict[Request, trio.lowlevel.Task]:
+def _tasks_of(requests: Iterable[Running]) -> dict[Running, trio.lowlevel.Task]:
     """The task that each request runs in: the outermost one that knows it as its current request."""
     root = trio.lowlevel.current_root_task()
     return {} if root is None else dict(_find(root, set(requests)))
 
 
-def _find(task: trio.lowlevel.Task, wanted: set[Request]) -> Iterator[tuple[Request, trio.lowlevel.Task]]:
+def _find(task: trio.lowlevel.Task, wanted: set[Running]) -> Iterator[tuple[Running, trio.lowlevel.Task]]:
     request = task.context.get(CURRENT)
-    if isinstance(request, Request) and request in wanted:
+    if isinstance(request, Running) and request in wanted:
         yield request, task
         return
     for nursery in task.child_nurseries:

@@ -34,7 +34,8 @@ from trio_worker.options.values import OptionError
 from trio_worker.serving.attendant import attend
 from trio_worker.serving.listeners import Listeners
 from trio_worker.serving.task_pool import TaskPool
-from trio_worker.transport.wire import Address, SocketWire
+from trio_worker.transport.socket_wire import SocketWire
+from trio_worker.transport.wire import Address
 from trio_worker.worker import logs, notices, signals, watchdog
 from trio_worker.worker.assembly import make_service, open_request_log
 from trio_worker.worker.drain import abort, drain, leave_pool
@@ -209,7 +210,7 @@ class Worker:
         async with trio.open_nursery() as background, trio.open_nursery() as connections:
             self._listeners = listeners = self._make_listeners(connections)
             self._pause.apply_to(listeners)
-            background.start_soon(service.disconnects.run)
+            background.start_soon(service.readiness.run)
             background.start_soon(service.clock.sweep, service.connections)
             background.start_soon(upkeep.run)
             background.start_soon(self._uwsgi_signals.run)
@@ -245,13 +246,14 @@ class Worker:
     def _make_listeners(self, nursery: trio.Nursery) -> Listeners:
         service, options = self._service, self._options
 
-        tasks = TaskPool(nursery, partial(attend, service), CONNECTION_TASK)
+        service.tasks = tasks = TaskPool(nursery, partial(attend, service), CONNECTION_TASK)
 
         def accepted(sock: socket.SocketType, client: object, server: Address | None) -> None:
+            service.connections.opened()
             tasks.start(SocketWire(sock, client, options.write_timeout, server))
 
         def has_room() -> bool:
-            return tasks.busy < options.max_connections
+            return service.connections.count < options.max_connections
 
         return Listeners(uwsgi.sockets, accepted, uwsgi.numproc == 1, has_room)
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from trio_worker.asgi import HANDLE, Record
+from trio_worker.asgi import Record
 from trio_worker.master.access_log.buffer import LogBuffer, Write, takes_many, writer
 from trio_worker.master.access_log.format import TEXTS, Value, compile_format, formatted_time, header
 from trio_worker.options import Options
@@ -115,14 +115,8 @@ def wanted(options: Options, record: Record) -> bool:
         or (options.log_5xx and 500 <= status <= 599)
         or (options.log_big and size >= options.log_big)
         or (options.log_sendfile and record.by_sendfile)
-        or (options.log_ioerror and _broken(record))
+        or (options.log_ioerror and record.gone)
     )
-
-
-def _broken(record: Record) -> bool:
-    """Return True if the client went away before it had its answer."""
-    handle = record.scope["extensions"].get(HANDLE)
-    return handle is not None and handle.gone
 
 
 def _compile(

@@ -135,7 +135,7 @@ def _request_size(record: Record) -> int:
 
 def _header_size(record: Record) -> int:
     # The status line, a line for each header, the empty line.
-    return 19 + sum([len(name) + len(value) + 4 for name, value in record.headers])
+    return 19 + sum([len(name) + len(value) + 4 for name, value in record.response_headers])
 
 
 @lru_cache(maxsize=4)
@@ -222,7 +222,7 @@ NUMBERS: dict[str, Value] = {
     "epoch": lambda record: int(time.time()),
     "vars": lambda record: len(record.scope["headers"]),
     "pktsize": _request_size,
-    "headers": lambda record: len(record.headers),
+    "headers": lambda record: len(record.response_headers),
     "vsz": _memory(0, 1),
     "vszM": _memory(0, 1024 * 1024),
     "rss": _memory(1, 1),

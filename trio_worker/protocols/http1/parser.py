@@ -5,13 +5,12 @@ cannot be served; `upgrade`, when another protocol goes on from there; `in_head`
 head is not complete.
 """
 
-import re
-from typing import NamedTuple
-
 import httptools
 
-from trio_worker.http.exchange import Exchange, Headers, Source
+from trio_worker.asgi import Headers
+from trio_worker.http.exchange import Exchange, Source
 from trio_worker.http.intake import Chunk
+from trio_worker.protocols.http1.plain_head import learn
 from trio_worker.protocols.http1.rules import (
     TARGET_LIMIT,
     Head,
@@ -25,34 +24,6 @@ from trio_worker.protocols.http1.rules import (
     wants_upgrade,
 )
 from trio_worker.refusal import Refusal
-
-# Bytes of a request whose like is recognised.
-REPEATED_SIZE = 2048
-
-
-# Targets that mean themselves (RFC 3986 sections 3.3 and 3.4): what has other bytes in it is for the parser to judge.
-_PLAIN_TARGET = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*")
-
-
-class Repeated(NamedTuple):
-    """What came in one read twice: a request without a body, and the same but for its target.
-
-    A client says the same of itself in every request on its connection, and the same bytes mean the same.
-
-    Attributes:
-        data: the last one.
-        before: what comes before the target.
-        behind: what comes behind it, to the end of the head.
-        method, target, version, headers: what the parser has made of it.
-    """
-
-    data: bytes
-    before: bytes
-    behind: bytes
-    method: str
-    target: bytes
-    version: str
-    headers: tuple[tuple[bytes, bytes], ...]
 
 
 class RequestParser:
@@ -69,14 +40,12 @@ class RequestParser:
     """
 
     __slots__ = (
-        "_behind",
         "_came",
         "_chunk",
         "_first",
         "_headers",
         "_incoming",
         "_parser",
-        "_repeated",
         "_size",
         "_source",
         "_target",
@@ -97,10 +66,6 @@ class RequestParser:
         # The headers of a request whose Upgrade is not followed, while it is parsed again without it.
         self._unheeded: Headers | None = None
         self._incoming: Exchange | None = None
-        # Of the last read, if it was one request and nothing else: what stood behind its target, and what that means,
-        # once it has come again.
-        self._behind = b""
-        self._repeated: Repeated | None = None
         # Made with the first chunk that the ini has a limit for.
         self._chunk: Chunk | None = None
         self.queue: list[Exchange] = []
@@ -110,53 +75,17 @@ class RequestParser:
 
     @property
     def stopped(self) -> bool:
-        """Whether nothing after the queue will come out of this parser."""
+        """Return True if nothing after the queue will come out of this parser."""
         return self.refusal is not None or self.upgrade is not None
 
     def rest(self) -> None:
         """Between two requests: keep nothing of the last one, nor the parser, until more comes."""
         self._parser = None
-        self._incoming = self._repeated = None
-        self._behind = b""
+        self._incoming = None
         self._headers = []
 
     def feed(self, data: bytes) -> None:
         """Parse the next bytes of the connection."""
-        again = bool(self._behind) and data.endswith(self._behind)
-        if again and self._repeated is not None and self._repeat(self._repeated, data):
-            return
-        whole = not self.in_head and (self._incoming is None or self._incoming.body_complete)
-        self._parse(data)
-        self._repeated, self._behind = None, b""
-        if whole and len(self.queue) == 1 and len(data) <= REPEATED_SIZE:
-            self._remember(data, self.queue[0], again)
-
-    def _remember(self, data: bytes, asked: Exchange, again: bool) -> None:
-        """Keep what these bytes mean, if they are one request without a body and nothing else."""
-        before = asked.method.encode() + b" "
-        is_one = asked.body_complete and asked.keep_alive and not (asked.body or self.in_head or self.stopped)
-        if is_one and data.startswith(before + asked.target + b" "):
-            self._behind = behind = data[len(before) + len(asked.target) :]
-            if again:
-                head = asked.method, asked.target, asked.version, tuple(asked.headers)
-                self._repeated = Repeated(data, before, behind, *head)
-
-    def _repeat(self, repeated: Repeated, data: bytes) -> bool:
-        """Take a request that is known but for its target; False when it is not."""
-        target = repeated.target
-        if len(data) > REPEATED_SIZE:
-            return False
-        if data != repeated.data:
-            target = data[len(repeated.before) : -len(repeated.behind)]
-            if not data.startswith(repeated.before) or _PLAIN_TARGET.fullmatch(target) is None:
-                return False
-        headers = list(repeated.headers)
-        self._incoming = exchange = Exchange(self._source, repeated.method, target, repeated.version, headers, True)
-        exchange.body_complete = True
-        self.queue.append(exchange)
-        return True
-
-    def _parse(self, data: bytes) -> None:
         if self._parser is None:
             self._parser = httptools.HttpRequestParser(self)
         while data:
@@ -215,7 +144,9 @@ class RequestParser:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if self.in_head:  # Otherwise it is a trailer, which ASGI has no place for.
-            self._headers.append((name.lower(), value.rstrip(b" \t")))
+            lower = name.lower()
+            learn(name, lower)
+            self._headers.append((lower, value.rstrip(b" \t")))
 
     def on_headers_complete(self) -> None:
         parser, options = self._parser, self._source.service.options

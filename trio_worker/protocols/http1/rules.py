@@ -15,7 +15,7 @@ from h2.settings import Settings
 from hyperframe.exceptions import HyperframeError
 from hyperframe.frame import SettingsFrame
 
-from trio_worker.http.exchange import Headers
+from trio_worker.asgi import Headers
 from trio_worker.memory import Memory
 from trio_worker.refusal import Refusal, too_large
 
@@ -29,7 +29,8 @@ _HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Za-z:.]+\])(?::\d*)?", re.
 # Hosts that were asked about: most clients of a worker ask for the same few.
 _LONGEST_HOST = 1024
 _hosts: Memory[bytes, bool] = Memory(1024, _LONGEST_HOST)
-_recall_host = _hosts.get
+# The verdict on a host that was asked about before; None where it was not.
+recall_host = _hosts.get
 
 _AUTHORITY_END = re.compile(rb"[/?#]")
 
@@ -60,6 +61,7 @@ def is_usual(method: str, target: bytes, version: str, headers: Headers, given: 
     return (
         version == "1.1"
         and target[:1] == b"/"
+        and b"#" not in target
         and len(given) == len(headers)
         and is_host(given.get(b"host", b"?"))
         and b"transfer-encoding" not in given
@@ -88,8 +90,10 @@ def check(head: Head, names: list[bytes], limit_post: int) -> Refusal | None:
 
 
 def _check_target(head: Head) -> Refusal | None:
-    """RFC 9112 section 3.2: a path, an absolute URI, or `*` with OPTIONS."""
+    """Refuse what is no path, no absolute URI, and no `*` with OPTIONS (RFC 9112 section 3.2)."""
     target = head.target
+    if b"#" in target:
+        return Refusal(400, "A fragment (#) is no part of a request target (RFC 9112 section 3.2).")
     if target.startswith(b"/") or (target == b"*" and head.method == "OPTIONS"):
         return None
     host = _authority(target)
@@ -110,7 +114,7 @@ def _check_host(head: Head, names: list[bytes]) -> Refusal | None:
 
 def is_host(value: bytes) -> bool:
     """Return True if this is a host, with a port or without (RFC 9110 section 7.2)."""
-    known = _recall_host(value)
+    known = recall_host(value)
     if known is None:
         # A value that is too long is not remembered, or a thousand of them would take the memory of a thousand heads.
         return _hosts.keep(value, len(value) <= _LONGEST_HOST and _HOST.fullmatch(value) is not None, len(value))

@@ -14,7 +14,7 @@ from trio_worker.transport.wire import Wire
 class Waiter(Protocol):
     """The call of an app that waits for more of its request's body."""
 
-    def give_up(self, status: int) -> None:
+    def give_up(self) -> None:
         """Answer with this status instead."""
 
 
@@ -51,7 +51,7 @@ class BodyDeadlines:
         for task in [task for task, deadline in self._deadlines.items() if deadline <= now]:
             self.end(task)
             self._service.counters.timeouts += 1
-            task.give_up(408)
+            task.give_up()
 
 
 class Count:

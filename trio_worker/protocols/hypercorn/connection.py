@@ -21,7 +21,7 @@ from trio_worker.protocols.hypercorn.http1 import Http1
 from trio_worker.protocols.hypercorn.http2 import ANY_STREAM, Http2
 from trio_worker.protocols.hypercorn.tasks import TaskGroup
 from trio_worker.transport.bounds import LINGERING_CLOSE
-from trio_worker.transport.connections import Connection
+from trio_worker.transport.connections import CLOSE, Connection, Outcome
 from trio_worker.transport.wire import Wire
 
 Command = Callable[[], Awaitable[None]]
@@ -54,7 +54,7 @@ class HypercornConnection(Connection):
         self._closing = False
         self._lingered = False
 
-    async def serve(self) -> None:
+    async def serve(self) -> Outcome:
         """Serve it to its end, the last task of the app included."""
         async with trio.open_nursery() as nursery:
             self.cancel_scope = nursery.cancel_scope
@@ -65,6 +65,7 @@ class HypercornConnection(Connection):
                 await self._read()
                 await self._protocol.handle(Closed())
             nursery.cancel_scope.cancel()
+        return CLOSE
 
     def _make_parts(self, tasks: TaskGroup) -> tuple[Any, ...]:
         """What every one of Hypercorn's protocols is made of."""

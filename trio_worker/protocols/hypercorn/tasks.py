@@ -13,11 +13,12 @@ from typing import Any
 
 import trio
 
-from trio_worker.asgi import HANDLE, Handle, Message, Scope
+from trio_worker.application.running import AsgiRequest
+from trio_worker.asgi import RUNNING, Message, Scope
 from trio_worker.http.response_head import ResponseError
 from trio_worker.http.service import Service
 from trio_worker.protocols.hypercorn.bodies import BodyDeadlines, Count
-from trio_worker.refusal import text_headers, too_large
+from trio_worker.refusal import LATE_BODY, Refusal, text_headers, too_large
 from trio_worker.transport.bounds import DISCONNECT_GRACE
 from trio_worker.transport.wire import Wire
 
@@ -65,8 +66,9 @@ class AppTask:
         self._wire = wire
         self._deadlines = deadlines
         self._cancel_scope = trio.CancelScope()
-        self._handle = Handle(self._cancel_scope)
-        scope["extensions"][HANDLE] = self._handle
+        self._running = AsgiRequest(scope, self.receive, self.send)
+        self._running.cancel_scope = self._cancel_scope
+        scope["extensions"][RUNNING] = self._running
         self._to_app, self._events = trio.open_memory_channel[Message](math.inf)
         self._taken = trio.Event()
         self._queued = 0
@@ -100,7 +102,7 @@ class AppTask:
             self._size += len(event["body"])
             limit = self._service.options.limit_post
             if limit and self._size > limit:
-                self.give_up(413)
+                self.give_up(too_large(limit))
                 return False
             self._service.counters.bytes_in += len(event["body"])
             self._body_open = event["more_body"]
@@ -125,21 +127,21 @@ class AppTask:
             self._close(event)
             if self._complete:
                 return  # What the app does after its answer is its own business.
-            self._handle.gone = True
+            self._running.gone = True
             # Who has been given an event waits no more, though its task has not run yet.
             if (self._waiting and not self._queued) or self._scope["type"] == "websocket":
                 self._cancel_scope.deadline = trio.current_time() + DISCONNECT_GRACE
             else:
-                self._handle.cancel()
+                self._running.cancel()
 
     def _close(self, event: Message) -> None:
         self._disconnect = event
         self._to_app.close()
         self._taken.set()
 
-    def give_up(self, status: int) -> None:
-        """Cancel the app, and answer with this status if it has not begun to."""
-        self._handle.cancel(status)
+    def give_up(self, refusal: Refusal = LATE_BODY) -> None:
+        """Cancel the app, and answer with this if it has not begun to."""
+        self._running.cancel(refusal)
         self._close(_END[self._scope["type"]])  # For an app that shields itself from the cancellation.
 
     # The app's side.
@@ -181,23 +183,24 @@ class AppTask:
 
     async def _send(self, message: Message) -> None:
         kind = message["type"]
-        if self._handle.gone and self._scope["type"] == "http":
+        if self._running.gone and self._scope["type"] == "http":
             raise BrokenPipeError("the client has gone")
         if self._complete and kind in ("http.response.start", "http.response.body"):
             return  # As ASGI has it.
-        if kind == "http.response.start" and not self._handle.begun:
+        if kind == "http.response.start" and not self._running.begun:
             self._start(message)
             return
         if kind == "http.response.body":
+            self._running.begun = self._head is None
             message = self._take_piece(message)
         if self._head is not None and kind != "http.response.early_hint":
             head, self._head = self._head, None
             await self._send_to_client(head)
-            self._handle.begun = True
+            self._running.begun = True
         await self._send_to_client(message)
 
     def _start(self, message: Message) -> None:
-        if self._head is not None and not self._handle.status:
+        if self._head is not None and not self._running.refusal:
             raise ResponseError("the app sent 'http.response.start' where only 'http.response.body' can come")
         head = {**message, "headers": list(message.get("headers", ()))}
         self._count = Count(self._scope["method"], head)
@@ -214,8 +217,10 @@ class AppTask:
         """Call the app, then tell the protocol that it has ended, whatever became of it."""
         try:
             with self._cancel_scope:
-                if self._handle.status:
-                    await self._refuse(self._handle.status)
+                if self._running.refusal is not None:
+                    await self._refuse(self._running.refusal)
+                elif self._scope["type"] == "http":
+                    await self._service.application.run(self._running)
                 else:
                     await self._service.application(self._scope, self.receive, self.send)
             self._report_unfinished()
@@ -224,20 +229,20 @@ class AppTask:
             with trio.CancelScope(shield=True, deadline=trio.current_time() + FAREWELL_DEADLINE):
                 await self._send_to_client(None)
 
-    async def _refuse(self, status: int) -> None:
+    async def _refuse(self, refusal: Refusal) -> None:
         """Answer what no app has seen: more body than it may have came together with its head."""
-        self._service.counters.add_refusal(status)
-        body = too_large(self._service.options.limit_post).body
+        self._service.counters.add_refusal(refusal.status)
+        body = refusal.body
         headers = text_headers(body)
         if self._scope["http_version"].startswith("1"):
             headers.append((b"connection", b"close"))
         with trio.CancelScope(shield=True, deadline=trio.current_time() + FAREWELL_DEADLINE):
-            await self.send({"type": "http.response.start", "status": status, "headers": headers})
+            await self.send({"type": "http.response.start", "status": refusal.status, "headers": headers})
             await self.send({"type": "http.response.body", "body": body})
 
     def _report_unfinished(self) -> None:
-        handle = self._handle
-        if handle.begun and not (self._complete or handle.gone or handle.status):
+        running = self._running
+        if running.begun and not (self._complete or running.gone or running.refusal):
             log.error("the app ended before its response to %s was complete", self._scope["raw_path"].decode("latin-1"))
 
 

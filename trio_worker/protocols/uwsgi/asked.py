@@ -3,7 +3,7 @@
 import re
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from trio_worker.http.exchange import Headers
+from trio_worker.asgi import Headers
 from trio_worker.http.response_head import TOKEN
 from trio_worker.protocols.uwsgi.packet import PacketError, RequestError, Variables, check_values
 

@@ -14,10 +14,11 @@ from math import inf
 import trio
 
 from trio_worker.http.intake import Intake
+from trio_worker.http.response import LEAVING
 from trio_worker.http.service import Service
 from trio_worker.master.access_log.format import printable
 from trio_worker.protocols.hypercorn.connection import HypercornConnection
-from trio_worker.protocols.request_connection import RequestConnection
+from trio_worker.protocols.request_connection import CLOSED, HEAD, LINGERING, RUNNING, RequestConnection
 from trio_worker.protocols.uwsgi.exchange import PacketExchange
 from trio_worker.protocols.uwsgi.packet import (
     HEADER_SIZE,
@@ -31,13 +32,13 @@ from trio_worker.protocols.uwsgi.packet import (
 from trio_worker.protocols.uwsgi.request import Reader
 from trio_worker.protocols.uwsgi.sender import Sender
 from trio_worker.refusal import Refusal, too_large
-from trio_worker.transport.connections import Connection
-from trio_worker.transport.wire import Wire
+from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome
+from trio_worker.transport.wire import Address, Wire
 
 log = logging.getLogger(__name__)
 
 # The refusal of a body in chunks that cannot be read.
-MALFORMED = Refusal(400, "the chunks of the body cannot be read (RFC 9112 section 7.1)")
+MALFORMED = Refusal(400, "The chunks of the body cannot be read (RFC 9112 section 7.1).")
 
 # One for all connections of the worker: to a front's client, each of its requests is a connection here.
 _reader = Reader()
@@ -53,34 +54,35 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
 
     __slots__ = ("_timed_out",)
 
-    may_chunk = False
-    closing = True
+    ends_here = True
 
     def __init__(self, service: Service, wire: Wire) -> None:
         super().__init__(service, wire)
+        self.state, self.drain = HEAD, LEAVING
         # Whether the packet has not come in its time.
         self._timed_out = False
 
-    async def serve(self) -> Connection | None:
-        """Serve the packet; a WebSocket goes on in Hypercorn. What is no valid packet gets a closed connection."""
+    async def serve(self) -> Connection | Outcome:
+        """Serve the packet, or close what is no valid one; a WebSocket goes on in another protocol."""
         try:
-            return await self._serve_packet()
+            following = await self._serve_packet()
         except PacketError as error:
             log.warning("closed the connection of %s: its uwsgi packet is refused: %s", self._peer, error)
-            return None
+            return CLOSE
+        return following or (OUTSIDE if self.state is LINGERING else CLOSE)
 
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing is left to do when `serve` has returned."""
-        return not self._linger
-
-    async def step_outside(self) -> bool:
-        """Say what is left to say; False."""
+    async def step_outside(self) -> Outcome:
+        """Say what is left to say."""
         if self._timed_out:
             log.warning("closed the connection of %s: its uwsgi packet took too long to arrive", self._peer)
-        if self._linger:
+        if self.state is LINGERING or (self.exchange is not None and self._may_send_on(self.exchange)):
             await self._part()
-        return False
+        return CLOSE
+
+    @property
+    def server(self) -> Address | None:
+        """The address that the front's client has connected to, as the front says."""
+        return self.wire.server
 
     @property
     def _peer(self) -> str:
@@ -98,7 +100,7 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
         try:
             request = _reader.read(block)
         except RequestError as error:
-            await self._refuse(Refusal(400, str(error)))
+            await self._refuse_packet(Refusal(400, str(error)))
             return None
         self._take_names(request.sender)
         if request.wants_websocket:
@@ -107,13 +109,17 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
         await self._respond(PacketExchange(self, request), rest)
         return None
 
+    async def _refuse_packet(self, refusal: Refusal) -> None:
+        self.state = LINGERING
+        await self._refuse(refusal)
+
     async def _read_packet(self) -> tuple[bytes | None, bytes]:
         """The block of the packet, None for a ping, and what came behind it.
 
         Raises:
             PacketError: it is neither a request nor a ping, too large, or not complete.
         """
-        data = self.wire.receive_now()
+        data = self.wire.receive_now() or b""
         while len(data) < HEADER_SIZE:
             data += await self._more()
         modifier1, size, _ = parse_header(data)
@@ -149,31 +155,28 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
     async def _respond(self, exchange: PacketExchange, rest: bytes) -> None:
         """Run the app for the request."""
         if not exchange.body_complete and (refusal := self._take_in(exchange, rest)) is not None:
-            await self._refuse(refusal)
+            await self._refuse_packet(refusal)
             return
-        self._current = exchange
-        self.handle.body_ready = exchange.body_complete
+        self.exchange, self.state = exchange, RUNNING
+        exchange.begin(self.cancel_scope)
         if self._hung_up:
-            self._gone = True
-            self.handle.cancel()  # What needs no waiting is still answered.
-        try:
-            await self.service.application(exchange.scope(), exchange.receive, exchange.send)
-        finally:
-            self._current = None
-            # In raw mode a client may send on behind its body.
-            self._linger = not exchange.body_complete or exchange.request.asked.length is None
-        if not (exchange.complete or self._gone or self.handle.gone):
+            exchange.cancel()  # What needs no waiting is still answered.
+        await self.service.application.run(exchange)
+        if not (exchange.complete or exchange.gone or self._hung_up):
             log.error("the app ended before its response to %s was complete", printable(exchange.request.asked.path))
+        self.state = LINGERING if self._may_send_on(exchange) else CLOSED
+
+    def _may_send_on(self, exchange: PacketExchange) -> bool:
+        """Return True if the client may still be sending; in raw mode it may do so behind its body."""
+        return not exchange.body_complete or exchange.request.asked.length is None
 
     def _take_in(self, exchange: PacketExchange, rest: bytes) -> Refusal | None:
-        """Begin the account of a body with what has come together with the packet; the refusal of a large one."""
+        """Begin the account of a body with what came behind the packet, and return the refusal of a large one."""
         limit = self.service.options.limit_post
         if limit and (exchange.request.asked.length or 0) > limit:
             return too_large(limit)
-        self._intake = Intake(limit)
-        if rest:
-            exchange.feed(rest)
-        return self._intake.add(exchange, len(rest))
+        exchange.intake = Intake(limit)
+        return self._take(exchange, rest) if rest else None
 
     def _feed(self, exchange: PacketExchange, data: bytes) -> None:
         exchange.feed(data)
@@ -185,7 +188,7 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
     # What others tell the connection; see Connection.
 
     def _expire_head(self) -> None:
-        self.counters.timeouts += 1
+        self.service.counters.timeouts += 1
         self._timed_out = True
         self.cancel_scope.cancel()
 

@@ -1,10 +1,8 @@
 """The exchange of a request that came in a uwsgi packet: its scope, its body, and the head of its response."""
 
-from typing import Any
-
 import httptools
 
-from trio_worker.asgi import HANDLE, Scope
+from trio_worker.asgi import RUNNING, Scope
 from trio_worker.http.exchange import ASGI, EXTENSIONS, Exchange, Source
 from trio_worker.http.response import NONE
 from trio_worker.http.response_head import Prepared
@@ -26,6 +24,8 @@ class PacketExchange(Exchange):
         malformed: whether the chunks of its body cannot be read.
     """
 
+    may_chunk = False
+
     def __init__(self, source: Source, request: PacketRequest) -> None:
         asked = request.asked
         super().__init__(source, asked.method, asked.target, request.sender.version, request.headers, False)
@@ -39,29 +39,26 @@ class PacketExchange(Exchange):
         else:
             self.body_complete = not asked.length
 
-    def scope(self) -> Scope:
-        """The ASGI scope of this request (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
-        asked, source = self.request.asked, self._channel
+    def _make_scope(self) -> Scope:
+        """Return the ASGI scope of this request (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
+        asked, wire = self.request.asked, self.wire
         return {
             "type": "http",
             "asgi": ASGI,
             "http_version": self.version,
             "method": asked.method,
-            "scheme": source.wire.scheme,
+            "scheme": wire.scheme,
             "path": asked.path,
             "raw_path": asked.raw_path,
             "query_string": asked.query,
-            "root_path": source.wire.root_path,
+            "root_path": wire.root_path,
             "headers": self.headers,
-            "client": source.wire.client,
-            "server": source.wire.server,
-            "state": source.service.state.copy(),
-            "extensions": self._extensions(),
+            "client": wire.client,
+            "server": wire.server,
+            "state": self.service.state.copy(),
+            # Fronts take an early hint for the answer, and chunks for the body: neither is offered.
+            "extensions": {**EXTENSIONS, **wire.extensions, RUNNING: self},
         }
-
-    def _extensions(self) -> dict[str, Any]:
-        """Fronts take an early hint for the answer, and chunks for the body: neither is offered."""
-        return {**EXTENSIONS, **self._channel.wire.extensions, HANDLE: self._channel.handle}
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes behind the packet; what is behind the body has no meaning."""
@@ -77,18 +74,17 @@ class PacketExchange(Exchange):
                 self.malformed = not self.body_complete
 
     def _take_head(self, head: Prepared, framing: bytes) -> bytes:
-        """The head without a word on the connection, unless a router would wait for a body that cannot come.
+        """Return the head without a word on the connection, unless a router would wait for a body that cannot come.
 
         uWSGI's http router takes `Connection: close` for its client's connection. Without it, and without a length,
         it would put a chunk behind a response that has no body (`http-auto-chunked`).
         """
-        channel = self._channel
-        channel.handle.begun = True
+        self.begun = True
         self._head = None
         if self._framing is NONE and head.length < 0:
             framing += b"connection: close\r\n"
-        lines = channel.heads.write(head, framing)
-        channel.counters.heads_out += len(lines)
+        lines = self.service.heads.write(head, framing)
+        self.service.counters.heads_out += len(lines)
         return lines
 
 

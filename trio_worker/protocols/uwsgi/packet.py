@@ -10,7 +10,7 @@ of its own. Nothing here does I/O.
 from collections.abc import Container, Iterable
 from typing import NamedTuple
 
-from trio_worker.http.exchange import Headers
+from trio_worker.asgi import Headers
 from trio_worker.http.response_head import TOKEN
 from trio_worker.memory import Memory
 

@@ -7,7 +7,7 @@ packet are remembered by their bytes, and the same bytes mean the same.
 from typing import NamedTuple
 from urllib.parse import quote_from_bytes, unquote_to_bytes
 
-from trio_worker.http.exchange import Headers
+from trio_worker.asgi import Headers
 from trio_worker.memory import Memory
 from trio_worker.protocols.uwsgi.asked import Asked
 from trio_worker.protocols.uwsgi.packet import ASKED, parse_block

@@ -1,0 +1,126 @@
+"""One HTTP request while it runs, in whatever protocol it came: it can be cancelled, refused, counted and logged.
+
+The lanes' exchanges are such requests. An engine that knows ASGI alone has its requests wrapped in `AsgiRequest`.
+"""
+
+from collections.abc import Awaitable, Iterable
+from typing import Any
+
+import trio
+
+from trio_worker.asgi import Message, Notes, Receive, Scope, Send
+from trio_worker.refusal import Refusal, text_headers
+
+# Seconds that the answer to a cancelled request may take before the connection is given up.
+REFUSAL_DEADLINE = 1.0
+
+# The messages that send a file; https://asgi.readthedocs.io/en/latest/extensions.html.
+SENDFILE = ("http.response.pathsend", "http.response.zerocopysend")
+
+
+class Running:
+    """A request that runs. Its figures are those of `asgi.Record`.
+
+    There is one for each request, so what every one begins with stands in the class, and an instance sets only what
+    differs.
+
+    Attributes:
+        scope: its ASGI scope.
+        cancel_scope: the one that its task is in; None when there is nothing to cancel any more.
+        refusal: what is answered in the app's place if the response has not begun.
+        body_ready: whether all of the request's body had come when the app was called.
+        begun: whether anything of the response has left; after that nobody can answer in the app's place.
+        gone: whether the client has gone before its response was complete. This is the one place that knows.
+    """
+
+    scope: Scope
+    cancel_scope: trio.CancelScope | None = None
+    refusal: Refusal | None = None
+    body_ready = False
+    begun = False
+    gone = False
+    began = 0.0
+    number = 0
+    status = 0
+    response_headers: Any = ()
+    sent = 0
+    micros = 0
+    by_sendfile = False
+    notes: Notes | None = None
+
+    async def receive(self) -> Message:
+        """ASGI's `receive`."""
+        raise NotImplementedError
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """ASGI's `send`."""
+        raise NotImplementedError
+
+    def cancel(self, refusal: Refusal | None = None) -> None:
+        """Cancel the request; what it is answered with, if it can be, is the first refusal that is given."""
+        self.refusal = self.refusal or refusal
+        if self.cancel_scope is not None:
+            self.cancel_scope.cancel()
+
+    async def refuse(self, refusal: Refusal, added: Iterable[tuple[bytes, bytes]]) -> None:
+        """Answer in the app's place, if the response has not begun; bounded, also in a cancelled task.
+
+        A refusal that the request was cancelled with stands, whatever the app has made of the cancellation.
+
+        Args:
+            refusal: what to answer otherwise.
+            added: headers of the answer besides its own.
+        """
+        if self.begun:
+            return
+        self.refusal = refusal = self.refusal or refusal
+        body = refusal.body
+        headers = [*text_headers(body), *added]
+        if self.scope["http_version"].startswith("1"):
+            headers.append((b"connection", b"close"))
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + REFUSAL_DEADLINE):
+            await self.send({"type": "http.response.start", "status": refusal.status, "headers": headers})
+            await self.send({"type": "http.response.body", "body": body})
+
+    def __repr__(self) -> str:
+        scope = getattr(self, "scope", None)
+        asked = f"{scope['method']} {scope['path']!r}" if scope else "not begun"
+        marks = [name for name in ("begun", "gone") if getattr(self, name)]
+        return f"<{type(self).__name__} {' '.join([asked, *marks])}>"
+
+
+class AsgiRequest(Running):
+    """A request of an engine that knows ASGI alone.
+
+    Args:
+        scope, receive, send: of the request.
+    """
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self._receive = receive
+        self._send = send
+
+    def receive(self) -> Awaitable[Message]:  # type: ignore[override]
+        """ASGI's `receive`."""
+        return self._receive()
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass the app's message on and keep its figures."""
+        kind = message["type"]
+        if kind == "http.response.body":
+            self.begun = True
+            self.sent += len(message.get("body", b""))
+        elif kind == "http.response.start":
+            if not self.begun and isinstance(message["status"], int):
+                self.status = message["status"]
+                self.response_headers = message.get("headers", ())
+        elif kind in SENDFILE:
+            self.begun = self.by_sendfile = True
+            self.sent += message.get("count") or announced(self.response_headers)
+        return self._send(message)
+
+
+def announced(headers: Any) -> int:
+    """Return the Content-Length of these headers, 0 without one."""
+    return next((int(value) for name, value in headers if name.lower() == b"content-length" and value.isdigit()), 0)

@@ -1,0 +1,63 @@
+"""The plain request: one head of known form that came in one read, with no body, read in a few steps.
+
+llhttp judges everything else; whatever is not certain here is left to it. So this reader refuses nothing, and it
+accepts only what llhttp and the rules accept as well: names of headers are those that llhttp has read before, one of
+each, with none among them that says something of the framing or of the connection.
+"""
+
+from trio_worker.asgi import Headers
+from trio_worker.memory import Memory
+from trio_worker.protocols.http1.rules import TARGET_LIMIT, recall_host
+
+# The methods that have no rules of their own.
+_METHODS = {each.encode(): each for each in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")}
+
+# Targets that mean themselves (RFC 3986 sections 3.3 and 3.4).
+_TARGET = b"/?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@%"
+
+# RFC 9110 section 5.5: what a value may consist of, but for tabs, which are left to llhttp.
+_TEXT = bytes([*range(0x20, 0x7F), *range(0x80, 0x100)])
+
+# Headers that decide how a request is framed, or what comes after it.
+_DECISIVE = {b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"http2-settings", b"te", b"trailer"}
+
+# Names as they are written, with the colon, and in lower case. Clients send a few dozens of them, over and over.
+_names: Memory[bytes, bytes] = Memory(512, 64)
+
+
+def learn(name: bytes, lower: bytes) -> None:
+    """Remember a name that llhttp has read."""
+    if lower not in _DECISIVE:
+        _names.keep(name + b":", lower, len(name))
+
+
+def read(data: bytes) -> tuple[str, bytes, Headers] | None:
+    """Return method, target and headers of a plain request, None where these bytes are anything else."""
+    if len(data) > TARGET_LIMIT or data[-4:] != b"\r\n\r\n":
+        return None
+    lines = data[:-4].split(b"\r\n")
+    names = _names
+    headers: Headers = []
+    try:
+        method, target, version = lines[0].split(b" ")
+        for line in lines[1:]:
+            name, value = line.split(b" ", 1)
+            headers.append((names[name], value))
+        word = _METHODS[method]
+    except (KeyError, ValueError):
+        return None
+    given = dict(headers)
+    if (
+        version == b"HTTP/1.1"
+        and target[:1] == b"/"
+        and not target.translate(None, _TARGET)
+        and len(given) == len(headers)
+        and given.get(b"connection", b"keep-alive") == b"keep-alive"
+        # Without blanks around its values, and with no control character but the line breaks that were found.
+        and b":  " not in data
+        and b" \r" not in data
+        and len(data.translate(None, _TEXT)) == 2 * len(lines) + 2
+        and recall_host(given.get(b"host", b""))
+    ):
+        return word, target, headers
+    return None

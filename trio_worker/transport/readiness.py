@@ -1,0 +1,95 @@
+"""The kernel's word on the open connections: more has come, or the client has closed its side.
+
+Every connection sits once in one epoll set, edge-triggered, so a wait for the next request is no system call of its
+own, and a client that hangs up is noticed while nobody reads. One task waits for the set, and wakes the others.
+
+Connections that live for one short request never get into the set: two system calls for each would be a seventh of what
+a request behind `uwsgi_pass` costs. They get there with their first wait, or when they have stayed for a moment.
+"""
+
+import contextlib
+import select
+
+import trio
+
+from trio_worker.transport.connections import Connections
+
+# Seconds until a new connection is in the set, at most: how late it may be noticed that its client has gone.
+PATIENCE = 0.05
+
+# After EPOLLRDHUP the client reads on, perhaps; after the other two neither side says anything more.
+_BROKEN = select.EPOLLHUP | select.EPOLLERR
+_ENDED = _BROKEN | select.EPOLLRDHUP
+
+
+class Readiness:
+    """The epoll set of this worker's connections.
+
+    Args:
+        connections: where a descriptor is looked up.
+        half_close: whether a client that has closed its side may wait for an answer (RFC 9112 section 9.6); without
+            that it is taken for gone, which is what nearly every client means.
+    """
+
+    def __init__(self, connections: Connections, half_close: bool = False) -> None:
+        self._connections = connections
+        self._gone = _BROKEN if half_close else _ENDED
+        self._epoll = select.epoll()
+        # Descriptors that are not in the set yet, and whether there are any.
+        self._fresh: set[int] = set()
+        self._arrived = trio.Event()
+
+    def watch(self, descriptor: int) -> None:
+        """Watch an open descriptor from soon on."""
+        self._fresh.add(descriptor)
+        self._arrived.set()
+
+    def forget(self, descriptor: int) -> None:
+        """Stop watching, before the descriptor is closed: a copy in a forked process would keep it in the set."""
+        if descriptor in self._fresh:
+            self._fresh.remove(descriptor)
+        elif not self._epoll.closed:
+            self._epoll.unregister(descriptor)
+
+    async def run(self) -> None:
+        """Tell each connection what comes, until cancelled."""
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._take_in)
+                nursery.start_soon(self._tell)
+        finally:
+            self._epoll.close()
+
+    async def _take_in(self) -> None:
+        while True:
+            await self._arrived.wait()
+            await trio.sleep(PATIENCE)
+            for descriptor in tuple(self._fresh):
+                self.watch_now(descriptor)
+            if not self._fresh:
+                self._arrived = trio.Event()
+
+    def watch_now(self, descriptor: int) -> None:
+        """Watch an open descriptor from now on; what is so already, bytes or a client that has gone, is told at once.
+
+        As many are watched as the kernel allows; it is tried again with the others.
+        """
+        with contextlib.suppress(OSError):
+            self._register(descriptor)
+
+    def _register(self, descriptor: int) -> None:
+        self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
+        self._fresh.remove(descriptor)
+        if (connection := self._connections.get(descriptor)) is not None:
+            connection.wire.watched = True
+
+    async def _tell(self) -> None:
+        epoll, find, gone = self._epoll, self._connections.finder(), self._gone
+        while True:
+            await trio.lowlevel.wait_readable(epoll.fileno())
+            for descriptor, events in epoll.poll(0):
+                connection = find(descriptor)
+                if connection is not None:
+                    if events & gone:
+                        connection.hang_up()
+                    connection.wake(bool(events & _ENDED))
