@@ -103,6 +103,8 @@ class Application:
                 raise cancelled from None
         finally:
             request.cancel_scope = None
+            # A circle of the two would wait for the garbage collector.
+            request.scope["extensions"].pop(RUNNING, None)
             self.in_flight.discard(request)
             request.micros = micros = int((time.perf_counter() - request.began) * 1_000_000)
             self._counters.add_request(request.status, micros, request.sent)

@@ -42,7 +42,7 @@ def read(data: bytes) -> tuple[str, bytes, Headers] | None:
         method, target, version = lines[0].split(b" ")
         for line in lines[1:]:
             name, value = line.split(b" ", 1)
-            headers.append((names[name], value))
+            headers.append((names[name], value.strip()))
         word = _METHODS[method]
     except (KeyError, ValueError):
         return None
@@ -53,9 +53,7 @@ def read(data: bytes) -> tuple[str, bytes, Headers] | None:
         and not target.translate(None, _TARGET)
         and len(given) == len(headers)
         and given.get(b"connection", b"keep-alive") == b"keep-alive"
-        # Without blanks around its values, and with no control character but the line breaks that were found.
-        and b":  " not in data
-        and b" \r" not in data
+        # No control character but the line breaks that were found.
         and len(data.translate(None, _TEXT)) == 2 * len(lines) + 2
         and recall_host(given.get(b"host", b""))
     ):
