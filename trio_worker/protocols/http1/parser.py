@@ -40,6 +40,7 @@ class RequestParser:
     """
 
     __slots__ = (
+        "_ahead",
         "_came",
         "_chunk",
         "_first",
@@ -63,6 +64,8 @@ class RequestParser:
         self._size = self._first = self._came = 0
         self._target = b""
         self._headers: Headers = []
+        # The request line that is read next, and what came behind it; empty where it is not known where that begins.
+        self._ahead = b""
         # The headers of a request whose Upgrade is not followed, while it is parsed again without it.
         self._unheeded: Headers | None = None
         self._incoming: Exchange | None = None
@@ -86,6 +89,10 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Parse the next bytes of the connection."""
+        if not self.in_head:
+            self._ahead = data if self._incoming is None or self._incoming.body_complete else b""
+        elif b"\n" not in self._ahead.lstrip():
+            self._ahead += data
         if self._parser is None:
             self._parser = httptools.HttpRequestParser(self)
         while data:
@@ -155,6 +162,7 @@ class RequestParser:
             self._headers, self._unheeded = self._unheeded, None
         method, version, given = parser.get_method().decode(), parser.get_http_version(), dict(self._headers)
         head = (method, self._target, version, self._headers)
+        self._check_line()
         if self._size > TARGET_LIMIT or options.limit_post or not is_usual(*head, given):
             head = self._check(Head(*head))
         exchange = Exchange(self._source, *head, parser.should_keep_alive())
@@ -163,6 +171,13 @@ class RequestParser:
         self._incoming = exchange
         self.queue.append(exchange)
         self.in_head = False
+
+    def _check_line(self) -> None:
+        """Refuse more blanks than two, which llhttp skips (RFC 9112 section 3); what it raises ends the parsing."""
+        line = self._ahead.lstrip(b"\r\n").partition(b"\r")[0]
+        if line and line.count(b" ") != 2:
+            self.refusal = Refusal(400, "A request line has single blanks around its target (RFC 9112 section 3).")
+            raise ValueError(self.refusal.reason)
 
     def _check(self, head: Head) -> Head:
         """Hold a head against all rules; what it raises ends the parsing."""
@@ -191,4 +206,5 @@ class RequestParser:
     def on_message_complete(self) -> None:
         assert self._incoming is not None
         self._incoming.body_complete = True
+        self._ahead = self._ahead.partition(b"\r\n\r\n")[2] if not self._incoming.body else b""
         self._chunk = None
