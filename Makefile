@@ -1,16 +1,19 @@
-# One or two visible lines per target. PYTHON chooses the interpreter: PYTHON=python3.13 make test
+# One or two visible lines per target. PYTHON chooses the interpreter: PYTHON=python3.13 make test; ARGS is passed on.
 PYTHON ?= python3
 VENV := .venv/$(notdir $(PYTHON))
 
-.PHONY: serve test test-long lint bench plugin profile fuzz
+.PHONY: serve test test-quick test-long lint bench plugin profile fuzz
 serve: $(VENV)/ready
 	$(VENV)/bin/uwsgi --ini uwsgi.ini
 
 test: $(VENV)/ready
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+test-quick: $(VENV)/ready
+	$(VENV)/bin/python -m pytest tests/unit tests/serving/test_one_socket.py $(ARGS)
 
 test-long: $(VENV)/ready
-	$(VENV)/bin/python -m pytest -m long
+	$(VENV)/bin/python -m pytest -m long $(ARGS)
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
@@ -25,7 +28,7 @@ profile: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet -e '.[bench]' && $(VENV)/bin/python -m benchmarks.profile
 
 fuzz: $(VENV)/ready
-	$(VENV)/bin/pip install --quiet -e '.[fuzz]' && $(VENV)/bin/python -m fuzz
+	$(VENV)/bin/pip install --quiet -e '.[fuzz]' && $(VENV)/bin/python -m fuzz $(ARGS)
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install --quiet -e '.[uwsgi,quart,test,dev]' && touch $@

@@ -19,7 +19,7 @@ from .latency import measure_latency
 from .memory import measure_memory
 from .plan import Plan
 from .reload import VARIANTS, measure_reloads
-from .report import Finding, load_json, save_json, show, write_readme
+from .report import Finding, load_json, save_json, show, write_docs
 from .request_logging import measure_logging
 from .rows import ROWS, measure_plugin, measure_rows
 from .servers import SERVERS
@@ -43,7 +43,7 @@ PROGRAMS = {"wrk": "wrk", "h2load": "nghttp2-client", "nginx": "nginx", "taskset
 
 
 def main() -> int:
-    """Run what the command line asks for; status 1 when a program is missing or the README has no place."""
+    """Run what the command line asks for; status 1 when a program is missing or docs/benchmarks.md has no place."""
     arguments = _parser().parse_args()
     if missing := _missing_programs():
         _say(f"not installed: {', '.join(missing)} (apt-get install {' '.join(PROGRAMS[name] for name in missing)})")
@@ -76,7 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--idle", type=int, default=10_000, help="idle: connections (%(default)s)")
     add("--override", type=Path, default=OVERRIDE, help="the override script to measure (this checkout's)")
     add("--json", type=Path, metavar="FILE", help="keep raw figures; sections not run now stay in the file")
-    add("--write-readme", action="store_true", help="put the tables between the markers in README.md")
+    add("--write-docs", action="store_true", help="put the tables between the markers in docs/benchmarks.md")
     return parser
 
 
@@ -123,9 +123,9 @@ def _keep(arguments: argparse.Namespace, findings: list[Finding]) -> int:
     if arguments.json:
         save_json(arguments.json, findings)
         findings = load_json(arguments.json)
-    if arguments.write_readme:
+    if arguments.write_docs:
         try:
-            write_readme(CHECKOUT / "README.md", findings)
+            write_docs(CHECKOUT / "docs" / "benchmarks.md", findings)
         except (OSError, ValueError) as error:
             _say(f"not written: {error}")
             return 1

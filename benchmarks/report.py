@@ -1,7 +1,7 @@
-"""What a section found, for a human at the terminal, for the README and for a program.
+"""What a section found, for a human at the terminal, for the documentation and for a program.
 
 A section returns a `Finding`: tables of text, and the raw figures behind them. The JSON file keeps both, one
-entry a section, so that sections measured on different evenings still make one README.
+entry a section, so that sections measured on different evenings still make one page.
 """
 
 import importlib.metadata
@@ -116,7 +116,7 @@ def load_json(path: Path) -> list[Finding]:
     return [Finding(**{**section, "tables": [Table(**table) for table in section["tables"]]}) for section in stored]
 
 
-def write_readme(path: Path, findings: Iterable[Finding]) -> None:
+def write_docs(path: Path, findings: Iterable[Finding]) -> None:
     """Put the tables between the two markers. Raises ValueError when the file does not hold both."""
     before, begin, rest = path.read_text().partition(BEGIN)
     _, end, after = rest.partition(END)
