@@ -24,7 +24,7 @@ EXTENSIONS_1_1 = EXTENSIONS | {"http.response.trailers": {}, "http.response.earl
 
 
 class Source(Ending, Protocol):
-    """What an exchange asks of the connection that its request came by.
+    """The connection that a request came by, as its exchange knows it.
 
     Attributes:
         service: the worker's.

@@ -26,7 +26,7 @@ LAST_CHUNK = b"0\r\n\r\n"
 
 
 class State(enum.Enum):
-    """Where a response stands, by what the app may send next."""
+    """The progress of a response, by what the app may send next."""
 
     START = "http.response.start"
     BODY = "http.response.body"
@@ -35,7 +35,7 @@ class State(enum.Enum):
 
 
 class Framing(enum.Enum):
-    """How the client knows where the body ends (RFC 9112 section 6.3)."""
+    """The way in which the client finds the end of the body (RFC 9112 section 6.3)."""
 
     UNDECIDED = "the first message of the body decides"
     NONE = "there is no body"
@@ -50,7 +50,7 @@ UNDECIDED, NONE, LENGTH, CHUNKED, CLOSE = Framing
 
 
 class Drain(enum.Enum):
-    """How far a connection is on its way to its end, as the worker wants it."""
+    """The progress of a connection towards its end, as the worker wants it."""
 
     OPEN = "requests are served as long as the client likes"
     LEAVING = "the next answer that nothing is queued behind says that it is the last"
@@ -62,7 +62,7 @@ OPEN, LEAVING, LAST_CALL, SHUT = Drain
 
 
 class Ending(Protocol):
-    """What a response asks of its connection.
+    """The connection of a response, as far as the response asks for its end.
 
     Attributes:
         drain: see Drain; while it is OPEN, no response but one that says so itself ends the connection.

@@ -59,7 +59,7 @@ def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
 
 @dataclass(slots=True, eq=False)
 class Prepared:
-    """What of a head depends on the app alone.
+    """The part of a head that depends on the app alone.
 
     Attributes:
         lines: status line and headers, without those that are the server's to say.
@@ -121,7 +121,7 @@ def _length(headers: Iterable[tuple[bytes, bytes]]) -> int:
 
 
 def count_body(remaining: int, size: int, more: bool) -> int:
-    """What of a body is still to come behind a piece of it, by its Content-Length (RFC 9110 section 8.6).
+    """Return the bytes of a body that are to come behind a piece of it, by its Content-Length (RFC 9110 section 8.6).
 
     Args:
         remaining: bytes that were to come before the piece.

@@ -1,4 +1,4 @@
-"""How the bytes of one response get to its client: at once as far as they can, else in turn and with a wait.
+"""The way of a response's bytes to its client: at once as far as they can go, else in turn and with a wait.
 
 Several tasks of an app may send pieces of one response. None of them waits as long as the client reads; where one does,
 the others queue behind it, so that every piece arrives whole and in the order in which they came.

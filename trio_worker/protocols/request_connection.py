@@ -30,7 +30,7 @@ E = TypeVar("E", bound=Exchange)
 
 
 class State(enum.Enum):
-    """Where a connection stands. What may happen in each state, and what it leads to:
+    """The state of a connection. What may happen in each, and what it leads to:
 
     ============ ================ ================= ==================== =================== ==========
     event        IDLE             HEAD              RUNNING              DISCARDING          LINGERING

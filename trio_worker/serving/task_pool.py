@@ -39,7 +39,7 @@ class TaskPool(Generic[T]):
 
     @property
     def busy(self) -> int:
-        """How many tasks have something to do, those that have not begun with it included."""
+        """The number of tasks with something to do, those that have not begun with it included."""
         return self._tasks - len(self._idle)
 
     def start(self, item: T) -> None:

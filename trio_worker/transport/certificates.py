@@ -35,7 +35,7 @@ _SPECIAL = re.compile(r'([,+"\\<>;=]|^[ #]| $)')
 
 
 class Source(NamedTuple):
-    """Where the ini says that certificates are; `client_required` is whether clients must show theirs.
+    """The files that the ini names; `client_required` is whether clients must show certificates of theirs.
 
     Attributes:
         key: the option that names them, for error messages.
@@ -105,7 +105,7 @@ def describe_client(tls: ssl.SSLObject) -> dict[str, Any]:
 
 
 def _client_chain(tls: ssl.SSLObject) -> list[bytes]:
-    """What the client sent, its own certificate first; Python before 3.13 shows no more than that one."""
+    """Return the certificates of the client, its own first; Python before 3.13 shows no more than that one."""
     own = tls.getpeercert(binary_form=True)
     if own is None:
         return []  # Python 3.13.0 stumbles over the chain of a client that was asked and sent none.
@@ -146,7 +146,7 @@ class Tls:
         return self._of_socket(server) or self._main
 
     def is_required(self, server: Address | None) -> bool:
-        """Whether nothing but TLS is spoken there: an `https-socket`."""
+        """Return True if nothing but TLS is spoken there: an `https-socket`."""
         return self._of_socket(server) is not None
 
     def _of_socket(self, server: Address | None) -> Certificates | None:

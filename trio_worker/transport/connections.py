@@ -14,7 +14,7 @@ from trio_worker.transport.wire import Wire
 
 
 class Outcome(enum.Enum):
-    """What becomes of a connection when its task has served it for now."""
+    """The next step for a connection, when its task has served it for now."""
 
     CLOSE = "nothing is left to do but close it"
     OUTSIDE = "what is left to do is done outside of the task's cancel scope"

@@ -72,7 +72,7 @@ class TlsWire:
 
     @property
     def stalled(self) -> bool:
-        """Whether a write is waiting for the client to read."""
+        """True while a write is waiting for the client to read."""
         return self._below.stalled
 
     @property
@@ -201,7 +201,7 @@ class TlsWire:
         return 0
 
     def try_send_parts(self, parts: Sequence[bytes | memoryview]) -> int:
-        """As `try_send`."""
+        """Do as `try_send` does."""
         return 0
 
     async def send(self, data: bytes | memoryview) -> None:
@@ -260,11 +260,11 @@ class TlsWire:
             self._flushing = False
 
     def has_received(self) -> bool:
-        """Whether bytes of the client wait below, be they TLS's own business."""
+        """Return True if bytes of the client wait below, be they TLS's own business."""
         return self._below.has_received()
 
     def end_reading(self) -> None:
-        """See SocketWire.end_reading."""
+        """End the wait for a request; see SocketWire.end_reading."""
         self._below.end_reading()
 
     async def end_writing(self) -> None:

@@ -1,4 +1,4 @@
-"""What HTTP/1.1 asks of a request's head beyond its grammar, as rules with their sections.
+"""The rules for a request's head beyond its grammar, with their sections.
 
 The parser has checked the grammar. A rule gives a Refusal: a status and a sentence that says what is wrong and what is
 allowed. The connection ends after it.
@@ -52,7 +52,7 @@ _PARSER_REFUSALS = {
 
 
 def is_usual(method: str, target: bytes, version: str, headers: Headers, given: dict[bytes, bytes]) -> bool:
-    """Whether this is what nearly every request is: one in which no rule but that of `limit-post` can find anything.
+    """Return True for what nearly every request is: one in which no rule but that of `limit-post` can find anything.
 
     Args:
         method, target, version, headers: of the request.
@@ -159,7 +159,7 @@ def from_parser(error: httptools.HttpParserError) -> Refusal:
 
 
 def wants_upgrade(head: Head) -> bool:
-    """Whether the request asks for a protocol that we can go on in: WebSocket, or HTTP/2 when it has no body.
+    """Return True for a request for a protocol that we can go on in: WebSocket, or HTTP/2 when it has no body.
 
     RFC 9110 section 7.8: an Upgrade that is not known, or not wanted, is ignored.
     """
@@ -179,7 +179,7 @@ def wants_upgrade(head: Head) -> bool:
 
 
 def _are_settings(value: bytes) -> bool:
-    """Whether this is the payload of a valid SETTINGS frame, in base64url: behind a 101 it would be too late to see."""
+    """Return True for the payload of a valid SETTINGS frame, in base64url: behind a 101 it would be too late to see."""
     frame = SettingsFrame(0)
     try:
         frame.parse_body(memoryview(base64.b64decode(value + b"=" * (-len(value) % 4), b"-_", validate=True)))
@@ -190,7 +190,7 @@ def _are_settings(value: bytes) -> bool:
 
 
 def expects_continue(headers: Headers) -> bool:
-    """Whether the client waits for a 100 before it sends the body (RFC 9110 section 10.1.1)."""
+    """Return True if the client waits for a 100 before it sends the body (RFC 9110 section 10.1.1)."""
     return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
 
 

@@ -1,4 +1,4 @@
-"""What a packet asks for: the method, the target and the size of the body (RFC 3875 section 4.1)."""
+"""The half of a packet that says what is asked for: method, target, size of the body (RFC 3875 section 4.1)."""
 
 import re
 from urllib.parse import quote_from_bytes, unquote_to_bytes
@@ -17,7 +17,7 @@ _PLAIN_TARGET = re.compile(rb"/[A-Za-z0-9._~!$&'()*+,;=:@/?-]*")
 
 
 class Asked:
-    """What is asked for.
+    """The request of a packet, but for who asks.
 
     Args:
         variables: of the packet.

@@ -33,7 +33,7 @@ class PacketRequest(NamedTuple):
 
     @property
     def wants_websocket(self) -> bool:
-        """Whether it asks for a WebSocket (RFC 6455 section 4.1); the connection is raw behind the packet then."""
+        """Return True for the request of a WebSocket (RFC 6455 section 4.1), behind which the connection is raw."""
         return self.sender.upgrades and self.asked.method == "GET"
 
     def replay(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Who a request comes from: all that its packet says beside what is asked for.
+"""The half of a packet that says who asks: all beside what is asked for.
 
 A front says the same of a client with every request on the client's connection.
 """
