@@ -97,7 +97,10 @@ def _outcome(parser: RequestParser, rest: bytes) -> tuple[list[Any], int | None,
         (each.method, each.target, each.version, each.headers, b"".join(each.body), each.body_complete)
         for each in parser.queue
     ]
-    upgrade = None if parser.upgrade is None else parser.upgrade + rest
+    upgrade = None
+    if parser.upgrade is not None:
+        asked, behind = parser.upgrade
+        upgrade = b"%b %b" % (asked.target, behind + rest)
     return queue, parser.refusal and parser.refusal.status, upgrade
 
 

@@ -13,7 +13,7 @@ import trio
 
 from trio_worker.application.current import CURRENT
 from trio_worker.application.running import AsgiRequest, Running
-from trio_worker.application.session import Session
+from trio_worker.application.session import Runs, Session
 from trio_worker.asgi import RUNNING, App, Message, Receive, Record, Scope, Send
 from trio_worker.master.access_log.format import printable
 from trio_worker.master.accounting import Ledger
@@ -72,7 +72,7 @@ class Application:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run one request or WebSocket session of an engine that knows ASGI alone."""
         if scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
+            await self.run_session(Session(scope, receive, send, self._counters))
             return
         request = AsgiRequest(scope, receive, send)
         scope["extensions"][RUNNING] = request
@@ -154,28 +154,27 @@ class Application:
         with contextlib.suppress(OSError, trio.BrokenResourceError):  # The client did not wait for its answer.
             await request.refuse(refusal, self._added)
 
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
-        session = Session(scope, receive, send, self._counters)
+    async def run_session(self, session: Runs) -> None:
+        """Run the app for one WebSocket session to its end. Only `trio.Cancelled` comes out of it."""
         self._sessions += 1
         self._busy[0] = 1
         CURRENT.set(session)
         try:
             await session.run(self._app, self._draining)
         except FENCED as error:
-            self._session_failed(scope, error)
+            self._session_failed(session, error)
         except BaseExceptionGroup as group:
             cancelled, errors = group.split(trio.Cancelled)
             if errors is not None:
-                self._session_failed(scope, errors)
+                self._session_failed(session, errors)
             if cancelled is not None:
                 raise cancelled from None
         finally:
-            session.finish()
             self._finish_session(session)
             if self._log_request is not None:
                 self._log_request(session)
 
-    def _finish_session(self, session: Session) -> None:
+    def _finish_session(self, session: Record) -> None:
         """To uWSGI a session is a request."""
         self._sessions -= 1
         self._ledger.base += 1
@@ -183,9 +182,11 @@ class Application:
         if not self.in_flight and not self._sessions:
             self._busy[0] = 0
 
-    def _session_failed(self, scope: Scope, error: BaseException) -> None:
+    def _session_failed(self, session: Runs, error: BaseException) -> None:
+        if session.gone and _is_disconnect(error):
+            return  # ASGI tells an app by an OSError from `send` that its client has gone.
         self._counters.exceptions += 1
-        log.error("exception in WebSocket %s", printable(scope["path"]), exc_info=error)
+        log.error("exception in WebSocket %s", printable(session.scope["path"]), exc_info=error)
         if self._raised is not None:
             self._raised(error)
 

@@ -4,12 +4,20 @@ RFC 6455; the close code 1012 (service restart) is registered with IANA and tell
 """
 
 import time
-from typing import Any
+from typing import Any, Protocol
 
 import trio
 
-from trio_worker.asgi import App, Message, Notes, Receive, Scope, Send
+from trio_worker.asgi import App, Message, Notes, Receive, Record, Scope, Send
 from trio_worker.master.metrics import Counters
+
+
+class Runs(Record, Protocol):
+    """A session as the fence knows it."""
+
+    async def run(self, app: App, draining: trio.Event) -> None:
+        """Run the app for it; what the app raises comes out."""
+
 
 SERVICE_RESTART = 1012
 
@@ -55,10 +63,13 @@ class Session:
 
     async def run(self, app: App, draining: trio.Event) -> None:
         """Run the app's side of the session to its end; what the app raises comes out."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._restart, draining, nursery.cancel_scope)
-            await app(self.scope, self.receive, self.send)
-            nursery.cancel_scope.cancel()
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._restart, draining, nursery.cancel_scope)
+                await app(self.scope, self.receive, self.send)
+                nursery.cancel_scope.cancel()
+        finally:
+            self.micros = int((time.perf_counter() - self.began) * 1_000_000)
 
     async def _restart(self, draining: trio.Event, session: trio.CancelScope) -> None:
         await draining.wait()
@@ -94,10 +105,6 @@ class Session:
             self.status, self.response_headers = message["status"], message.get("headers", ())
         if not (self._restarting and self.status == 101):
             await self._send(message)
-
-    def finish(self) -> None:
-        """Take the time at the end of the session."""
-        self.micros = int((time.perf_counter() - self.began) * 1_000_000)
 
 
 def _size(message: Message) -> int:

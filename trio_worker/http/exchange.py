@@ -13,6 +13,7 @@ from trio_worker.asgi import RUNNING, Headers, Message, Scope
 from trio_worker.http.extensions import ExtendedResponse
 from trio_worker.http.intake import Intake
 from trio_worker.http.response import Ending
+from trio_worker.http.response_head import Prepared
 from trio_worker.http.service import Service
 from trio_worker.transport.wire import Address, Wire
 
@@ -21,6 +22,8 @@ ASGI = {"version": "3.0", "spec_version": "2.5"}
 # What every response here can do beyond the ASGI standard's core.
 EXTENSIONS: dict[str, Any] = {"http.response.pathsend": {}, "http.response.zerocopysend": {}}
 EXTENSIONS_1_1 = EXTENSIONS | {"http.response.trailers": {}, "http.response.early_hint": {}}
+
+_SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
 
 
 class Source(Ending, Protocol):
@@ -119,6 +122,17 @@ class Exchange(ExtendedResponse):
     def waiting(self) -> bool:
         """Return True if the app waits in `receive` to be told that the client has gone."""
         return self._waiting > 0
+
+    def accept(self, lines: bytes) -> bytes:
+        """Return the head that makes this connection a WebSocket (RFC 6455 section 4.2.2).
+
+        Args:
+            lines: header lines of the app's and of the handshake.
+        """
+        self.begun = True
+        head = self.service.heads.write(Prepared(_SWITCHING + lines, -1, False, False, False))
+        self.service.counters.heads_out += len(head)
+        return head
 
     async def receive(self) -> Message:
         """Return the next piece of the body; after the last one, the end of the exchange (ASGI's `receive`)."""

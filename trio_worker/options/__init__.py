@@ -19,6 +19,7 @@ from trio_worker.options.values import (
     a_number,
     a_text,
     a_time,
+    a_window,
     an_interval,
     directories,
     headers,
@@ -106,6 +107,7 @@ class Options:
     hypercorn_config: str | None = _option("trio-hypercorn-config", a_text, None)
     quart_direct: bool = _option("trio-quart-direct", a_flag, True)
     half_close: bool = _option("trio-half-close", a_flag, False)
+    websocket_deflate: int = _option("trio-websocket-deflate", a_window, 12)
     keepalive_timeout: float = _option("trio-keepalive-timeout", a_time, 75.0)
     header_timeout: float = _option("trio-header-timeout", a_time, 10.0)
     body_timeout: float = _option("trio-body-timeout", a_time, 30.0)
@@ -150,6 +152,7 @@ def own_defaults() -> dict[str, str]:
     special = {
         "trio-uwsgi-allow": "loopback",
         "trio-proxy-allow": "nobody",
+        "trio-websocket-deflate": "on, with a window of 12 bits",
         "trio-max-connections": "what RLIMIT_NOFILE allows",
     }
     defaults = {}

@@ -62,6 +62,17 @@ def a_time(key: str, value: str) -> float:
     return seconds
 
 
+def a_window(key: str, value: str) -> int:
+    """Read the bits of zlib's window for a connection, 0 for no compression; on means 12."""
+    if value.lower() in OFF:
+        return 0
+    if value.lower() in ("true", "on", "yes", ""):
+        return 12
+    if value.isascii() and value.isdigit() and 9 <= int(value) <= 15:
+        return int(value)
+    raise OptionError(key, value, "on, off, or the bits of the window, 9 to 15")
+
+
 def an_interval(key: str, value: str) -> float:
     """Read a number of seconds after which something can be repeated."""
     seconds = a_time(key, value)

@@ -22,6 +22,7 @@ struct uwsgi_option uwsgi_trio_options[] = {
 	VALUE("proxy-allow", "accept PROXY protocol headers from the specified addresses or networks"),
 	VALUE("proxy-headers", "believe those peers' forwarding headers: any, x-forwarded or forwarded"),
 	VALUE("half-close", "answer a client that has closed its side after its request: true or false"),
+	VALUE("websocket-deflate", "compress WebSocket messages: on, off, or the bits of the window, 9 to 15"),
 	VALUE("keepalive-timeout", "close a connection idle for the specified seconds"),
 	VALUE("header-timeout", "give a client the specified seconds to send a request's head"),
 	VALUE("body-timeout", "close a connection whose request body stalls for the specified seconds"),

@@ -19,7 +19,7 @@ from trio_worker.http.response import LAST_CALL, LEAVING, OPEN, SHUT
 from trio_worker.http.service import Service
 from trio_worker.protocols.http1 import plain_head
 from trio_worker.protocols.http1.parser import RequestParser
-from trio_worker.protocols.hypercorn.connection import HypercornConnection
+from trio_worker.protocols.http1.upgrade import follow
 from trio_worker.protocols.request_connection import (
     CLOSED,
     DISCARDING,
@@ -160,8 +160,7 @@ class Http1Connection(RequestConnection[Exchange]):
         """Return what becomes of the connection when no request is served on it for now."""
         parser = self._parser
         if parser.upgrade is not None and self.exchange is None and not self.cancel_scope.cancel_called:
-            self.wire.unread(parser.upgrade)
-            return HypercornConnection(self.service, self.wire, http2=False)
+            return follow(self.service, self.wire, *parser.upgrade)
         if self.state is CLOSED:
             return CLOSE
         return OUTSIDE if self._resting or self.state is LINGERING or parser.refusal is not None else CLOSE

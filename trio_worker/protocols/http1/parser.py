@@ -35,7 +35,7 @@ class RequestParser:
     Attributes:
         queue: exchanges whose head is complete; the body of the last one may be on its way still.
         refusal: why the next request cannot be served.
-        upgrade: the bytes with which another protocol begins.
+        upgrade: the request with which another protocol begins, and the bytes behind its head.
         in_head: whether a request has begun whose head is not complete.
     """
 
@@ -73,7 +73,7 @@ class RequestParser:
         self._chunk: Chunk | None = None
         self.queue: list[Exchange] = []
         self.refusal: Refusal | None = None
-        self.upgrade: bytes | None = None
+        self.upgrade: tuple[Exchange, bytes] | None = None
         self.in_head = False
 
     @property
@@ -125,7 +125,7 @@ class RequestParser:
         asked = self.queue.pop()
         head = Head(asked.method, asked.target, asked.version, asked.headers)
         if wants_upgrade(head):
-            self.upgrade = replay(head) + rest
+            self.upgrade = asked, rest
             return b""
         self._parser = httptools.HttpRequestParser(self)
         self._unheeded = asked.headers

@@ -178,6 +178,11 @@ def wants_upgrade(head: Head) -> bool:
     return len(settings) == 1 and _are_settings(settings[0])
 
 
+def is_websocket(headers: Headers) -> bool:
+    """Return True for the headers of a request that is to be followed to a WebSocket, not to HTTP/2."""
+    return dict(headers).get(b"upgrade", b"").lower() == b"websocket"
+
+
 def _are_settings(value: bytes) -> bool:
     """Return True for the payload of a valid SETTINGS frame, in base64url: behind a 101 it would be too late to see."""
     frame = SettingsFrame(0)

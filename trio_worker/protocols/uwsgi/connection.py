@@ -17,7 +17,6 @@ from trio_worker.http.intake import Intake
 from trio_worker.http.response import LEAVING
 from trio_worker.http.service import Service
 from trio_worker.master.access_log.format import printable
-from trio_worker.protocols.hypercorn.connection import HypercornConnection
 from trio_worker.protocols.request_connection import CLOSED, HEAD, LINGERING, RUNNING, RequestConnection
 from trio_worker.protocols.uwsgi.exchange import PacketExchange
 from trio_worker.protocols.uwsgi.packet import (
@@ -31,6 +30,7 @@ from trio_worker.protocols.uwsgi.packet import (
 )
 from trio_worker.protocols.uwsgi.request import Reader
 from trio_worker.protocols.uwsgi.sender import Sender
+from trio_worker.protocols.websocket.connection import WebSocketConnection
 from trio_worker.refusal import Refusal, too_large
 from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome
 from trio_worker.transport.wire import Address, Wire
@@ -104,8 +104,7 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
             return None
         self._take_names(request.sender)
         if request.wants_websocket:
-            self.wire.unread(request.replay() + rest)
-            return HypercornConnection(self.service, self.wire, http2=False)
+            return WebSocketConnection(self.service, self.wire).ask(PacketExchange(self, request), rest)
         await self._respond(PacketExchange(self, request), rest)
         return None
 

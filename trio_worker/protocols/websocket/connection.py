@@ -1,0 +1,171 @@
+"""A WebSocket on a connection of its own: behind the head of an HTTP/1.1 request, or behind a uwsgi packet."""
+
+import logging
+from math import inf
+
+import trio
+
+from trio_worker.http.exchange import Exchange
+from trio_worker.http.response import LEAVING
+from trio_worker.http.service import Service
+from trio_worker.protocols.websocket import handshake
+from trio_worker.protocols.websocket.link import CLOSED, CLOSING, INTERNAL_ERROR, LOST, OPEN, SERVICE_RESTART
+from trio_worker.protocols.websocket.session import WebSocketSession
+from trio_worker.refusal import Refusal
+from trio_worker.transport.bounds import LINGERING_CLOSE
+from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome
+from trio_worker.transport.wire import Address, Wire
+
+log = logging.getLogger(__name__)
+
+# KiB of a message where `websockets-max-size` says nothing.
+MAX_SIZE = 16384
+
+# Seconds between two pings where `websockets-ping-freq` says nothing, which is uWSGI's own default. Fronts end a
+# connection on which nothing happens: nginx after 60 s.
+PING_FREQ = 30
+
+
+class WebSocketConnection(Connection):
+    """A connection that was asked to become a WebSocket.
+
+    Args:
+        service: the worker's.
+        wire: the connection.
+
+    Attributes:
+        service: see above.
+        session: once the app runs.
+    """
+
+    __slots__ = ("_early", "_pinged", "exchange", "server", "service", "session")
+
+    # It ends with its answer, whatever that is.
+    drain = LEAVING
+    ends_here = True
+
+    def __init__(self, service: Service, wire: Wire) -> None:
+        super().__init__(wire)
+        self.service = service
+        self.server: Address | None = wire.server
+        self.exchange: Exchange
+        self.session: WebSocketSession | None = None
+        # Whether the client has sent more than its request without waiting for the answer.
+        self._early = False
+        # How many pongs had come when the last ping left; -1 where an answer to it is not waited for.
+        self._pinged = -1
+
+    def ask(self, exchange: Exchange, early: bytes) -> "WebSocketConnection":
+        """Take the request that asks for it, and the bytes that have come behind it already."""
+        exchange.connection = self
+        self.exchange = exchange
+        self._early = bool(early)
+        return self
+
+    async def read_body(self) -> None:
+        """Do nothing: the request has no body."""
+
+    async def serve(self) -> Outcome:
+        """Serve the session to its end."""
+        exchange, options = self.exchange, self.service.options
+        exchange.begin(self.cancel_scope)
+        agreed = handshake.read(exchange.headers, options.websocket_deflate)
+        if self._early:
+            agreed = Refusal(400, "A client waits for the answer before it sends frames (RFC 6455 section 4.1).")
+        if isinstance(agreed, Refusal):
+            await self._refuse(agreed)
+            return OUTSIDE
+        size = MAX_SIZE if options.websockets_max_size is None else options.websockets_max_size
+        self.session = WebSocketSession(self.wire, exchange, agreed, size * 1024)
+        if self.service.draining.is_set():
+            self.session.restart()
+        self._expect_ping()
+        await self.service.application.run_session(self.session)
+        return OUTSIDE
+
+    async def _refuse(self, refusal: Refusal) -> None:
+        self.service.counters.add_refusal(refusal.status)
+        log.info("refused a WebSocket of %s: %d %s", self.wire.client, refusal.status, refusal.reason)
+        version = [(b"sec-websocket-version", b"13")] if refusal.status == 426 else []
+        await self.exchange.refuse(refusal, version)
+
+    async def step_outside(self) -> Outcome:
+        """End our side, and let the client end its own: a close with unread data would take our last frame with it."""
+        session = self.session
+        if session is not None:
+            session.close_now(SERVICE_RESTART if self.service.draining.is_set() else INTERNAL_ERROR)
+        self.wire.deadline = inf
+        with trio.move_on_after(LINGERING_CLOSE) as self.cancel_scope:
+            while session is not None and session.phase is CLOSING and not session.gone:
+                if not session.read_now():
+                    await self.wire.wait()
+                await trio.lowlevel.checkpoint()
+            await self.wire.end_writing()
+            while await self.wire.receive():
+                await trio.lowlevel.checkpoint()
+        return CLOSE
+
+    # What others tell the connection; see Connection.
+
+    def wake(self, ended: bool) -> None:
+        """Take note of bytes; control frames are answered, and an end is heard, also while the app does not receive."""
+        reading = self.wire.reading
+        self.wire.wake(ended)
+        session = self.session
+        if session is None or reading:
+            return
+        if session.phase in (OPEN, CLOSING) and not session.is_ahead:
+            session.read_now()
+
+    def hang_up(self) -> None:
+        """Take note that the client has closed its side, before the session is open; later that is read."""
+        session = self.session
+        if session is not None and (session.phase not in (OPEN, CLOSING) or session.is_ahead):
+            session.lose()
+
+    def expire(self) -> None:
+        """Act on a write that stalls, a ping that is due or was not answered, a close that was not, an app after it."""
+        session = self.session
+        self.wire.deadline = inf
+        if self.wire.stalled or session is None:
+            self.service.counters.timeouts += 1
+            self.abort()
+        elif session.phase is CLOSED:
+            self.cancel_scope.cancel()
+        elif session.phase is CLOSING:
+            session.lose()
+        elif self.service.draining.is_set():
+            session.close_now(SERVICE_RESTART)
+        else:
+            self._keep_alive(session)
+
+    def _expect_ping(self) -> None:
+        frequency = self.service.options.websockets_ping_freq
+        interval = PING_FREQ if frequency is None else frequency
+        self._pinged = -1
+        self.wire.deadline = self.service.clock.now + interval if interval else inf
+
+    def _keep_alive(self, session: WebSocketSession) -> None:
+        """Send a ping, or look whether the last one was answered (uWSGI's websockets-pong-tolerance)."""
+        tolerance = self.service.options.websockets_pong_tolerance
+        if self._pinged >= 0 and session.pongs == self._pinged and not session.is_ahead:
+            log.info("no pong from %s within %g s: its session ends", self.wire.client, tolerance)
+            session.close_now(INTERNAL_ERROR, heard=LOST)
+            session.lose()
+            return
+        if self._pinged >= 0 or session.phase is not OPEN:
+            self._expect_ping()
+            return
+        pongs = session.ping()
+        self._expect_ping()
+        if tolerance:
+            self._pinged = pongs
+            self.wire.deadline = self.service.clock.now + tolerance
+
+    def start_drain(self) -> None:
+        """Close by 1012, once the app has had what was received."""
+        if self.session is not None:
+            self.session.restart()
+
+    def end_linger(self) -> None:
+        """Do nothing: the close of a session has its own time."""

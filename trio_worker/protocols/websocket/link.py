@@ -1,0 +1,179 @@
+"""The two ends of a session's bytes: what comes of the client up to the next message, and how the session ends.
+
+A client is heard also while its app does not receive: bytes are taken apart when they come, up to a message, and no
+further while that waits. So a slow app slows its client, and a client that closes or sends a ping is answered.
+"""
+
+import enum
+from collections import deque
+
+import trio
+from websockets.exceptions import ProtocolError
+
+from trio_worker.http.response_head import ResponseError
+from trio_worker.http.service import Service
+from trio_worker.protocols.websocket.messages import Messages
+from trio_worker.protocols.websocket.outlet import Outlet
+from trio_worker.transport.bounds import DISCONNECT_GRACE
+from trio_worker.transport.wire import Wire
+
+# Seconds that a client has to answer our close frame.
+CLOSE_GRACE = 2.0
+
+# RFC 6455 section 7.4.1, and 1012 of IANA's registry, which tells a client to connect again.
+NORMAL, LOST, INTERNAL_ERROR, SERVICE_RESTART = 1000, 1006, 1011, 1012
+
+
+class Phase(enum.Enum):
+    """The phase of a session."""
+
+    HANDSHAKE = "websocket.accept, websocket.close or websocket.http.response.start"
+    DENYING = "websocket.http.response.body"
+    OPEN = "websocket.send or websocket.close"
+    CLOSING = "nothing: the session is closed, its client has not answered yet"
+    CLOSED = "nothing: the session has ended"
+
+
+HANDSHAKE, DENYING, OPEN, CLOSING, CLOSED = Phase
+
+
+class Link:
+    """The bytes of a session.
+
+    Args:
+        service: the worker's.
+        wire: the connection's.
+        messages: takes apart what comes.
+
+    Attributes:
+        phase: see Phase.
+        gone: whether the client has closed, or left without a word.
+    """
+
+    gone = False
+    phase = HANDSHAKE
+    # Whether the worker drains, and how the app hears of the end, once there is one.
+    _restarting = False
+    _end: tuple[int, str] | None = None
+    # Made while the app waits for the end of the handshake.
+    _changed: trio.Event | None = None
+
+    def __init__(self, service: Service, wire: Wire, messages: Messages) -> None:
+        self._counters = service.counters
+        self._clock = service.clock
+        self._wire = wire
+        self._outlet = Outlet(wire)
+        self._messages = messages
+        self._received: deque[str | bytes] = deque()
+
+    async def _read(self) -> None:
+        """Read the wire once, or go on with what was read."""
+        if self._restarting and self.phase is OPEN and not self._messages.has_more and not self._wire.has_received():
+            await self._close(SERVICE_RESTART, "")
+            return
+        if not self.read_now():
+            await self._wire.wait()
+        elif not self._received:
+            await trio.lowlevel.checkpoint()  # A client that sends nothing but control frames makes no read wait.
+
+    def read_now(self) -> bool:
+        """Take apart the next bytes up to a message; return False when none have come."""
+        data = b""
+        if not self._messages.has_more:
+            try:
+                came = self._wire.receive_now()
+            except OSError:
+                came = b""
+            if came is None:
+                return False
+            if not came:
+                self.lose()
+                return True
+            data = came
+        self._answer(self._messages.take(data, self._received))
+        if self._messages.closed is not None:
+            self._end_by_client(*self._messages.closed)
+        return True
+
+    def _end_by_client(self, code: int, reason: str) -> None:
+        if self.phase is OPEN:
+            self._end = (code, reason)
+            self.gone = True
+        self.phase = CLOSED
+        self._wire.deadline = self._clock.now + DISCONNECT_GRACE
+
+    def lose(self) -> None:
+        """Take note that the client has gone without a word."""
+        if self.phase is not CLOSED:
+            self._end = self._end or (LOST, "")
+            self.gone = True
+            self.phase = CLOSED
+            self._change()
+            self._wire.wake(False)  # The app may wait for bytes that do not come any more.
+        self._wire.deadline = self._clock.now + DISCONNECT_GRACE
+
+    async def _write(self, data: bytes) -> None:
+        try:
+            await self._outlet.write(data)
+        except OSError:
+            self.lose()
+            raise
+
+    def _answer(self, data: bytes) -> None:
+        """Send a control frame without waiting."""
+        try:
+            self._outlet.answer(data, is_last=self._messages.closed is not None)
+        except OSError:
+            self.lose()
+
+    async def _close(self, code: int, reason: str) -> None:
+        """Close our side; the client has a while to close its own."""
+        try:
+            frame = self._messages.close(code, reason)
+        except ProtocolError as error:
+            raise ResponseError(f"a WebSocket cannot be closed with {code!r}, {reason!r}: {error}") from error
+        self.phase, self._end = CLOSING, (code, reason)
+        self._wire.deadline = self._clock.now + CLOSE_GRACE
+        await self._write(frame)
+
+    def _change(self) -> None:
+        if self._changed is not None:
+            self._changed.set()
+            self._changed = None
+
+    # What the worker and the clock ask.
+
+    def restart(self) -> None:
+        """Close by 1012 when the app has had what was received; the worker drains."""
+        self._restarting = True
+        if self.phase is OPEN:
+            self._wire.deadline = self._clock.now + CLOSE_GRACE
+            if self._wire.reading and not self._wire.has_received():
+                self.close_now(SERVICE_RESTART)
+
+    def close_now(self, code: int, heard: int | None = None) -> None:
+        """Close our side without waiting.
+
+        Args:
+            code: that the client gets.
+            heard: the code that the app hears, the same where there is none.
+        """
+        if self.phase is OPEN:
+            self._answer(self._messages.close(code, ""))
+            self.phase, self._end = CLOSING, (heard or code, "")
+            self._wire.deadline = self._clock.now + CLOSE_GRACE
+
+    def ping(self) -> int:
+        """Send a ping, and return how many pongs have come before."""
+        self._answer(self._messages.ping())
+        return self._messages.pongs
+
+    @property
+    def pongs(self) -> int:
+        """The number of pongs that have come."""
+        return self._messages.pongs
+
+    @property
+    def is_ahead(self) -> bool:
+        """True if a message waits for the app: nothing more is read then."""
+        return bool(self._received) or self._messages.has_more

@@ -1,0 +1,200 @@
+"""Messages from the bytes of a WebSocket, and bytes from messages (RFC 6455 section 5).
+
+A whole message in one uncompressed frame that came in one read, which is what nearly every message is, is taken apart
+here. Everything else, fragments, compression, control frames and faults, is the business of websockets' sans-I/O
+protocol, which is made when it is first needed and let go when nothing of it is pending.
+"""
+
+import logging
+import struct
+from collections import deque
+from collections.abc import Sequence
+
+from websockets.exceptions import ProtocolError
+from websockets.extensions import Extension
+from websockets.frames import BINARY, CONT, PONG, TEXT, Close, CloseCode, Frame
+from websockets.protocol import Protocol, Side, State
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:  # Where it was installed without a compiler.
+    from websockets.utils import apply_mask
+
+# Bytes that are taken apart at a time: messages are bounded by what they came in, however small they are.
+SLICE = 16384
+
+# The first byte of a frame that is a whole message: FIN and the opcode.
+_TEXT, _BINARY = 0x80 | TEXT, 0x80 | BINARY
+
+# The bit of a client's frame that says it is masked, as all of a client's are (RFC 6455 section 5.1).
+_MASKED = 0x80
+
+# The second byte of a masked frame whose length has eight bytes.
+_LONG = _MASKED | 127
+
+# What the protocol would tell its own log stands in ours already.
+_quiet = logging.getLogger("trio_worker.websockets")
+_quiet.addHandler(logging.NullHandler())
+_quiet.propagate = False
+
+Message = str | bytes
+
+
+class Messages:
+    """The messages of one session.
+
+    Args:
+        max_size: bytes that a message may have, also once it is inflated.
+        extensions: that the handshake has agreed on.
+
+    Attributes:
+        closed: the client's code and reason when it has closed, ours when what it sent is against the protocol.
+        broken: whether that was against the protocol.
+        pongs: how many pongs have come.
+    """
+
+    __slots__ = (
+        "_extensions",
+        "_fragments",
+        "_is_text",
+        "_max_size",
+        "_protocol",
+        "_rest",
+        "broken",
+        "closed",
+        "pongs",
+    )
+
+    def __init__(self, max_size: int, extensions: Sequence[Extension] = ()) -> None:
+        self._max_size = max_size
+        self._extensions = extensions
+        self._protocol: Protocol | None = None
+        # What has been read and not been taken apart yet; and the message that is on its way, None where none is.
+        self._rest = b""
+        self._fragments: list[bytes] | None = None
+        self._is_text = False
+        self.closed: tuple[int, str] | None = None
+        self.broken = False
+        self.pongs = 0
+
+    @property
+    def has_more(self) -> bool:
+        """True if bytes have been read that have not been taken apart."""
+        return bool(self._rest)
+
+    def take(self, data: bytes, messages: "deque[Message]") -> bytes:
+        """Take apart what came, or what is left of it for b"", and return what has to be answered at once.
+
+        Args:
+            data: the next bytes; there must be nothing left of the last ones.
+            messages: where the messages go.
+        """
+        size = len(data)
+        if self._protocol is None and size > 6 and data[0] in (_TEXT, _BINARY):
+            start, length = 6, data[1] - _MASKED
+            if length == 126:
+                start, length = 8, data[2] << 8 | data[3]
+            if start + length == size and length <= self._max_size and data[1] != _LONG:
+                message = self._plain(data, start)
+                if message is not None:
+                    messages.append(message)
+                    return b""
+        return self._take_slice(data or self._rest, messages)
+
+    def _plain(self, data: bytes, start: int) -> Message | None:
+        payload = apply_mask(data[start:], data[start - 4 : start])
+        if data[0] == _BINARY:
+            return payload
+        try:
+            return payload.decode()
+        except UnicodeDecodeError:
+            return None
+
+    def _take_slice(self, data: bytes, messages: "deque[Message]") -> bytes:
+        protocol = self._protocol or self._make_protocol()
+        self._rest = data[SLICE:]
+        protocol.receive_data(data[:SLICE])
+        for frame in protocol.events_received():
+            if isinstance(frame, Frame):
+                self._take_frame(protocol, frame, messages)
+        answer = b"".join(protocol.data_to_send())
+        if protocol.state is not State.OPEN:
+            self._note_end(protocol)
+        elif self._fragments is None and not (self._extensions or protocol.reader.buffer):
+            self._protocol = None
+        return answer
+
+    def _make_protocol(self) -> Protocol:
+        self._protocol = protocol = Protocol(Side.SERVER, max_size=self._max_size, logger=_quiet)
+        protocol.extensions = list(self._extensions)
+        return protocol
+
+    def _take_frame(self, protocol: Protocol, frame: Frame, messages: "deque[Message]") -> None:
+        if frame.opcode is PONG:
+            self.pongs += 1
+        if frame.opcode not in (TEXT, BINARY, CONT):
+            return
+        if frame.opcode is not CONT:
+            self._fragments, self._is_text = [], frame.opcode is TEXT
+        if self._fragments is None:
+            return
+        self._fragments.append(bytes(frame.data))
+        if frame.fin:
+            whole, self._fragments = b"".join(self._fragments), None
+            try:
+                messages.append(whole.decode() if self._is_text else whole)
+            except UnicodeDecodeError as error:
+                if protocol.state is State.OPEN:
+                    protocol.fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
+
+    def _note_end(self, protocol: Protocol) -> None:
+        """Take note that the client has closed, or has broken the protocol; what it still sends is dropped."""
+        received, sent = protocol.close_rcvd, protocol.close_sent
+        if received is not None:
+            self.closed = (int(received.code), received.reason)
+        elif protocol.eof_sent and sent is not None:
+            self.closed, self.broken = (int(sent.code), sent.reason), True
+        if self.closed is not None:
+            self._rest = b""
+
+    def close(self, code: int, reason: str) -> bytes:
+        """Return the frame that closes our side, b"" where it is closed already.
+
+        Raises:
+            ProtocolError: the code may not be sent (RFC 6455 section 7.4), or the reason is too long.
+        """
+        protocol = self._protocol or self._make_protocol()
+        if protocol.state is not State.OPEN:
+            return b""
+        if len(reason.encode()) > 123:
+            raise ProtocolError("a reason has 123 bytes at most")
+        protocol.send_close(code, reason)
+        return b"".join(protocol.data_to_send())
+
+    def ping(self) -> bytes:
+        """Return a ping."""
+        return b"\x89\x00"
+
+    def pack(self, message: Message) -> bytes:
+        """Return the frame of a message."""
+        opcode, data = (_TEXT, message.encode()) if isinstance(message, str) else (_BINARY, message)
+        if self._extensions:
+            protocol = self._protocol or self._make_protocol()
+            if protocol.state is State.OPEN:
+                (protocol.send_text if opcode == _TEXT else protocol.send_binary)(data)
+                return b"".join(protocol.data_to_send())
+        size = len(data)
+        if size < 126:
+            return bytes((opcode, size)) + data
+        if size < 65536:
+            return struct.pack("!BBH", opcode, 126, size) + data
+        return struct.pack("!BBQ", opcode, 127, size) + data
+
+
+def is_sendable(code: int) -> bool:
+    """Return True for a code that a close frame may have (RFC 6455 section 7.4)."""
+    try:
+        Close(code, "").check()
+    except ProtocolError:
+        return False
+    return True

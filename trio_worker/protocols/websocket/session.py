@@ -1,0 +1,210 @@
+"""One WebSocket session as an ASGI app sees it (https://asgi.readthedocs.io/en/latest/specs/www.html#websocket).
+
+    HANDSHAKE -> OPEN -> CLOSING -> CLOSED          the app accepts, one side closes, then the other
+              -> DENYING -> CLOSED                  the app answers with a response of its own instead
+
+There is no second task: the app's own `receive` reads the wire, and while the app does something else bytes are read
+only when they come, and only up to the next message. So a slow app slows its client, and a client that closes is
+heard all the same.
+"""
+
+import logging
+import time
+from errno import EPIPE
+from typing import Any
+
+import trio
+
+from trio_worker.asgi import App, Message, Notes
+from trio_worker.http.exchange import Exchange
+from trio_worker.http.response_head import ResponseError, header_lines
+from trio_worker.protocols.websocket.handshake import Handshake, make_scope
+from trio_worker.protocols.websocket.link import (
+    CLOSE_GRACE,
+    CLOSED,
+    CLOSING,
+    DENYING,
+    HANDSHAKE,
+    INTERNAL_ERROR,
+    LOST,
+    NORMAL,
+    OPEN,
+    SERVICE_RESTART,
+    Link,
+)
+from trio_worker.protocols.websocket.messages import Messages, is_sendable
+from trio_worker.refusal import APP_FAILED, SHUTTING_DOWN, Refusal
+from trio_worker.transport.wire import Wire
+
+log = logging.getLogger(__name__)
+
+# Messages that an app sends or receives between two checkpoints; see http/response.py.
+MESSAGES_AT_ONCE = 32
+
+_FORBIDDEN = Refusal(403, "The app has refused this WebSocket.")
+
+
+class WebSocketSession(Link):
+    """A session; the attributes that are not listed are those of `asgi.Record`.
+
+    Args:
+        wire: the connection's.
+        exchange: the request that asked for it, by which it is accepted or answered.
+        handshake: what was agreed on.
+        max_size: bytes that a message may have.
+    """
+
+    number = 0
+    status = 0
+    response_headers: Any = ()
+    sent = 0
+    micros = 0
+    by_sendfile = False
+    notes: Notes | None = None
+    # Whether the app has been told of the handshake.
+    _told = False
+    _count = 0
+
+    def __init__(self, wire: Wire, exchange: Exchange, handshake: Handshake, max_size: int) -> None:
+        super().__init__(exchange.service, wire, Messages(max_size, handshake.extensions))
+        self._exchange = exchange
+        self._handshake = handshake
+        self.scope = make_scope(exchange, handshake)
+        self.began = time.perf_counter()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.phase.name} {self.scope['path']!r}>"
+
+    async def run(self, app: App, draining: trio.Event) -> None:
+        """Run the app for the session; what it raises comes out, and the session is closed by 1011 then."""
+        try:
+            await app(self.scope, self.receive, self.send)
+        except BaseException:
+            await self._finish(INTERNAL_ERROR)
+            raise
+        else:
+            await self._finish(NORMAL)
+        finally:
+            self.micros = int((time.perf_counter() - self.began) * 1_000_000)
+
+    async def _finish(self, code: int) -> None:
+        """Close what the app has left open; bounded, also in a cancelled task."""
+        with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_GRACE):
+            try:
+                if self.phase is HANDSHAKE:
+                    await self._refuse(SHUTTING_DOWN if self._restarting else APP_FAILED)
+                elif self.phase is OPEN:
+                    await self._close(SERVICE_RESTART if self._restarting else code, "")
+            except OSError:
+                self.lose()
+
+    # The app's side.
+
+    async def receive(self) -> Message:
+        """Return the next event of the client (ASGI's `receive`)."""
+        if not self._told:
+            self._told = True
+            return {"type": "websocket.connect"}
+        while not self._received:
+            if self.phase is HANDSHAKE or self.phase is DENYING:
+                await self._wait_for_change()
+            elif self.phase is CLOSED:
+                await trio.lowlevel.checkpoint()  # An app that asks again and again must not keep the others waiting.
+                return self._disconnect()
+            else:
+                await self._read()
+        message = self._received.popleft()
+        await self._take_turns()
+        counters = self._counters
+        counters.messages_in += 1
+        if isinstance(message, str):
+            counters.bytes_in += len(message)
+            return {"type": "websocket.receive", "text": message, "bytes": None}
+        counters.bytes_in += len(message)
+        return {"type": "websocket.receive", "bytes": message, "text": None}
+
+    def _disconnect(self) -> Message:
+        code, reason = self._end or (LOST, "")
+        return {"type": "websocket.disconnect", "code": code, "reason": reason}
+
+    async def _wait_for_change(self) -> None:
+        if self._changed is None:
+            self._changed = trio.Event()
+        await self._changed.wait()
+
+    async def _take_turns(self) -> None:
+        """Let others have their turn now and then."""
+        self._count += 1
+        if not self._count % MESSAGES_AT_ONCE:
+            await trio.lowlevel.checkpoint()
+
+    async def send(self, message: Message) -> None:
+        """Send a message of the app (ASGI's `send`).
+
+        Raises:
+            ResponseError: the message cannot come now, or has something invalid in it.
+            OSError: the session has ended, or is closed.
+        """
+        kind = message["type"]
+        if self.phase is OPEN:
+            await self._send_open(kind, message)
+        elif self.phase is HANDSHAKE and kind == "websocket.accept":
+            await self._accept(message)
+        elif self.phase is HANDSHAKE and kind == "websocket.close":
+            await self._refuse(_FORBIDDEN)
+        elif self.phase in (HANDSHAKE, DENYING) and kind.startswith("websocket.http.response."):
+            await self._deny({**message, "type": kind.removeprefix("websocket.")})
+        elif self.phase in (CLOSING, CLOSED):
+            await trio.lowlevel.checkpoint()
+            if kind != "websocket.close":
+                raise BrokenPipeError(EPIPE, "the session has ended")
+        else:
+            raise ResponseError(f"the app sent {kind!r} where only {self.phase.value} can come")
+
+    async def _send_open(self, kind: str, message: Message) -> None:
+        if kind == "websocket.send":
+            text, data = message.get("text"), message.get("bytes")
+            payload = data if text is None else text
+            if not isinstance(payload, str | bytes):
+                payload = bytes(memoryview(payload)) if payload is not None else b""
+            self._counters.messages_out += 1
+            self._counters.bytes_out += len(payload)
+            self.sent += len(payload)
+            await self._write(self._messages.pack(payload))
+            await self._take_turns()
+        elif kind == "websocket.close":
+            code, reason = message.get("code", NORMAL), message.get("reason") or ""
+            if not is_sendable(code):
+                raise ResponseError(f"{code!r} is no code that a WebSocket can be closed with (RFC 6455 section 7.4)")
+            await self._close(code, reason)
+        else:
+            raise ResponseError(f"the app sent {kind!r} where only {self.phase.value} can come")
+
+    async def _accept(self, message: Message) -> None:
+        subprotocol, headers = message.get("subprotocol"), list(message.get("headers", ()))
+        lines = header_lines([*self._handshake.answer(subprotocol), *headers])
+        self.status, self.response_headers = 101, headers
+        self._counters.sessions += 1
+        self.phase = OPEN
+        self._change()
+        await self._write(self._exchange.accept(lines))
+        if self._restarting:
+            await self._close(SERVICE_RESTART, "")
+
+    async def _refuse(self, refusal: Refusal) -> None:
+        """Answer the handshake in the app's place; a close before the accept is a 403, as ASGI says."""
+        self.phase = CLOSED
+        self._end = (LOST, "")
+        self._change()
+        self.status = refusal.status
+        await self._exchange.refuse(refusal, ())
+
+    async def _deny(self, message: Message) -> None:
+        """Pass on a response of the app's own (the extension websocket.http.response)."""
+        self.phase = DENYING
+        await self._exchange.send(message)
+        self.status, self.response_headers = self._exchange.status, self._exchange.response_headers
+        self.sent = self._exchange.sent
+        if self._exchange.complete:
+            self.phase = CLOSED
+            self._change()
