@@ -93,7 +93,9 @@ def lost_by_h2load(log: Path) -> list[str]:
 @pytest.mark.parametrize("scheme", ["http", pytest.param("https", marks=pytest.mark.long)])
 def test_h2load_loses_nothing(uwsgi: Servers, tmp_path: Path, scheme: str, way: str) -> None:
     certificate, key = Authority(tmp_path).serve("localhost")
-    server = uwsgi(processes=PROCESSES, disable_logging=True, trio_certfile=certificate, trio_keyfile=key)
+    server = uwsgi(
+        processes=PROCESSES, disable_logging=True, trio_certfile=certificate, trio_keyfile=key, trio_clear_text=True
+    )
     log = tmp_path / "requests.log"
     url = server.url.replace("http", scheme)
     for number in range(RELOADS):

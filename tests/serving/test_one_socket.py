@@ -47,7 +47,12 @@ def place(module_uwsgi: Servers, tmp_path_factory: pytest.TempPathFactory) -> It
     address, http = new_address(), new_address()
     socket = f"{address[0]}:{address[1]}"
     server = module_uwsgi(
-        module="mirror:app", socket=socket, trio_certfile=certificate, trio_keyfile=key, trio_http1=None
+        module="mirror:app",
+        socket=socket,
+        trio_certfile=certificate,
+        trio_keyfile=key,
+        trio_clear_text=True,
+        trio_http1=None,
     )
     with (
         nginx(directory / "n", "uwsgi_pass.conf", socket) as inner,
@@ -132,6 +137,7 @@ def test_the_ini_names_one_socket_and_a_certificate(place: Place) -> None:
     assert [line.split(" ")[0] for line in ini.splitlines() if line.startswith("trio-")] == [
         "trio-certfile",
         "trio-keyfile",
+        "trio-clear-text",
     ]
 
 

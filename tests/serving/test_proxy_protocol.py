@@ -44,6 +44,7 @@ def server(module_uwsgi: Servers, authority: Authority) -> Server:
         trio_proxy_allow="127.0.0.0/8, unix",
         trio_certfile=certificate,
         trio_keyfile=key,
+        trio_clear_text=True,
         trio_uwsgi_allow="203.0.113.7",
     )
 

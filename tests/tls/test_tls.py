@@ -5,6 +5,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -15,6 +16,8 @@ from support.https import Https
 from support.packets import ask, request
 from support.uwsgi import Server, Servers
 from websockets.sync.client import connect as connect_websocket
+
+HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 pytestmark = pytest.mark.engines("express")
 
@@ -80,7 +83,9 @@ def test_websocket(server: Server, authority: Authority) -> None:
     assert told["extensions"]["tls"]["tls_version"] == 0x0303
 
 
-def test_every_protocol_on_one_socket(server: Server, authority: Authority) -> None:
+def test_every_protocol_on_one_socket(uwsgi: Servers, authority: Authority) -> None:
+    certificate, key = authority.serve("server.test")
+    server = uwsgi(module="mirror:app", trio_certfile=certificate, trio_keyfile=key, trio_clear_text=True)
     for target in (server.address, server.unix_path):
         with Http1(target) as plain, Https(connect_tls(target, authority.client_context())) as client:
             assert plain.get("/").body == b"hello"
@@ -116,14 +121,25 @@ def test_the_end_is_said_in_tls(server: Server, authority: Authority) -> None:
 
 
 @pytest.mark.parametrize("garbage", [b"\x16", b"\x16\x03\x01\x00\x05hello", b"\x16\x03\x01" + b"\xff" * 500])
-def test_what_is_no_tls_ends_its_connection_only(server: Server, garbage: bytes) -> None:
+def test_what_is_no_tls_ends_its_connection_only(server: Server, authority: Authority, garbage: bytes) -> None:
     with connect(server.address) as sock:
         sock.sendall(garbage)
         sock.shutdown(socket.SHUT_WR)
         while sock.recv(65536):
             pass
-    with Http1(server.address) as client:
+    with Https(connect_tls(server.address, authority.client_context())) as client:
         assert client.get("/").body == b"hello"
+
+
+@pytest.mark.parametrize(
+    "clear", [b"GET / HTTP/1.1\r\nHost: test\r\n\r\n", HTTP2_PREFACE, request("/")], ids=["http1", "http2", "uwsgi"]
+)
+@pytest.mark.parametrize("place", ["address", "unix_path"])
+def test_a_socket_with_a_certificate_speaks_tls_alone(server: Server, place: str, clear: bytes) -> None:
+    with connect(getattr(server, place)) as sock:
+        sock.sendall(clear)
+        with suppress(ConnectionResetError):
+            assert sock.recv(1) == b""
 
 
 def test_a_client_that_hangs_up_cancels_the_request(uwsgi: Servers, authority: Authority) -> None:

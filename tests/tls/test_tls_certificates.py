@@ -18,7 +18,7 @@ from support.certificates import Authority, connect_tls
 from support.http1 import Http1
 from support.https import Https, Https2
 from support.ini import free_port
-from support.uwsgi import Servers
+from support.uwsgi import Server, Servers
 
 RELOADS = pytest.mark.parametrize("how", ["r", "c"], ids=["reload", "chain reload"])
 pytestmark = pytest.mark.engines("express")
@@ -199,9 +199,66 @@ def test_https_sockets_have_their_own_certificates_and_speak_nothing_else(uwsgi:
     [
         ({"trio_certfile": "/missing.pem"}, "trio-certfile = /missing.pem,/missing.pem: allowed is"),
         ({"trio_keyfile": "/missing.key"}, "trio-keyfile = /missing.key: allowed is a file beside a trio-certfile"),
+        ({"trio_certificate": "a.test=only.pem"}, "trio-certificate = a.test=only.pem: allowed is NAME=CERT,KEY"),
+        ({"trio_certificate": "a.test=a,b"}, "trio-certificate = a.test: allowed is a name beside a trio-certfile"),
         ({"trio_client_certificates": "some"}, "trio-client-certificates = some: allowed is required or optional"),
     ],
 )
 def test_certificates_that_cannot_be_used_stop_the_start(uwsgi: Servers, options: dict[str, str], line: str) -> None:
     server = uwsgi(ready=False, need_app=True, **options)
     server.wait_log(line)
+
+
+def test_clear_text_and_required_client_certificates_exclude_each_other(uwsgi: Servers, authority: Authority) -> None:
+    certificate, key = authority.serve("server.test")
+    files: Any = {"trio_certfile": certificate, "trio_keyfile": key, "trio_ca_certs": authority.file}
+    server = uwsgi(ready=False, need_app=True, trio_clear_text=True, **files)
+    server.wait_log("trio-clear-text = true: allowed is false where clients must have a certificate")
+
+
+def test_required_client_certificates_cannot_be_gone_round(uwsgi: Servers, authority: Authority) -> None:
+    certificate, key = authority.serve("server.test")
+    files: Any = {"trio_certfile": certificate, "trio_keyfile": key, "trio_ca_certs": authority.file}
+    server = uwsgi(module="mirror:app", **files)
+    for target in (server.address, server.unix_path):
+        with Http1(target) as plain, pytest.raises((ConnectionError, AssertionError, ValueError)):
+            plain.get("/")
+    server.wait_log("it is no TLS, which alone is spoken here", 2)
+
+
+def asked_for(server: Server, authority: Authority, name: str | None) -> tuple[str, Any]:
+    """Returns the certificate's first name, and the scope, of a client that asks for a host."""
+    context = authority.client_context()
+    with Https(context.wrap_socket(socket.create_connection(server.address, 5), server_hostname=name)) as client:
+        return common_name(client.socket), json.loads(client.get("/scope").body)
+
+
+@RELOADS
+def test_certificates_by_name(uwsgi: Servers, authority: Authority, how: str) -> None:
+    certificate, key = authority.serve("default.test")
+    named = {
+        "one.test": authority.serve("one.test", "one"),
+        "*.two.test": authority.serve("below.two.test", "two"),
+    }
+    server = uwsgi(
+        module="mirror:app",
+        trio_certfile=certificate,
+        trio_keyfile=key,
+        trio_certificate=[f"{name}={','.join(map(str, files))}" for name, files in named.items()],
+    )
+
+    def served() -> dict[str | None, str]:
+        names = ("one.test", "ONE.test", "a.two.test", "two.test", "other.test", None)
+        return {name: asked_for(server, authority, name)[0] for name in names}
+
+    told: dict[str | None, str] = {"one.test": "one.test", "ONE.test": "one.test", "a.two.test": "below.two.test"}
+    told |= dict.fromkeys(("two.test", "other.test", None), "default.test")
+    assert served() == told
+    _, scope = asked_for(server, authority, "one.test")
+    shown = ssl.PEM_cert_to_DER_cert(scope["extensions"]["tls"]["server_cert"])
+    assert shown == ssl.PEM_cert_to_DER_cert(
+        named["one.test"][0].read_text().partition("-----END")[0] + "-----END CERTIFICATE-----\n"
+    )
+    authority.serve("renewed.test", "one")
+    server.reload(how)
+    assert served() == told | {"one.test": "renewed.test", "ONE.test": "renewed.test"}

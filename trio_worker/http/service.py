@@ -9,11 +9,11 @@ from trio_worker.application.fence import Application
 from trio_worker.http.response_head import HeadWriter
 from trio_worker.master.metrics import Counters
 from trio_worker.options import Options
-from trio_worker.transport.certificates import Tls
-from trio_worker.transport.certificates import load as load_certificates
 from trio_worker.transport.connections import Connections, Work
 from trio_worker.transport.deadlines import Clock
 from trio_worker.transport.readiness import Readiness
+from trio_worker.transport.tls_sockets import Tls
+from trio_worker.transport.tls_sockets import load as load_certificates
 
 
 class Tasks(Protocol):

@@ -120,6 +120,8 @@ class Options:
     keyfile: str | None = _option("trio-keyfile", a_text, None)
     ca_certs: str | None = _option("trio-ca-certs", a_text, None)
     client_certificates: str = _option("trio-client-certificates", one_of("required", "optional"), "required")
+    certificates: tuple[str, ...] = _option("trio-certificate", lines, (), many=True)
+    clear_text: bool = _option("trio-clear-text", a_flag, False)
     max_connections: int = _option("trio-max-connections", a_number, _descriptor_limit())
     metrics_interval: float = _option("trio-metrics-interval", an_interval, 1.0)
     date_header: bool = _option("trio-date-header", a_flag, True)
@@ -168,4 +170,4 @@ def _in_words(default: Any) -> str:
         return "true" if default else "false"
     if isinstance(default, float):
         return f"{default:g}"
-    return "" if default is None else str(default)
+    return "" if default in (None, ()) else str(default)

@@ -138,7 +138,9 @@ class Attendant:
 
     def _close(self) -> None:
         """Close the connection that was served, unless another task serves it by now."""
-        wire, work = self._wire, self._work
+        work = self._work
+        # A connection may have gone on in another wire: TLS.
+        wire = work.wire if isinstance(work, Connection) else self._wire
         if wire is not None and (work is None or not self._is_taken(work)):
             descriptor = wire.fileno()
             self._service.readiness.forget(descriptor)

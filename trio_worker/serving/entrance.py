@@ -1,9 +1,10 @@
 """The first bytes of a connection decide its protocol.
 
-The bytes are read and given back to the wire, not peeked at: a client that sends a lone `P` and then waits would make a
-peek return at once for ever.
+Where TLS or a PROXY header may come they are left in the kernel until that is decided, for the ssl library reads TLS
+from its first byte. All other bytes are read and given back to the wire.
 """
 
+import contextlib
 import logging
 import ssl
 
@@ -17,6 +18,7 @@ from trio_worker.protocols.uwsgi.packet import PING_HEADER
 from trio_worker.serving.proxy_header import ProxyError, may_begin
 from trio_worker.serving.proxy_header import parse as parse_proxy
 from trio_worker.transport.connections import CLOSE, Connection, Outcome
+from trio_worker.transport.socket_wire import SocketWire
 from trio_worker.transport.tls import TlsWire
 from trio_worker.transport.wire import Wire
 
@@ -55,13 +57,16 @@ class Arrival(Connection):
         self.wire.deadline = trio.current_time() + self._service.options.header_timeout
         try:
             found = await self._find_protocol()
-            if found is not None and self._hung_up:
-                found.hang_up()  # It is told only once.
-            return found or CLOSE
+            if found is not None:
+                if self._hung_up:
+                    found.hang_up()  # It is told only once.
+                return found
         except ProxyError as error:
             log.warning("closed the connection of %s: its PROXY header is refused: %s", self.wire.client, error)
         except ssl.SSLError as error:
             log.info("no TLS with %s: %s", self.wire.client, error.reason or error)
+        with contextlib.suppress(OSError):
+            self.wire.receive_now()  # What lies in the kernel would make a reset of the close.
         return CLOSE
 
     def hang_up(self) -> None:
@@ -70,43 +75,49 @@ class Arrival(Connection):
 
     async def _find_protocol(self) -> Connection | None:
         service = self._service
-        if service.options.enable_proxy_protocol:
-            await self._take_proxy_header()
-        await self._read_until_decided()
-        certificates = service.tls.find(self.wire.server) if self._first[:1] == TLS_RECORD else None
-        if certificates is not None:
-            self.wire.unread(self._first)
-            self.wire = tls = TlsWire(self.wire, certificates)
-            await tls.handshake()
-            self._first = b""
-            await self._read_until_decided()
-        elif self._first and service.tls.is_required(self.wire.server):
-            log.info("closed the connection of %s: it is no TLS, and this is an https-socket", self.wire.client)
-            return None
-        return choose(service, self.wire, self._first) if self._first else None
-
-    async def _read_until_decided(self) -> None:
+        if not self._first and isinstance(self.wire, SocketWire):
+            if service.options.enable_proxy_protocol:
+                await self._take_proxy_header(self.wire)
+            if not await self._start_tls(self.wire):
+                return None
         while is_undecided(self._first) and (more := await self.wire.receive()):
             self._first += more
+        return choose(service, self.wire, self._first) if self._first else None
 
-    async def _take_proxy_header(self) -> None:
+    async def _start_tls(self, wire: SocketWire) -> bool:
+        """Put TLS around the connection where it begins; return False where it must begin and does not."""
+        tls = self._service.tls
+        certificates = tls.find(wire.server) if tls else None
+        if certificates is None:
+            return True
+        first = await wire.peek()
+        if first[:1] == TLS_RECORD:
+            self.wire = secured = TlsWire(wire, certificates)
+            await secured.handshake()
+        elif first and tls.is_required(wire.server):
+            log.info("closed the connection of %s: it is no TLS, which alone is spoken here", wire.client)
+            return False
+        return bool(first)
+
+    async def _take_proxy_header(self, wire: SocketWire) -> None:
         """Take the names that a PROXY header gives to both ends, where there is one.
 
         Raises:
             ProxyError: it is not valid, or the peer may not say it.
         """
-        wire, header = self.wire, None
+        first, header = await wire.peek(), None
         while header is None:
-            if not may_begin(self._first):
+            if not may_begin(first):
                 return
-            header = parse_proxy(self._first)
+            header = parse_proxy(first)
             if header is None:
-                if not (more := await wire.receive()):
+                seen = len(first)
+                first = await wire.peek(beyond=seen)
+                if len(first) <= seen:
                     return
-                self._first += more
         if wire.client not in self._service.options.proxy_allow:
             raise ProxyError("its sender is not in trio-proxy-allow")
-        self._first = self._first[header.size :]
+        wire.skip(header.size)
         if header.speaks_for:
             wire.client, wire.server = header.client, header.server
             wire.scheme = "https" if header.tls else wire.scheme
@@ -133,8 +144,9 @@ def choose(service: Service, wire: Wire, first: bytes) -> Connection:
 
 def begin(service: Service, wire: Wire) -> Connection:
     """The connection in its protocol already where the first bytes are here and have no layer around them."""
+    if service.tls or service.options.enable_proxy_protocol:
+        return Arrival(service, wire, b"")
     first = wire.receive_now() or b""
-    short = len(first) < len(HTTP2_PREFACE)
-    if (short and is_undecided(first)) or service.tls or service.options.enable_proxy_protocol:
+    if len(first) < len(HTTP2_PREFACE) and is_undecided(first):
         return Arrival(service, wire, first)
     return choose(service, wire, first)

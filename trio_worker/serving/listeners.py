@@ -17,8 +17,7 @@ from typing import Self
 
 import trio
 
-from trio_worker.transport.socket_wire import unix_path
-from trio_worker.transport.wire import Address
+from trio_worker.transport.wire import Address, unix_path
 
 log = logging.getLogger(__name__)
 

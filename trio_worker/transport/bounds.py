@@ -9,3 +9,6 @@ DISCONNECT_GRACE = 1.0
 # What of a body that its app has left unread is read to keep the connection: bytes, and seconds to wait for them.
 DISCARD_LIMIT = 262144
 DISCARD_TIMEOUT = 2.0
+
+# Seconds between two looks at first bytes that are left in the kernel, where it does not say when more have come.
+PEEK_PAUSE = 0.05

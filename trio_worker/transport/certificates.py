@@ -4,14 +4,13 @@ https://asgi.readthedocs.io/en/latest/specs/tls.html
 """
 
 import re
+import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
-from trio_worker.options import Options
 from trio_worker.options.values import OptionError
-from trio_worker.transport.wire import Address
 
 _PEM = re.compile(r"-----BEGIN CERTIFICATE-----.+?-----END CERTIFICATE-----\n?", re.DOTALL)
 
@@ -49,34 +48,68 @@ class Source(NamedTuple):
     client_required: bool = False
 
 
+class Named(NamedTuple):
+    """A certificate for one host's name, or for all hosts below one (`*.example.org`)."""
+
+    name: str
+    certificate: str
+    private_key: str
+
+
 class Certificates:
-    """One certificate with all that TLS needs besides.
+    """One certificate with all that TLS needs besides, and those that are served by name in its place.
 
     Args:
         source: where it is.
+        named: the others; a name that none of them has gets the one of `source`.
 
     Raises:
-        OptionError: it cannot be used.
+        OptionError: one cannot be used.
     """
 
-    def __init__(self, source: Source) -> None:
-        try:
-            self.context = _make_context(source)
-            chain = _PEM.findall(Path(source.certificate).read_text("ascii", "replace"))
-        except (OSError, ValueError) as error:  # An SSLError is an OSError.
-            value = f"{source.certificate},{source.private_key},{source.authorities}".rstrip(",")
-            raise OptionError(source.key, value, f"a certificate, its key and authorities in PEM ({error})") from error
-        self._server_certificate = chain[0] if chain else None
-        self._suites = {each["name"]: each["id"] & 0xFFFF for each in self.context.get_ciphers()}
+    def __init__(self, source: Source, named: Iterable[Named] = ()) -> None:
+        self._context, chain = _load(source)
+        self._chains = {self._context: chain}
+        self._by_name: dict[str, ssl.SSLContext] = {}
+        for each in named:
+            own = source._replace(key="trio-certificate", certificate=each.certificate, private_key=each.private_key)
+            context, chain = _load(own)
+            self._chains[context] = chain
+            self._by_name[each.name] = context
+        if self._by_name:
+            self._context.sni_callback = self._choose
+        self._suites = {each["name"]: each["id"] & 0xFFFF for each in self._context.get_ciphers()}
 
-    def describe(self, tls: ssl.SSLObject) -> dict[str, Any]:
-        """The server's part of the `tls` extension."""
+    def _choose(self, tls: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:
+        """Take the certificate of the host that the client asks for (RFC 6066 section 3)."""
+        name = (name or "").lower()
+        found = self._by_name.get(name) or self._by_name.get("*." + name.partition(".")[2])
+        if found is not None:
+            tls.context = found
+
+    def wrap(self, sock: socket.SocketType) -> ssl.SSLSocket:
+        """Return the socket of a connection as the ssl library's, before the handshake."""
+        return self._context.wrap_socket(cast(socket.socket, sock), server_side=True, do_handshake_on_connect=False)
+
+    def describe(self, tls: ssl.SSLSocket) -> dict[str, Any]:
+        """Return the server's part of the `tls` extension."""
         cipher = tls.cipher()
         return {
-            "server_cert": self._server_certificate,
+            "server_cert": self._chains[tls.context],
             "tls_version": _VERSIONS.get(tls.version() or ""),
             "cipher_suite": self._suites.get(cipher[0]) if cipher else None,
         }
+
+
+def _load(source: Source) -> tuple[ssl.SSLContext, str | None]:
+    """Return a context with a certificate, and that in PEM."""
+    try:
+        context = _make_context(source)
+        chain = _PEM.findall(Path(source.certificate).read_text("ascii", "replace"))
+    except (OSError, ValueError) as error:  # An SSLError is an OSError.
+        value = f"{source.certificate},{source.private_key},{source.authorities}".rstrip(",")
+        raise OptionError(source.key, value, f"a certificate, its key and authorities in PEM ({error})") from error
+    return context, chain[0] if chain else None
 
 
 def _make_context(source: Source) -> ssl.SSLContext:
@@ -93,7 +126,7 @@ def _make_context(source: Source) -> ssl.SSLContext:
     return context
 
 
-def describe_client(tls: ssl.SSLObject) -> dict[str, Any]:
+def describe_client(tls: ssl.SSLSocket) -> dict[str, Any]:
     """The client's part of the `tls` extension; a certificate that does not verify ends the handshake."""
     chain = _client_chain(tls)
     subject = (tls.getpeercert() or {}).get("subject", ())
@@ -104,7 +137,7 @@ def describe_client(tls: ssl.SSLObject) -> dict[str, Any]:
     }
 
 
-def _client_chain(tls: ssl.SSLObject) -> list[bytes]:
+def _client_chain(tls: ssl.SSLSocket) -> list[bytes]:
     """Return the certificates of the client, its own first; Python before 3.13 shows no more than that one."""
     own = tls.getpeercert(binary_form=True)
     if own is None:
@@ -124,73 +157,3 @@ def distinguished_name(subject: Any) -> str:
 
 def _escape(found: re.Match[str]) -> str:
     return "\\" + found[0]
-
-
-class Tls:
-    """Which certificate is served where.
-
-    Args:
-        main: for every socket, from `trio-certfile`.
-        by_socket: for the sockets of `https-socket`, by their addresses as the ini has them.
-    """
-
-    def __init__(self, main: Certificates | None, by_socket: Mapping[str, Certificates]) -> None:
-        self._main = main
-        self._by_socket = by_socket
-
-    def __bool__(self) -> bool:
-        return self._main is not None or bool(self._by_socket)
-
-    def find(self, server: Address | None) -> Certificates | None:
-        """The certificate for a connection to this address of ours."""
-        return self._of_socket(server) or self._main
-
-    def is_required(self, server: Address | None) -> bool:
-        """Return True if nothing but TLS is spoken there: an `https-socket`."""
-        return self._of_socket(server) is not None
-
-    def _of_socket(self, server: Address | None) -> Certificates | None:
-        if not self._by_socket or server is None:
-            return None
-        host, port = server
-        if port is None:
-            return self._by_socket.get(host)
-        name = f"[{host}]" if ":" in host else host
-        found = self._by_socket.get(f"{name}:{port}")
-        if found is None:
-            wildcards = (f"{any_host}:{port}" for any_host in ("", "0.0.0.0", "*", "[::]"))
-            found = next((self._by_socket[each] for each in wildcards if each in self._by_socket), None)
-        return found
-
-
-def load(options: Options) -> Tls:
-    """Read every certificate of the ini.
-
-    Raises:
-        OptionError: one cannot be used, or a key comes without its certificate.
-    """
-    return Tls(_load_main(options), dict(_load_https_socket(value) for value in options.https_sockets))
-
-
-def _load_main(options: Options) -> Certificates | None:
-    certificate, key = options.certfile, options.keyfile
-    if certificate is None:
-        for name, value in (("trio-keyfile", key), ("trio-ca-certs", options.ca_certs)):
-            if value is not None:
-                raise OptionError(name, value, "a file beside a trio-certfile")
-        return None
-    required = options.client_certificates == "required"
-    return Certificates(Source("trio-certfile", certificate, key or certificate, "", options.ca_certs or "", required))
-
-
-def _load_https_socket(value: str) -> tuple[str, Certificates]:
-    """`address,certificate,key[,ciphers[,authorities]]`; uWSGI takes a `!` before the authorities for "required"."""
-    address, _, rest = value.partition(",")
-    parts = [part.strip() for part in rest.split(",")]
-    if len(parts) < 2:
-        raise OptionError("https-socket", value, "address,certificate,key[,ciphers[,authorities]]")
-    ciphers, authorities = [*parts[2:4], "", ""][:2]
-    source = Source(
-        "https-socket", parts[0], parts[1], ciphers, authorities.removeprefix("!"), authorities.startswith("!")
-    )
-    return address.strip(), Certificates(source)

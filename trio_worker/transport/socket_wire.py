@@ -13,13 +13,17 @@ from typing import Any
 
 import trio
 
-from trio_worker.transport.wire import NO_EXTENSIONS, Address
+from trio_worker.transport.bounds import PEEK_PAUSE
+from trio_worker.transport.wire import NO_EXTENSIONS, Address, unix_path
 
 # As much as one sendfile(2) takes from a file: it works for as long as the client reads as fast.
 FILE_PIECE = 1 << 20
 
 # As much as one read takes: what the kernel buffers for a busy connection, and the bound of what pipelining can queue.
 RECEIVE_SIZE = 65536
+
+# The plain methods also of Python's TLS socket, whose own refuse flags or forget about TLS.
+receive_raw, shutdown_raw = socket.SocketType.recv, socket.SocketType.shutdown
 
 
 class SocketWire:
@@ -66,11 +70,9 @@ class SocketWire:
         self.watched = self.reading = False
         self.watch: Callable[[int], None] | None = None
         self._write_timeout = write_timeout
-        self.deadline = inf
+        self.deadline = self.stall_deadline = inf
         self.stalled = False
-        self.stall_deadline = inf
-        self.scheme = "http"
-        self.root_path = ""
+        self.scheme, self.root_path = "http", ""
         self.extensions: Mapping[str, Any] = NO_EXTENSIONS
         self.client: Address | None = None
         self._server = server
@@ -205,8 +207,7 @@ class SocketWire:
         try:
             while rest:
                 await self._writable()
-                with contextlib.suppress(BlockingIOError):
-                    rest = rest[self._socket.send(rest) :]
+                rest = rest[self.try_send(rest) :]
         except trio.Cancelled:
             # A scope of the app's own may end here and the app go on: behind half a message nothing makes sense.
             self.abort()
@@ -248,10 +249,25 @@ class SocketWire:
             self.stalled = False
             self.stall_deadline = inf
 
+    async def peek(self, beyond: int = 0) -> bytes:
+        """Return the bytes that wait in the kernel and leave them there: more than `beyond`, or all that will come."""
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                data = receive_raw(self._socket, RECEIVE_SIZE, socket.MSG_PEEK)
+                if len(data) > beyond or not data or not self._short_read:
+                    return data
+            await self._wait_readable()
+            if not self.watched:  # Then the wait ends at once, as long as anything is there.
+                await trio.sleep(PEEK_PAUSE)
+
+    def skip(self, size: int) -> None:
+        """Take away what `peek` has returned, or the beginning of it."""
+        receive_raw(self._socket, size)
+
     def has_received(self) -> bool:
         """Return True if the kernel holds bytes of the client that nobody has read yet."""
         with contextlib.suppress(OSError):
-            return bool(self._socket.recv(1, socket.MSG_PEEK))
+            return bool(receive_raw(self._socket, 1, socket.MSG_PEEK))
         return False
 
     def end_reading(self) -> None:
@@ -264,11 +280,11 @@ class SocketWire:
             self._shutdown(socket.SHUT_RD)
 
     async def end_writing(self) -> None:
-        """Tell the client that nothing more will come; what it still sends can be read (RFC 9112 section 9.6)."""
-        self._shutdown(socket.SHUT_WR)
+        """Do the same as `end_writing_now`."""
+        self.end_writing_now()
 
     def end_writing_now(self) -> None:
-        """Do the same without waiting."""
+        """Tell the client that nothing more will come; what it still sends can be read (RFC 9112 section 9.6)."""
         self._shutdown(socket.SHUT_WR)
 
     def abort(self) -> None:
@@ -277,16 +293,8 @@ class SocketWire:
 
     def _shutdown(self, how: int) -> None:
         with contextlib.suppress(OSError):  # The client was faster.
-            self._socket.shutdown(how)
+            shutdown_raw(self._socket, how)
 
     def close(self) -> None:
         """Close the descriptor, when nobody uses the wire any more."""
         self._socket.close()
-
-
-def unix_path(name: str | bytes) -> str:
-    """The printable name of a UNIX socket; abstract ones are written with the usual `@`.
-
-    uWSGI binds an abstract name together with the NUL that ends it in C.
-    """
-    return "@" + name[1:].rstrip(b"\0").decode("utf-8", "replace") if isinstance(name, bytes) else name

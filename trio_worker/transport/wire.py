@@ -64,3 +64,11 @@ class Wire(Protocol):
     async def end_writing(self) -> None: ...
     def end_writing_now(self) -> None: ...
     def close(self) -> None: ...
+
+
+def unix_path(name: str | bytes) -> str:
+    """The printable name of a UNIX socket; abstract ones are written with the usual `@`.
+
+    uWSGI binds an abstract name together with the NUL that ends it in C.
+    """
+    return "@" + name[1:].rstrip(b"\0").decode("utf-8", "replace") if isinstance(name, bytes) else name

@@ -32,6 +32,8 @@ struct uwsgi_option uwsgi_trio_options[] = {
 	VALUE("keyfile", "the private key of trio-certfile"),
 	VALUE("ca-certs", "ask TLS clients for a certificate signed by the specified authorities"),
 	VALUE("client-certificates", "whether TLS clients must have a certificate: required or optional"),
+	VALUE("certificate", "NAME=CERT,KEY: serve TLS with that certificate to clients that ask for that name"),
+	VALUE("clear-text", "speak clear text as well on sockets with trio-certfile"),
 	VALUE("max-connections", "stop accepting in a worker that holds the specified number of connections"),
 	VALUE("metrics-interval", "flush metrics and statistics every specified seconds"),
 	VALUE("date-header", "add a Date header to responses: true or false"),
