@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +149,7 @@ BROKEN = {
 def test_a_broken_app_is_one_error(uwsgi: Servers, module: str) -> None:
     server = uwsgi(module=module, lazy_apps=True, ready=False)
     server.wait_log(r"\[worker 1\] CRITICAL trio_worker\.worker: " + BROKEN[module])
+    server.wait_end()
     assert server.count(r"\[worker 1\] CRITICAL") == 1
 
 
@@ -175,20 +175,6 @@ def test_no_app_is_named(uwsgi: Servers) -> None:
     server.wait_log(r"CRITICAL .*: no app is named: give module, wsgi-file or mount in the ini")
 
 
-def test_need_app_destroys_the_instance(uwsgi: Servers) -> None:
-    server = uwsgi(module="broken:startup_raises", lazy_apps=True, need_app=True, processes=2, ready=False)
-    assert server.wait_end() == 22
-    assert server.count("need-app requested, destroying the instance") >= 1
-
-
-def test_a_failing_app_is_not_respawned_in_a_tight_loop(uwsgi: Servers) -> None:
-    server = uwsgi(module="broken:startup_raises", lazy_apps=True, ready=False)
-    server.wait_log("OOPS ! failed loading app")
-    first = time.monotonic()
-    server.wait_log("OOPS ! failed loading app", count=2)
-    assert time.monotonic() - first > 1.5
-
-
 @pytest.mark.parametrize(
     ("option", "allowed"),
     [
@@ -208,5 +194,5 @@ def test_a_failing_app_is_not_respawned_in_a_tight_loop(uwsgi: Servers) -> None:
 def test_a_value_that_does_not_parse(uwsgi: Servers, option: dict[str, Any], allowed: str) -> None:
     server = uwsgi(**option, ready=False)
     server.wait_log(rf"CRITICAL trio_worker\.worker: {allowed}")
-    server.wait_log("OOPS ! failed loading app in worker 1")
+    assert server.wait_end() != 0
     assert "Traceback" not in server.log

@@ -1,13 +1,15 @@
 """uWSGI's `py-autoreload` for development: the instance is reloaded when a module's file has changed.
 
 A thread of uWSGI does that in every worker, but with `lazy-apps` it waits until uWSGI itself has loaded an app, which
-never happens here. Then this task looks instead, in the first worker only: one reload is enough.
+never happens here. Then this task looks instead, in the first worker only: one reload is enough. A file that does not
+compile is left for the next look: half of what was typed takes no working server away.
 """
 
 import logging
 import os
 import sys
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable, Iterator
+from pathlib import Path
 
 import trio
 
@@ -22,7 +24,7 @@ def needed(options: Options, worker_id: int) -> bool:
 
 
 async def watch(interval: float, ignored: Collection[str], reload: Callable[[], object]) -> None:
-    """Call `reload` once when the file of a module has changed.
+    """Call `reload` once when the file of a module has changed, and compiles.
 
     Args:
         interval: seconds between two looks (py-autoreload).
@@ -31,24 +33,60 @@ async def watch(interval: float, ignored: Collection[str], reload: Callable[[], 
     """
     known: dict[str, float] = {}
     while True:
-        changed = await trio.to_thread.run_sync(_changed, known, ignored)
-        if changed is not None:
-            log.info("%s has changed: the instance is reloaded", changed)
+        file = await changed(interval, ignored, known=known)
+        fault = await trio.to_thread.run_sync(_fault, file)
+        if fault is None:
+            log.info("%s has changed: the instance is reloaded", file)
             reload()
             return
+        log.error("%s has changed and does not compile: %s; the old code serves on", file, fault)
+
+
+async def changed(
+    interval: float, ignored: Collection[str], files: Iterable[str] = (), known: dict[str, float] | None = None
+) -> str:
+    """Wait for a file to change; returns its name.
+
+    Args:
+        interval: seconds between two looks.
+        ignored: names of modules whose files may change.
+        files: others than those of modules.
+        known: when each was last changed, from an earlier wait.
+    """
+    known = {} if known is None else known
+    while True:
+        found = await trio.to_thread.run_sync(_changed, known, ignored, files)
+        if found is not None:
+            return found
         await trio.sleep(interval)
 
 
-def _changed(known: dict[str, float], ignored: Collection[str]) -> str | None:
-    """A file that has changed since it was seen first; those seen now for the first time are noted in `known`."""
-    for name, module in list(sys.modules.items()):
-        file = getattr(module, "__file__", None)
-        if file is None or name in ignored:
-            continue
+def _changed(known: dict[str, float], ignored: Collection[str], files: Iterable[str]) -> str | None:
+    """Return a file that has changed since it was seen last; those seen for the first time are noted in `known`."""
+    for file in (*_modules(ignored), *files):
         try:
             modified = os.stat(file).st_mtime
         except OSError:
             continue
         if known.setdefault(file, modified) != modified:
-            return str(file)
+            known[file] = modified
+            return file
+    return None
+
+
+def _modules(ignored: Collection[str]) -> Iterator[str]:
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        if file is not None and name not in ignored:
+            yield str(file)
+
+
+def _fault(file: str) -> str | None:
+    """Return what keeps a Python file from being compiled."""
+    if not file.endswith(".py"):
+        return None
+    try:
+        compile(Path(file).read_bytes(), file, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError, OSError) as error:
+        return str(error)
     return None

@@ -26,7 +26,7 @@ def leave(code: int, seconds: float, skip_atexit: bool) -> NoReturn:
         skip_atexit: whether no exit handler is called.
     """
     _bound(code, seconds)
-    signals.ignore_questions()
+    signals.exit_at(code)
     if skip_atexit:
         os._exit(code)
     _call_hook()

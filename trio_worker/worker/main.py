@@ -2,13 +2,12 @@
 
     load the app -> lifespan startup -> accept -> (reload: drain | destroy: abort) -> lifespan shutdown -> exit
 
-uWSGI's master reads the exit code: see ending.py; 22 is an app that could not be started.
+uWSGI's master reads the exit code: see ending.py, and failure.py for a worker that could not start.
 """
 
 import logging
 import os
 import socket
-import sys
 from collections.abc import Callable
 from functools import partial
 from typing import NoReturn
@@ -39,40 +38,37 @@ from trio_worker.transport.wire import Address
 from trio_worker.worker import logs, notices, signals, watchdog
 from trio_worker.worker.assembly import make_service, open_request_log
 from trio_worker.worker.drain import abort, drain, leave_pool
-from trio_worker.worker.ending import Ending, Reason
+from trio_worker.worker.ending import DESTROY_LAST_CALL, Ending, Reason
 from trio_worker.worker.exit import leave
+from trio_worker.worker.failure import FailedStart
 from trio_worker.worker.limits import FatalExceptions
 from trio_worker.worker.pause import Pause, status
+from trio_worker.worker.siblings import Siblings
 from trio_worker.worker.upkeep import Upkeep
 
 # To those who read the log it is the worker that speaks, whichever module of this folder does.
 log = logging.getLogger("trio_worker.worker")
 
-# uWSGI's code for an app that failed to load (UWSGI_FAILED_APP_CODE).
-FAILED_APP = 22
-
 # One name for the tasks of all connections: a name made for each would be kept with each.
 CONNECTION_TASK = "trio_worker.serving.attendant.attend"
-
-# Seconds that a worker whose app failed waits before it exits: the master respawns it at once.
-FAILURE_PACE = 2.0
 
 
 def main() -> NoReturn:
     """Run this worker and exit with its code; called by the override script inside uWSGI."""
+    signals.take_over()
     logs.install(uwsgi.log, uwsgi.worker_id())
     native = _load_plugin()
     raw = uwsgi.opt if native is None else collect(native.options())
     if notices.is_speaker(uwsgi.worker_id(), uwsgi.workers()):
         notices.warn_of_dead_options(raw, native is not None)
+    siblings = Siblings(uwsgi.sockets, uwsgi.masterpid(), uwsgi.workers)
     try:
         options = parse(raw)
-        current.install(uwsgi)
-        worker = Worker(options, raw, native)
-        code = trio.run(worker.run)
     except OptionError as error:
-        log.critical("%s", error)
-        sys.exit(FAILED_APP)
+        leave(trio.run(FailedStart(error, siblings, uwsgi, raw).run_alone), DESTROY_LAST_CALL, skip_atexit=False)
+    current.install(uwsgi)
+    worker = Worker(options, raw, native, siblings)
+    code = trio.run(worker.run)
     leave(code, worker.seconds_left, options.skip_atexit)
 
 
@@ -91,10 +87,12 @@ class Worker:
         options: the parsed ini.
         raw: the ini as uWSGI has it.
         native: the plugin, None without it.
+        siblings: the other workers of the instance.
     """
 
-    def __init__(self, options: Options, raw: RawOptions, native: Native | None) -> None:
+    def __init__(self, options: Options, raw: RawOptions, native: Native | None, siblings: Siblings) -> None:
         self._options = options
+        self._siblings = siblings
         self._raw = raw
         self._native = native
         self._ledger = Ledger(native)
@@ -116,7 +114,7 @@ class Worker:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(signals.dispatch, received, self._handlers())
                 if master := uwsgi.masterpid():  # 0 without `master`, where this is the only process
-                    nursery.start_soon(watchdog.watch_master, master, self.destroy)
+                    nursery.start_soon(watchdog.watch_master, master, self._ending.begun, self.destroy)
                 nursery.start_soon(self._last_call)
                 code = await self._live()
                 nursery.cancel_scope.cancel()
@@ -180,7 +178,7 @@ class Worker:
         except* (AppError, LifespanError, OptionError) as group:
             failure = group
         if failure is not None:
-            return await self._failed(failure)
+            return await FailedStart(failure, self._siblings, uwsgi, self._raw).run(self._ending.begun.wait)
         return self._ending.code
 
     async def _start_up(self, app: App, nursery: trio.Nursery) -> list[Lifespan]:
@@ -233,7 +231,8 @@ class Worker:
         return 0 if self._listeners is None else self._listeners.backlog()
 
     async def _announce(self) -> None:
-        """Tell the master that this worker accepts; the plugin tells the Emperor as well, and runs the hooks."""
+        """Tell that this worker accepts; the plugin tells the Emperor as well, and runs the hooks."""
+        self._siblings.begin_to_accept()
         if self._native is None:
             uwsgi.accepting()
             return
@@ -280,14 +279,3 @@ class Worker:
         if self._upkeep is not None:
             self._upkeep.flush()
         os._exit(self._ending.code)
-
-    async def _failed(self, group: BaseExceptionGroup[BaseException]) -> int:
-        """Say why the app cannot be served; the pace keeps the master from respawning in a tight loop."""
-        error: BaseException = group
-        while isinstance(error, BaseExceptionGroup):
-            error = error.exceptions[0]
-        log.critical("%s", error, exc_info=error.__cause__)
-        if not self._options.need_app:
-            with trio.move_on_after(FAILURE_PACE):
-                await self._ending.begun.wait()
-        return FAILED_APP

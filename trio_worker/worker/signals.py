@@ -10,6 +10,7 @@
 | SIGUSR2 | a person | writes its task tree with stacks to the log |
 """
 
+import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
@@ -25,15 +26,23 @@ TASKS = signal.SIGUSR2
 ALL = (*DESTROY, RELOAD, MAKE_WAY, PAUSE, COUNTERS, TASKS)
 
 
+def take_over() -> None:
+    """Take the signals from Python, which would raise KeyboardInterrupt where Trio does not listen any more."""
+    for number in ALL:
+        signal.signal(number, lambda number, frame: None)
+
+
 def unblock() -> None:
     """Let the signals come that override.py has blocked while nobody listened."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
 
 
-def ignore_questions() -> None:
-    """Let a person's signals come to nothing from here on, when Trio has ended and nobody is left who answers."""
-    for number in (PAUSE, COUNTERS, TASKS):
+def exit_at(code: int) -> None:
+    """Exit with this code at once when asked to end again; let other signals come to nothing, as Trio has ended."""
+    for number in (RELOAD, MAKE_WAY, PAUSE, COUNTERS, TASKS):
         signal.signal(number, signal.SIG_IGN)
+    for number in DESTROY:
+        signal.signal(number, lambda number, frame: os._exit(code))
 
 
 async def dispatch(received: AsyncIterator[int], handlers: Mapping[int, Callable[[], None]]) -> None:

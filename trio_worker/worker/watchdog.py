@@ -14,11 +14,18 @@ log = logging.getLogger(__name__)
 INTERVAL = 1.0
 
 
-async def watch_master(master: int, gone: Callable[[], None]) -> None:
-    """Call `gone` once when the process `master` is no longer our parent; it left nobody who would end us."""
+async def watch_master(master: int, ending: trio.Event, gone: Callable[[], None]) -> None:
+    """Call `gone` once when the process `master` is no longer our parent; it left nobody who would end us.
+
+    Args:
+        master: its process id.
+        ending: set when the worker ends anyhow, which is not worth a word then.
+        gone: ends the worker.
+    """
     while os.getppid() == master:  # noqa: ASYNC110 - the kernel tells a parent's death to no one
         await trio.sleep(INTERVAL)
-    log.critical("the master (pid %d) has died; ending as well", master)
+    if not ending.is_set():
+        log.critical("the master (pid %d) has died; ending as well", master)
     gone()
 
 
