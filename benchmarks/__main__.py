@@ -1,6 +1,7 @@
-"""`python -m benchmarks [section ...]`: run the sections, print their tables, keep the figures.
+"""`python -m benchmarks [section or row ...]`: run the sections, print their tables, keep the figures.
 
-A full run of everything takes about two hours; `--rounds 1 --seconds 2 --reloads 1` takes ten minutes.
+A row alone is measured for its rate, after the word `cost` for its processor time. A full run of everything takes about
+three hours; `--quick` takes a quarter of an hour and shows no more than that everything works.
 """
 
 import argparse
@@ -21,12 +22,14 @@ from .plan import Plan
 from .reload import VARIANTS, measure_reloads
 from .report import Finding, load_json, save_json, show, write_docs
 from .request_logging import measure_logging
-from .rows import ROWS, measure_plugin, measure_rows
-from .servers import SERVERS
+from .row_table import BY_NAME
+from .rows import measure_cost, measure_plugin, measure_rows
+from .servers import SERVERS, USUAL
 from .uwsgi_ini import CHECKOUT, OVERRIDE
 
 SECTIONS: dict[str, Callable[[Plan], Finding]] = {
     "rows": measure_rows,
+    "cost": measure_cost,
     "memory": measure_memory,
     "reload": measure_reloads,
     "latency": measure_latency,
@@ -38,13 +41,23 @@ SECTIONS: dict[str, Callable[[Plan], Finding]] = {
 }
 
 
+# Asked for by name only: the rows measure the same once more.
+NOT_BY_DEFAULT = ("cost",)
+QUICK = {"rounds": 1, "seconds": 1.0, "reloads": 1, "idle": 1_000}
+
 # What the sections run, with the Debian package that brings it.
-PROGRAMS = {"wrk": "wrk", "h2load": "nghttp2-client", "nginx": "nginx", "taskset": "util-linux"}
+PROGRAMS = {
+    "gcc": "gcc libc6-dev",
+    "wrk": "wrk",
+    "h2load": "nghttp2-client",
+    "nginx": "nginx",
+    "taskset": "util-linux",
+}
 
 
 def main() -> int:
     """Run what the command line asks for; status 1 when a program is missing or docs/benchmarks.md has no place."""
-    arguments = _parser().parse_args()
+    arguments = parse(sys.argv[1:])
     if missing := _missing_programs():
         _say(f"not installed: {', '.join(missing)} (apt-get install {' '.join(PROGRAMS[name] for name in missing)})")
         return 1
@@ -52,7 +65,7 @@ def main() -> int:
     leave_the_server_core()
     with tempfile.TemporaryDirectory(prefix="trio-worker-bench-") as folder:
         plan = _plan(arguments, Path(folder))
-        findings = [_measured(plan, name) for name in arguments.sections or SECTIONS]
+        findings = [_measured(plan, name) for name in arguments.sections]
     return _keep(arguments, findings)
 
 
@@ -63,33 +76,49 @@ def _missing_programs() -> list[str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=(__doc__ or "").strip())
-    names, rows = [server.name for server in SERVERS], [row.name for row in ROWS]
+    names, usual = [server.name for server in SERVERS], [server.name for server in USUAL]
     add = parser.add_argument
-    add("sections", nargs="*", type=_section, metavar="section", help=f"of {', '.join(SECTIONS)} (all)")
+    add("words", nargs="*", type=_word, metavar="section or row",
+        help=f"of {', '.join(SECTIONS)} (all but {', '.join(NOT_BY_DEFAULT)}); rows: {', '.join(BY_NAME)}")  # fmt: skip
     add("--rounds", type=int, default=5, help="rounds in turn (%(default)s)")
     add("--seconds", type=float, default=5, help="seconds of one measurement (%(default)s)")
-    add("--servers", nargs="+", choices=names, default=names, metavar="server", help=f"of {', '.join(names)}")
-    add("--only", nargs="+", choices=rows, default=rows, metavar="row", help=f"rows: of {', '.join(rows)}")
+    add("--servers", nargs="+", choices=names, default=usual, metavar="server",
+        help=f"of {', '.join(names)} ({', '.join(usual)})")  # fmt: skip
     add("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS), metavar="load",
         help=f"reload: of {', '.join(VARIANTS)}; peers meet the first of these only")  # fmt: skip
     add("--reloads", type=int, default=20, help="reloads under each load (%(default)s)")
     add("--idle", type=int, default=10_000, help="idle: connections (%(default)s)")
+    add("--quick", action="store_true", help="one short round of each")
     add("--override", type=Path, default=OVERRIDE, help="the override script to measure (this checkout's)")
     add("--json", type=Path, metavar="FILE", help="keep raw figures; sections not run now stay in the file")
     add("--write-docs", action="store_true", help="put the tables between the markers in docs/benchmarks.md")
     return parser
 
 
-def _section(name: str) -> str:
-    if name not in SECTIONS:
-        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join(SECTIONS)}")
+def parse(words: list[str]) -> argparse.Namespace:
+    """Read the command line; `sections` and `rows` are what it asks for, `cost hello` the one row's cost."""
+    arguments = _parser().parse_args(words)
+    if arguments.quick:
+        vars(arguments).update(QUICK)
+    named = [word for word in arguments.words if word in BY_NAME]
+    arguments.rows = named or list(BY_NAME)
+    arguments.sections = [word for word in arguments.words if word in SECTIONS]
+    if named and not {"rows", "cost"} & set(arguments.sections):
+        arguments.sections.insert(0, "rows")
+    arguments.sections = arguments.sections or [name for name in SECTIONS if name not in NOT_BY_DEFAULT]
+    return arguments
+
+
+def _word(name: str) -> str:
+    if name not in SECTIONS and name not in BY_NAME:
+        raise argparse.ArgumentTypeError(f"{name!r} is none of {', '.join([*SECTIONS, *BY_NAME])}")
     return name
 
 
 def _plan(arguments: argparse.Namespace, folder: Path) -> Plan:
     return Plan(
         servers=[server for server in SERVERS if server.name in arguments.servers],
-        rows=arguments.only,
+        rows=arguments.rows,
         variants=arguments.variants,
         rounds=arguments.rounds,
         seconds=arguments.seconds,

@@ -1,4 +1,4 @@
-"""h2load, for HTTP/2 and as a second opinion on HTTP/1.1, while something happens to the server.
+"""h2load, for HTTP/2 and as a second opinion on HTTP/1.1, also while something happens to the server.
 
 Of its report only some counts can be used, and only when the run ended by itself:
 
@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .cores import on_client_core
+from .load import Load, Target
 
 CONNECTIONS = 32
 STREAMS = 4
@@ -27,6 +28,23 @@ STREAMS = 4
 ENDLESS = 3_200_000
 # A reload slows the load down; a run that is not over so long after its time never ends.
 END_SECONDS = 60.0
+
+# As many connections as a browser's site has visitors at a time, each with a few requests at once.
+BROWSERS = 8
+# So many different targets that a server which remembers heads gains nothing.
+TARGETS = 20_000
+BROWSER = (
+    'sec-ch-ua: "Chromium";v="142", "Google Chrome";v="142", "Not_A Brand";v="99"',
+    "sec-ch-ua-mobile: ?0",
+    'sec-ch-ua-platform: "Linux"',
+    "upgrade-insecure-requests: 1",
+    "user-agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+    "accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+    "referer: https://127.0.0.1/articles",
+    "accept-encoding: gzip, deflate, br, zstd",
+    "accept-language: en-GB,en;q=0.9,de;q=0.8",
+    "cookie: session=9e3779b97f4a7c15; theme=dark",
+)
 
 _COUNTS = re.compile(r"(\d+) started, (\d+) done.*?(\d+) 4xx, (\d+) 5xx", re.DOTALL)
 
@@ -108,3 +126,27 @@ def _running(options: list[str]) -> Iterator[Background]:
         finally:
             process.kill()
             process.wait()
+
+
+def h2load_as_browser(target: Target, seconds: float) -> Load:
+    """Load a server over HTTP/2 with a browser's headers: another target each time, for so many seconds."""
+    with tempfile.TemporaryDirectory(prefix="trio-worker-h2load-") as name:
+        log, targets = Path(name, "log"), Path(name, "targets")
+        targets.write_text("".join(f"{target.url}?n={number}\n" for number in range(TARGETS)))
+        headers = [word for header in BROWSER for word in ("-H", header)]
+        shape = ["-t1", f"-c{BROWSERS}", f"-m{STREAMS}", f"-D{round(seconds * 1000)}ms"]
+        command = ["h2load", *shape, *headers, "-i", str(targets), f"--log-file={log}"]
+        limit = seconds + END_SECONDS
+        subprocess.run(
+            on_client_core(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, timeout=limit
+        )
+        return _as_load([line.split() for line in log.read_text().splitlines()], seconds)
+
+
+def _as_load(answers: list[list[str]], seconds: float) -> Load:
+    """Count the answers that its log tells of; those of no status were cut off by the end of the run."""
+    whole = [(int(status), int(micros) / 1000) for _, status, micros in answers if int(status) > 0]
+    took = sorted(millis for _, millis in whole) or [0.0]
+    bad = sum(not 200 <= status < 400 for status, _ in whole)
+    p50, p99 = (took[int((len(took) - 1) * share)] for share in (0.5, 0.99))
+    return Load(len(whole), seconds, 0, p50, p99, connect=0, read=0, write=0, timeout=0, status=bad)

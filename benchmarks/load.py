@@ -1,10 +1,10 @@
-"""wrk, the closed-loop client: 32 keep-alive connections, each asking again as soon as it is answered."""
+"""A load and what it counted; and wrk, a closed-loop client: each connection asks again as soon as it is answered."""
 
 import contextlib
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -21,8 +21,22 @@ OPEN_END_SECONDS = 3600
 
 
 @dataclass(frozen=True)
+class Target:
+    """An address on the loopback, what to ask for there, and the file to post, if any."""
+
+    port: int
+    path: str = "/"
+    tls: bool = False
+    body: Path | None = None
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}{self.path}"
+
+
+@dataclass(frozen=True)
 class Load:
-    """What wrk counted."""
+    """The counts of a client, and the processor time that the server's workers took meanwhile."""
 
     requests: int
     seconds: float
@@ -34,10 +48,16 @@ class Load:
     write: int
     timeout: int
     status: int
+    cpu_seconds: float = 0.0
 
     @property
     def per_second(self) -> float:
         return self.requests / self.seconds
+
+    @property
+    def cpu_micros(self) -> float:
+        """Processor time of a request."""
+        return self.cpu_seconds / self.requests * 1e6 if self.requests else 0.0
 
     @property
     def failed(self) -> int:
@@ -45,14 +65,22 @@ class Load:
         return self.connect + self.read + self.write + self.timeout + self.status
 
 
-# What wrk sends: the same GET again and again, the one with another query each time, or a POST with this file.
-Requests = Path | Literal["vary"] | None
+# Loads a target for so many seconds.
+Client = Callable[[Target, float], Load]
+
+# What wrk sends: the same GET again and again, a browser's with another head each time, or a POST with this file.
+Requests = Path | Literal["browser"] | None
 
 
 def wrk(url: str, seconds: float, requests: Requests = None, connections: int = CONNECTIONS) -> Load:
     """Load the URL for so many whole seconds."""
     command = _command(url, round(seconds), requests, connections)
     return _parse(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def wrk_as_browser(target: Target, seconds: float) -> Load:
+    """Load the target with a browser's heads, none of which repeats; for TLS, which the loader does not speak."""
+    return wrk(target.url, seconds, "browser")
 
 
 class Background:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import trustme
+from cryptography.hazmat.primitives import serialization
 
 SIZE = 10 * 1024
 
@@ -19,9 +20,12 @@ def write_json(folder: Path) -> Path:
 
 
 def write_certificate(folder: Path) -> Path:
-    """A file with a key and a certificate for the loopback, signed by nobody that a client knows."""
+    """Write a key in PKCS 8, which granian asks for, and a certificate for the loopback that no client knows."""
     path = folder / "certificate.pem"
-    trustme.CA().issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(path))
+    issued = trustme.CA().issue_cert("127.0.0.1")
+    key = serialization.load_pem_private_key(issued.private_key_pem.bytes(), None)
+    form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    path.write_bytes(key.private_bytes(*form) + b"".join(blob.bytes() for blob in issued.cert_chain_pems))
     return path
 
 

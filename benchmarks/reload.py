@@ -120,7 +120,7 @@ def _wait_until_all_answer(started: Running) -> None:
     waiting = _pids(started)
 
     def heard() -> bool:
-        waiting.discard(answering_pid(started.site.port) or 0)
+        waiting.discard(answering_pid(started.site.port, started.target.tls) or 0)
         return not waiting
 
     if not wait_for(heard, ANSWER_SECONDS) and len(waiting) == WORKERS:

@@ -8,17 +8,19 @@ import importlib.metadata
 import json
 import os
 import platform
+import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-BEGIN = "<!-- bench:begin -->"
-END = "<!-- bench:end -->"
+# A section's place in the documentation is between a line of each, with its name.
+BEGIN = "<!-- benchmarks:{}:begin -->"
+END = "<!-- benchmarks:{}:end -->"
 
 _MEASURED = (
-    "uWSGI", "trio", "httptools", "quart-trio", "Quart", "Hypercorn", "uvicorn", "gunicorn", "granian",
-    "uvloop",
+    "uWSGI", "trio", "httptools", "ngh2", "websockets", "quart-trio", "Quart", "Hypercorn", "uvicorn", "gunicorn",
+    "granian", "uvloop", "zttp",
 )  # fmt: skip
 
 
@@ -37,12 +39,13 @@ class Table:
 
 @dataclass
 class Finding:
-    """One section's tables, its raw figures as JSON can hold them, and who was left out, with the reason."""
+    """One section's tables, its raw figures as JSON can hold them, who was left out and why, and the machine."""
 
     section: str
     tables: list[Table]
     raw: Any
     left_out: list[str] = field(default_factory=list)
+    machine: str = field(default_factory=lambda: _caption(machine()))
 
 
 def to_text(table: Table) -> str:
@@ -71,6 +74,7 @@ def to_markdown(table: Table) -> str:
 
 def show(finding: Finding) -> None:
     """Print everything about one section."""
+    print(finding.machine)
     for table in finding.tables:
         if table.rows:
             print(to_text(table))
@@ -80,13 +84,20 @@ def show(finding: Finding) -> None:
 
 
 def machine() -> dict[str, str]:
-    """What the figures depend on: processor, kernel, interpreter, versions."""
+    """Return what the figures depend on: commit, processor, kernel, interpreter, versions."""
     return {
+        "commit": _commit(),
         "cpu": f"{os.cpu_count()} x {_cpu_model()}",
         "kernel": platform.release(),
         "python": platform.python_version(),
         **{name: version for name in _MEASURED if (version := _version(name))},
     }
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    described = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True)
+    return described.stdout.strip() or "no commit"
 
 
 def _cpu_model() -> str:
@@ -117,15 +128,27 @@ def load_json(path: Path) -> list[Finding]:
 
 
 def write_docs(path: Path, findings: Iterable[Finding]) -> None:
-    """Put the tables between the two markers. Raises ValueError when the file does not hold both."""
-    before, begin, rest = path.read_text().partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end:
-        raise ValueError(f"{path} needs the lines {BEGIN} and {END}")
-    tables = [to_markdown(table) for finding in findings for table in finding.tables if table.rows]
-    path.write_text("\n".join([f"{before}{BEGIN}", _caption(machine()), "", *tables, f"{END}{after}"]))
+    """Put each section's tables into its place; those that were not measured now stay as they are.
+
+    Raises ValueError, and writes nothing, when a section has no place in the file.
+    """
+    text = path.read_text()
+    for finding in findings:
+        text = _with_section(text, finding)
+    path.write_text(text)
+
+
+def _with_section(text: str, finding: Finding) -> str:
+    begin, end = BEGIN.format(finding.section), END.format(finding.section)
+    before, found, rest = text.partition(f"{begin}\n")
+    _, found_end, after = rest.partition(end)
+    if not found or not found_end:
+        raise ValueError(f"there is no place for it: {begin} and {end}")
+    tables = [to_markdown(table) for table in finding.tables if table.rows]
+    left_out = [f"Left out: {line}.\n" for line in finding.left_out]
+    return "\n".join([f"{before}{begin}", finding.machine, "", *tables, *left_out, f"{end}{after}"])
 
 
 def _caption(facts: Mapping[str, str]) -> str:
-    versions = ", ".join(f"{name} {facts[name]}" for name in facts if name not in ("cpu", "kernel"))
-    return f"Measured by `make bench` on {facts['cpu']}, Linux {facts['kernel']}, {versions}."
+    versions = ", ".join(f"{name} {facts[name]}" for name in facts if name not in ("cpu", "kernel", "commit"))
+    return f"Measured by `make bench` at {facts['commit']} on {facts['cpu']}, Linux {facts['kernel']}, {versions}."

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ import psutil
 
 from .clients import fetch
 from .cores import on_server_core
+from .load import Load, Target
+from .processor import cpu_seconds
 from .servers import Flavour, Server
 from .site import Site
 from .uwsgi_ini import CHECKOUT, OVERRIDE
@@ -52,7 +54,11 @@ class Running:
 
     @property
     def url(self) -> str:
-        return f"{'https' if self.site.certificate else 'http'}://127.0.0.1:{self.site.port}"
+        return self.target.url.rstrip("/")
+
+    @property
+    def target(self) -> Target:
+        return Target(self.site.port, tls=self.site.certificate is not None)
 
     def tree(self) -> list[psutil.Process]:
         """The master, where there is one, and everything below it."""
@@ -64,6 +70,15 @@ class Running:
         alive = [process for process in self.tree() if _runs_something(process)]
         parents = {parent for process in alive if (parent := _parent(process)) is not None}
         return [process for process in alive if process.pid not in parents]
+
+    def measure(self, load: Callable[[], Load]) -> Load:
+        """Run a load, and add to its counts the processor time that the workers took."""
+        workers = self.workers()
+        before = cpu_seconds(workers)
+        counted = load()
+        if counted.failed >= counted.requests:
+            raise Unavailable(f"{counted.failed} of {counted.requests} requests failed: {self.log_tail()}")
+        return replace(counted, cpu_seconds=cpu_seconds(workers) - before)
 
     def log_tail(self, lines: int = 4) -> str:
         return " | ".join(self.log.read_text(errors="replace").strip().splitlines()[-lines:])
@@ -144,16 +159,16 @@ def _wait_until_listening(started: Running) -> None:
             raise Unavailable(f"ended with status {started.process.returncode}: {started.log_tail()}")
         if started.site.unix:
             return started.site.unix.exists()
-        return answering_pid(started.site.port) is not None
+        return answering_pid(started.site.port, started.target.tls) is not None
 
     if not wait_for(ready, START_SECONDS):
         raise Unavailable(f"no answer within {START_SECONDS:.0f} s: {started.log_tail()}")
 
 
-def answering_pid(port: int) -> int | None:
-    """The id of the worker process that answers a new connection, or None when none does."""
+def answering_pid(port: int, tls: bool = False) -> int | None:
+    """Return the id of the worker process that answers a new connection, or None when none does."""
     with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
-        status, body = fetch(port, "/pid")
+        status, body = fetch(port, "/pid", tls=tls)
         return int(body) if status == 200 else None
     return None
 

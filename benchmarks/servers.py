@@ -97,19 +97,27 @@ def _hypercorn(kind: str) -> Callable[[Site], list[str]]:
         logging = ("--access-logfile", "-") if site.logs_requests else ()
         return _module(
             "hypercorn", "-k", kind, "-w", site.workers, "-b", bind, "--backlog", BACKLOG,
-            "--keep-alive", IDLE_SECONDS, *logging, site.app,
+            "--keep-alive", IDLE_SECONDS, *_tls(site, "--certfile", "--keyfile"), *logging, site.app,
         )  # fmt: skip
 
     return command
 
 
-def _uvicorn(site: Site) -> list[str]:
-    bind = ("--uds", site.unix) if site.unix else ("--host", "127.0.0.1", "--port", site.port)
-    logging = "--access-log" if site.logs_requests else "--no-access-log"
-    return _module(
-        "uvicorn", *bind, "--workers", site.workers, "--backlog", BACKLOG,
-        "--timeout-keep-alive", IDLE_SECONDS, logging, site.app,
-    )  # fmt: skip
+def _tls(site: Site, certificate: str, key: str) -> tuple[object, ...]:
+    """Name the one file that holds both by the server's own two options."""
+    return (certificate, site.certificate, key, site.certificate) if site.certificate else ()
+
+
+def _uvicorn(*options: str) -> Callable[[Site], list[str]]:
+    def command(site: Site) -> list[str]:
+        bind = ("--uds", site.unix) if site.unix else ("--host", "127.0.0.1", "--port", site.port)
+        logging = "--access-log" if site.logs_requests else "--no-access-log"
+        return _module(
+            "uvicorn", *bind, "--workers", site.workers, "--backlog", BACKLOG, *options,
+            "--timeout-keep-alive", IDLE_SECONDS, *_tls(site, "--ssl-certfile", "--ssl-keyfile"), logging, site.app,
+        )  # fmt: skip
+
+    return command
 
 
 def _gunicorn(site: Site) -> list[str]:
@@ -119,7 +127,7 @@ def _gunicorn(site: Site) -> list[str]:
     return _module(
         "gunicorn", "-k", "asgi", "-w", site.workers, "-b", bind, "--backlog", BACKLOG,
         "--keep-alive", IDLE_SECONDS, "--worker-connections", site.connections,
-        "--no-control-socket", *protocol, *logging, site.app,
+        "--no-control-socket", *_tls(site, "--certfile", "--keyfile"), *protocol, *logging, site.app,
     )  # fmt: skip
 
 
@@ -128,7 +136,8 @@ def _granian(site: Site) -> list[str]:
     logging = "--access-log" if site.logs_requests else "--no-access-log"
     return _module(
         "granian", "--interface", "asgi", *bind, "--workers", site.workers, "--backlog", BACKLOG,
-        "--backpressure", site.connections, "--http1-header-read-timeout", 60_000, logging, site.app,
+        "--backpressure", site.connections, "--http1-header-read-timeout", 60_000,
+        *_tls(site, "--ssl-certificate", "--ssl-keyfile"), logging, site.app,
     )  # fmt: skip
 
 
@@ -148,9 +157,23 @@ HYPERCORN_TRIO = Server("hypercorn-trio", Flavour.TRIO, _hypercorn("trio"), _nee
 HYPERCORN_UVLOOP = Server(
     "hypercorn-uvloop", Flavour.ASYNCIO, _hypercorn("uvloop"), _needs("hypercorn", "uvloop"), h2c=True
 )
-UVICORN = Server("uvicorn", Flavour.ASYNCIO, _uvicorn, _needs("uvicorn", "uvloop", "httptools"))
+UVICORN = Server("uvicorn", Flavour.ASYNCIO, _uvicorn(), _needs("uvicorn", "uvloop", "httptools", "websockets"))
+# The only one of its parsers that speaks HTTP/2.
+UVICORN_ZTTP = Server(
+    "uvicorn --http zttp --http2",
+    Flavour.ASYNCIO,
+    _uvicorn("--http", "zttp", "--http2"),
+    _needs("uvicorn", "zttp"),
+    h2c=True,
+)
 GUNICORN = Server("gunicorn", Flavour.ASYNCIO, _gunicorn, _needs("gunicorn", "gunicorn.asgi", "uvloop"))
 GRANIAN = Server("granian", Flavour.ASYNCIO, _granian, _needs("granian", "uvloop"), h2c=True)
 UWSGI_WSGI = Server("uwsgi-wsgi", Flavour.WSGI, _wsgi, _needs_uwsgi)
 
-SERVERS = (WORKER, VIA_HYPERCORN, HYPERCORN_TRIO, HYPERCORN_UVLOOP, UVICORN, GUNICORN, GRANIAN)
+# Beside these a run may name others of ours and theirs.
+PEERS = (HYPERCORN_TRIO, UVICORN, GUNICORN, GRANIAN)
+USUAL = (WORKER, *PEERS)
+SERVERS = (*USUAL, VIA_HYPERCORN, HYPERCORN_UVLOOP)
+# Those of a row of its own protocol, where a peer needs another command line or has none.
+OVER_HTTP2 = (WORKER, HYPERCORN_TRIO, UVICORN_ZTTP, GRANIAN)
+OVER_UWSGI = (WORKER, UWSGI_WSGI)

@@ -17,9 +17,11 @@ CHUNKS = 16
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Hello on `/`, 1 MiB in chunks on `/stream`, the worker's process id on `/pid`."""
+    """Answer hello on `/`, 1 MiB in chunks on `/stream`, the worker's process id on `/pid`; echo WebSocket texts."""
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
+    elif scope["type"] == "websocket":
+        await _echo(receive, send)
     elif scope["path"] == "/stream":
         await _stream(send)
     else:
@@ -32,6 +34,13 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         await send({"type": f"{message['type']}.complete"})
         if message["type"] == "lifespan.shutdown":
             return
+
+
+async def _echo(receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"]})
 
 
 async def _answer(send: Send, body: bytes) -> None:

@@ -3,7 +3,7 @@
 import os
 from typing import Any
 
-from quart import request
+from quart import request, websocket
 from quart_trio import QuartTrio
 
 from benchmarks.apps.bare import HELLO
@@ -19,6 +19,12 @@ async def hello() -> str:
 @app.post("/echo")
 async def echo() -> Any:
     return await request.get_json()
+
+
+@app.websocket("/")
+async def repeat() -> None:
+    while True:
+        await websocket.send(await websocket.receive())
 
 
 @app.get("/pid")
