@@ -1,17 +1,14 @@
-"""The configurations of deploy/ that need no nginx: systemd's sockets, the Emperor, the subscription system."""
+"""The configurations of deploy/ that need neither nginx nor systemd: the Emperor, the subscription system."""
 
 import os
 import re
-import shutil
-import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.deploy import APP, DEPLOY, deployed
+from support.deploy import APP, deployed
 from support.front import Address
 from support.http1 import Http1
 from support.ini import UWSGI, free_port
@@ -44,47 +41,6 @@ def check_metrics(log: Path) -> None:
 def answer(target: Address | Path) -> bytes:
     with Http1(target) as client:
         return client.get("/").body
-
-
-def test_systemd_brings_the_sockets(tmp_path: Path) -> None:
-    activate = shutil.which("systemd-socket-activate")
-    address, path = new_address(), tmp_path / "s"
-    names = {"/run/trio-worker/app.sock": str(path), "127.0.0.1:8000": f"{address[0]}:{address[1]}"}
-    listens = [
-        names[line.partition("=")[2]]
-        for line in (DEPLOY / "systemd" / "trio-worker.socket").read_text().splitlines()
-        if line.startswith("ListenStream=")
-    ]
-    assert listens == list(names.values())
-    ini = deployed("systemd/app.ini", tmp_path / "app.ini", APP)
-    starter = "import os,sys; os.environ['LISTEN_PID'] = str(os.getpid()); os.execv(sys.argv[1], sys.argv[1:])"
-    uwsgi = [UWSGI, "--ini", str(ini)]
-    if activate is not None:
-        command = [activate, *(f"--listen={each}" for each in listens), *uwsgi]
-        with run(command, tmp_path / "log"):
-            _check_sockets(address, path, tmp_path / "log")
-        return
-    with socket.socket(socket.AF_UNIX) as first, socket.socket() as second:
-        first.bind(str(path))
-        second.bind(address)
-        first.listen(100)
-        second.listen(100)
-        # systemd hands its sockets over as the descriptors from 3 on (sd_listen_fds(3)).
-        wrap = (
-            "import os,sys; a, b = os.dup2(int(sys.argv[1]), 50), os.dup2(int(sys.argv[2]), 51);"
-            "os.dup2(a, 3); os.dup2(b, 4); del sys.argv[1:3];" + starter
-        )
-        descriptors = (first.fileno(), second.fileno())
-        command = [sys.executable, "-c", wrap, *map(str, descriptors), *uwsgi]
-        environment = {**os.environ, "LISTEN_FDS": "2"}
-        with run(command, tmp_path / "log", pass_fds=descriptors, env=environment):
-            _check_sockets(address, path, tmp_path / "log")
-
-
-def _check_sockets(address: Address, path: Path, log: Path) -> None:
-    for target in (address, path):
-        eventually(lambda target=target: answer(target) == b"hello", 20, log.read_text)  # type: ignore[misc]
-    check_metrics(log)
 
 
 def test_the_emperor_starts_reloads_and_ends_a_vassal(tmp_path: Path) -> None:

@@ -32,6 +32,8 @@ GOOD = (
     "py-call-uwsgi-fork-hooks = true",
     f"python-worker-override = {PACKAGE}/override.py",
     f"ini = {PACKAGE}/metrics.ini",
+    "listen = 100",
+    "hook-master-start = unix_signal:15 gracefully_kill_them_all",
 )
 SERVING = (*GOOD, "socket = 127.0.0.1:8080", "module = site_app:app")
 
@@ -68,6 +70,23 @@ def test_what_every_ini_needs_is_missed(key: str) -> None:
     without = [line for line in SERVING if not line.startswith(key)]
     assert f"`{key} = true` is missing" in the_only(Level.WARNING, *without).message
     assert f"`{key} = true` is missing" in the_only(Level.WARNING, *without, f"{key} = off").message
+
+
+@pytest.mark.parametrize("key", ["touch-chain-reload", "master-fifo"])
+def test_a_chain_reload_needs_lazy_apps(key: str) -> None:
+    assert "never takes up new code" in the_only(Level.WARNING, *SERVING, f"{key} = x").message
+    assert findings(*SERVING, f"{key} = x", "lazy-apps = true") == []
+
+
+def test_a_queue_that_is_short_or_longer_than_the_kernel_allows() -> None:
+    without = [line for line in SERVING if not line.startswith("listen")]
+    assert "`listen` is missing" in the_only(Level.WARNING, *without).message
+    assert "uWSGI does not start" in the_only(Level.ERROR, *without, "listen = 999999999").message
+
+
+def test_a_stop_by_sigterm_is_graceful() -> None:
+    without = [line for line in SERVING if not line.startswith("hook-master-start")]
+    assert "SIGTERM ends requests in flight" in the_only(Level.WARNING, *without).message
 
 
 def test_an_ini_without_the_override_is_an_error() -> None:

@@ -1,7 +1,7 @@
 """`trio-worker check uwsgi.ini`: what each line of an ini means to a Trio worker, before it is started.
 
 The ini is read as uWSGI reads it (ini.py), each key is looked up in the option table, and the
-rules of rules.py look for what would not work. The app is loaded once, in an interpreter of
+rules of rules.py and reloads.py look for what would not work. The app is loaded once, in an interpreter of
 its own; no socket is bound and nothing is started.
 """
 
@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TextIO
 
+from trio_worker.check import reloads
 from trio_worker.check.rules import RULES, Configuration, Finding, Level
 from trio_worker.options import ini
 from trio_worker.options import table as option_table
@@ -54,7 +55,7 @@ def main(path: str, out: TextIO) -> int:
 
 def _findings(configuration: Configuration) -> list[Finding]:
     place = {id(setting): number for number, setting in enumerate(configuration.settings)}
-    found = [finding for rule in RULES for finding in rule(configuration)]
+    found = [finding for rule in (*RULES, *reloads.RULES) for finding in rule(configuration)]
     return sorted(found, key=lambda finding: place.get(id(finding.setting), len(place)))
 
 
