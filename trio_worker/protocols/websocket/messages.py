@@ -56,10 +56,12 @@ class Messages:
     __slots__ = (
         "_extensions",
         "_fragments",
+        "_head",
         "_is_text",
         "_max_size",
         "_protocol",
         "_rest",
+        "_skip",
         "broken",
         "closed",
         "pongs",
@@ -69,6 +71,9 @@ class Messages:
         self._max_size = max_size
         self._extensions = extensions
         self._protocol: Protocol | None = None
+        # Of the frame that is on its way: its incomplete head, or how many bytes of it are to come.
+        self._head = b""
+        self._skip = 0
         # What has been read and not been taken apart yet; and the message that is on its way, None where none is.
         self._rest = b""
         self._fragments: list[bytes] | None = None
@@ -114,15 +119,30 @@ class Messages:
         protocol = self._protocol or self._make_protocol()
         self._rest = data[SLICE:]
         protocol.receive_data(data[:SLICE])
+        self._follow(data[:SLICE])
         for frame in protocol.events_received():
             if isinstance(frame, Frame):
                 self._take_frame(protocol, frame, messages)
         answer = b"".join(protocol.data_to_send())
         if protocol.state is not State.OPEN:
             self._note_end(protocol)
-        elif self._fragments is None and not (self._extensions or protocol.reader.buffer):
+        elif self._fragments is None and not (self._extensions or self._head or self._skip):
             self._protocol = None
         return answer
+
+    def _follow(self, data: bytes) -> None:
+        """Find out whether the bytes so far end with a frame (RFC 6455 section 5.2)."""
+        data = self._head + data
+        at, end = self._skip, len(data)
+        while at + 2 <= end:
+            size, length = 2 + 4 * (data[at + 1] >> 7), data[at + 1] & 127
+            extended = {126: 2, 127: 8}.get(length, 0)
+            if at + size + extended > end:
+                break
+            if extended:
+                length = int.from_bytes(data[at + 2 : at + 2 + extended], "big")
+            at += size + extended + length
+        self._head, self._skip = data[at:], max(0, at - end)
 
     def _make_protocol(self) -> Protocol:
         self._protocol = protocol = Protocol(Side.SERVER, max_size=self._max_size, logger=_quiet)

@@ -1,0 +1,104 @@
+"""A bare ASGI app with WebSockets that behave in one way each."""
+
+from typing import Any
+
+import trio
+from probe import Receive, Scope, Send, tell
+from probe import app as http_app
+
+
+async def _echo(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.accept", "subprotocol": next(iter(scope["subprotocols"]), None)})
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"], "bytes": message["bytes"]})
+    tell(f"heard {message['code']} {message['reason']!r}")
+
+
+async def _slow_echo(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        tell("working")
+        await trio.sleep(0.5)
+        await send({"type": "websocket.send", "text": message["text"]})
+    tell(f"heard {message['code']} {message['reason']!r}")
+
+
+async def _sends_for_ever(scope: Scope, receive: Receive, send: Send) -> None:
+    """Takes no notice of what `send` raises."""
+    await send({"type": "websocket.accept"})
+    raised = False
+    while True:
+        try:
+            await send({"type": "websocket.send", "bytes": b"x" * 1000})
+        except OSError as error:
+            if not raised:
+                tell(f"send raised {type(error).__name__}")
+            raised = True
+
+
+async def _receives_for_ever(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.accept"})
+    tell("receives")
+    while True:
+        await receive()
+
+
+async def _deaf(scope: Scope, receive: Receive, send: Send) -> None:
+    """Receives nothing."""
+    await send({"type": "websocket.accept"})
+    await trio.sleep(30)
+
+
+async def _closes(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.accept"})
+    await receive()
+    await send({"type": "websocket.close", "code": 4002, "reason": "done"})
+    message = await receive()
+    tell(f"heard {message['code']} {message['reason']!r}")
+
+
+async def _denies(scope: Scope, receive: Receive, send: Send) -> None:
+    headers = [(b"content-type", b"text/plain"), (b"x-why", b"full")]
+    await send({"type": "websocket.http.response.start", "status": 429, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": b"too ", "more_body": True})
+    await send({"type": "websocket.http.response.body", "body": b"many"})
+
+
+async def _refuses(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.close"})
+
+
+async def _injects(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.accept", "headers": [(b"x-a", b"b\r\nx-c: d")]})
+
+
+async def _raises(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.accept"})
+    raise ValueError("as it should")
+
+
+async def _returns(scope: Scope, receive: Receive, send: Send) -> None:
+    pass
+
+
+WAYS = {
+    "/echo": _echo,
+    "/slow": _slow_echo,
+    "/sends-for-ever": _sends_for_ever,
+    "/receives-for-ever": _receives_for_ever,
+    "/deaf": _deaf,
+    "/closes": _closes,
+    "/denies": _denies,
+    "/refuses": _refuses,
+    "/injects": _injects,
+    "/raises": _raises,
+    "/returns": _returns,
+}
+
+
+async def app(scope: Scope, receive: Receive, send: Any) -> None:
+    if scope["type"] == "websocket":
+        assert (await receive())["type"] == "websocket.connect"
+        await WAYS[scope["path"]](scope, receive, send)
+    else:
+        await http_app(scope, receive, send)
