@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from support.http1 import Http1, Target, connect
 from support.http2 import Http2
-from support.packets import ask, request
+from support.packets import USUAL, ask, block, packet, request
 from support.uwsgi import Server, Servers
 from websockets.sync.client import connect as connect_websocket
 
@@ -46,7 +46,8 @@ def scope(target: Target, **headers: str) -> Any:
 def test_the_client_is_the_first_who_is_no_proxy(server: Server, headers: dict[str, str], client: str | None) -> None:
     told = scope(server.address, **headers)["client"]
     assert told[0] == (client or "127.0.0.1")
-    assert scope(server.unix_path, **headers)["client"] == ([client, 0] if client else None)
+    port = 4711 if "4711" in str(headers) else 0
+    assert scope(server.unix_path, **headers)["client"] == ([client, port] if client else None)
 
 
 @pytest.mark.parametrize(
@@ -64,6 +65,59 @@ def test_scheme_and_host(server: Server, headers: dict[str, str], scheme: str, h
     told = scope(server.address, **headers)
     assert told["scheme"] == scheme
     assert [value for name, value in told["headers"] if name == "host"] == [host]
+
+
+@pytest.mark.parametrize(
+    ("headers", "host", "port"),
+    [
+        ({"X_Forwarded_Port": "8443", "X_Forwarded_Proto": "https"}, "test:8443", 8443),
+        ({"X_Forwarded_Port": "443", "X_Forwarded_Proto": "https"}, "test", 443),
+        ({"X_Forwarded_Port": "8443", "X_Forwarded_Host": "a.test:80"}, "a.test:80", 8443),
+        ({"X_Forwarded_Port": "8443", "X_Forwarded_Host": "[::1]"}, "[::1]:8443", 8443),
+        ({"X_Forwarded_Port": "99999"}, "test", None),
+        ({"X_Forwarded_Port": "-1"}, "test", None),
+    ],
+)
+def test_the_port_of_the_front(server: Server, headers: dict[str, str], host: str, port: int | None) -> None:
+    told = scope(server.address, **headers)
+    assert [value for name, value in told["headers"] if name == "host"] == [host]
+    assert told["server"][1] == (port or server.address[1])
+
+
+@pytest.mark.parametrize(
+    ("prefix", "root_path"),
+    [
+        ("/shop", "/shop"),
+        ("/shop/", "/shop"),
+        ("/a/b", "/a/b"),
+        ("/", ""),
+        ("shop", ""),
+        ("//evil.test", ""),
+        ("/a/../b", ""),
+        ("/a%2fb", ""),
+        ("/client, /front", "/front"),
+    ],
+)
+def test_the_prefix_that_a_front_has_taken_away(server: Server, prefix: str, root_path: str) -> None:
+    told = scope(server.address, X_Forwarded_Prefix=prefix)
+    assert (told["root_path"], told["path"]) == (root_path, f"{root_path}/scope")
+
+
+def test_the_root_path_of_the_ini(uwsgi: Servers) -> None:
+    server = uwsgi(module="mirror:app", trio_root_path="/shop/", trio_proxy_allow="unix")
+    told = scope(server.address, X_Forwarded_Prefix="/from-a-stranger")
+    assert (told["root_path"], told["path"]) == ("/shop", "/shop/scope")
+    told = scope(server.unix_path, X_Forwarded_Prefix="/other")
+    assert (told["root_path"], told["path"]) == ("/other", "/other/scope")
+
+
+@pytest.mark.engines("express")
+def test_what_a_client_smuggles_into_a_packet(server: Server) -> None:
+    """`X_Forwarded_For` has the same name in CGI as what the front's front has written."""
+    smuggled = [("HTTP_X_FORWARDED_FOR", "203.0.113.7"), ("HTTP_X_FORWARDED_FOR", "6.6.6.6")]
+    variables = {**USUAL, "REQUEST_URI": "/scope", "PATH_INFO": "/scope", "REMOTE_ADDR": "10.0.0.2"}
+    assert ask(server.unix_path, packet(block([*variables.items(), *smuggled]))).status == 400
+    server.wait_log("the forwarded headers disagree")
 
 
 @pytest.mark.engines("express")
@@ -94,7 +148,7 @@ def test_headers_that_disagree_get_400(server: Server) -> None:
     """A proxy writes one kind of them; the other kind is the client's invention."""
     with Http1(server.address) as client:
         assert client.get("/scope", Forwarded="for=6.6.6.6", X_Forwarded_For="203.0.113.7").status == 400
-    server.wait_log("trio-proxy-headers says which one to believe")
+    server.wait_log("trio-proxy-headers says which kind of them to believe")
 
 
 @pytest.mark.parametrize(("kind", "client"), [("x-forwarded", "203.0.113.7"), ("forwarded", "198.51.100.1")])

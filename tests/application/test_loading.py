@@ -102,6 +102,12 @@ def test_two_mounts_and_none(uwsgi: Servers) -> None:
         assert httpx.get(server.url + path).status_code == 404
 
 
+def test_each_mounted_app_has_its_own_state(uwsgi: Servers) -> None:
+    server = uwsgi(module="stateful:one", mount="/two=stateful:two", lazy_apps=True, trio_root_path="/shop")
+    assert httpx.get(f"{server.url}/two/x").text == "two two /shop/two /shop/two/x True"
+    assert httpx.get(f"{server.url}/x").text == "one one /shop /shop/x True"
+
+
 def test_a_mount_beside_the_main_app(uwsgi: Servers) -> None:
     server = uwsgi(module="probe:app", mount="/two=quart_app:app", lazy_apps=True)
     assert httpx.get(f"{server.url}/two/").text == "quart"

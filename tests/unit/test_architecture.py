@@ -26,6 +26,7 @@ ORDER = (
     ("options",),
     ("refusal",),
     ("asgi",),
+    ("host",),
     ("memory",),
 )
 ROW = {name: row for row, names in enumerate(ORDER) for name in names}

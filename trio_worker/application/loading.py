@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from trio_worker.application.root_path import restore
 from trio_worker.asgi import App, Receive, Scope, Send
 from trio_worker.options import Options
 from trio_worker.options.raw import RawOptions, repeated
@@ -158,7 +159,8 @@ def _describe(error: BaseException) -> str:
 class Mounts:
     """Apps by path prefix; the longest that fits takes the request, with the prefix as its `root_path`.
 
-    The path stays whole, as ASGI has it. Lifespan goes to every app of them, each in the same task group.
+    The path stays whole, as ASGI has it. Lifespan goes to every app of them, each in the same task group and with a
+    state of its own: apps know nothing of each other, and would overwrite what another has left there.
     """
 
     def __init__(self, mounted: dict[str, App], main: App | None) -> None:
@@ -166,6 +168,17 @@ class Mounts:
         self.apps.sort(key=lambda pair: len(pair[0]), reverse=True)
         if main is not None:
             self.apps.append(("", main))
+        self._states: dict[int, dict[str, Any]] = {}
+
+    def begin_states(self, state: dict[str, Any]) -> list[tuple[App, dict[str, Any]]]:
+        """Return each app once, with the state for its lifespan to fill; `state` is what every one begins with.
+
+        A single app fills `state` itself, which every request gets a copy of.
+        """
+        apps = {id(app): app for _, app in self.apps}
+        if len(apps) > 1:
+            self._states = {key: state.copy() for key in apps}
+        return [(app, self._states.get(key, state)) for key, app in apps.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Dispatch one request or session; without a fitting app it is answered with 404."""
@@ -175,6 +188,9 @@ class Mounts:
                 if prefix:
                     # The path is whole, so this is all of it, whatever SCRIPT_NAME a front sent (manage-script-name).
                     scope["root_path"] = prefix
+                if self._states:
+                    scope["state"] = self._states[id(app)].copy()
+                restore(scope)
                 await app(scope, receive, send)
                 return
         await answer(scope, send, NOT_MOUNTED)

@@ -17,6 +17,7 @@ from trio_worker.options.values import (
     Reader,
     a_flag,
     a_number,
+    a_prefix,
     a_text,
     a_time,
     a_window,
@@ -106,6 +107,7 @@ class Options:
     http1: str = _option("trio-http1", one_of("express", "hypercorn"), "express")
     hypercorn_config: str | None = _option("trio-hypercorn-config", a_text, None)
     quart_direct: bool = _option("trio-quart-direct", a_flag, True)
+    root_path: str = _option("trio-root-path", a_prefix, "")
     half_close: bool = _option("trio-half-close", a_flag, False)
     websocket_deflate: int = _option("trio-websocket-deflate", a_window, 12)
     keepalive_timeout: float = _option("trio-keepalive-timeout", a_time, 75.0)

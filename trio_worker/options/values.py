@@ -4,6 +4,7 @@ Each takes the key and the value as the ini has them, and says in an OptionError
 may be given more than once comes as one line for each time.
 """
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -79,6 +80,22 @@ def an_interval(key: str, value: str) -> float:
     if seconds < 0.05:
         raise OptionError(key, value, "a number of seconds, 0.05 or more")
     return seconds
+
+
+# Segments of a path in plain characters: nothing encoded, and no `//`, which would begin with a host.
+_PREFIX = re.compile(r"(?:/[\w.~!$&'()*+,;=:@-]+)*", re.ASCII)
+
+
+def is_prefix(text: str) -> bool:
+    """Return True for the beginning of a path, without a slash at its end."""
+    return _PREFIX.fullmatch(text) is not None and not {".", ".."} & set(text.split("/"))
+
+
+def a_prefix(key: str, value: str) -> str:
+    """Read the beginning of a path."""
+    if not is_prefix(value.rstrip("/")):
+        raise OptionError(key, value, "a path of plain segments, as in /shop")
+    return value.rstrip("/")
 
 
 def one_of(*words: str) -> Reader:

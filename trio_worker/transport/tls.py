@@ -87,7 +87,7 @@ class TlsWire(SocketWire):
             return None
         try:
             # Behind our goodbye nothing has a meaning, and the bytes are only taken away.
-            data = receive_raw(self._tls, RECORD_SIZE) if self._goodbye_said else self._tls.recv(RECORD_SIZE)
+            data = receive_raw(self._tls, RECORD_SIZE) if self._goodbye_said else self._tls.read(RECORD_SIZE)
         except (*_WAITS, BlockingIOError):
             self._drained = True
             return None
@@ -95,7 +95,7 @@ class TlsWire(SocketWire):
         self._drained = (
             0 < len(data) <= self._short_read
             and ioctl(self._tls.fileno(), FIONREAD, _NOTHING) == _NOTHING
-            and not self._tls.pending()
+            and not (len(data) == RECORD_SIZE and self._tls.pending())
         )
         return data
 

@@ -12,6 +12,8 @@ import uwsgi
 
 from trio_worker.application import forwarded
 from trio_worker.application.fence import Application
+from trio_worker.application.loading import Mounts
+from trio_worker.application.root_path import RootPath, restoring
 from trio_worker.application.static_files import StaticFiles
 from trio_worker.asgi import App
 from trio_worker.http.service import Service
@@ -45,7 +47,7 @@ def make_service(
         OptionError: a file that the ini names cannot be used.
     """
     draining = trio.Event()
-    layers = forwarded.layer(_behind_files(app, options), options)
+    layers = _behind_fronts(_behind_files(_in_its_place(app, options), options), options)
     write = request_log.chooser()
     return Service(
         options=options,
@@ -55,6 +57,18 @@ def make_service(
         state={"draining": draining},
         hypercorn=make_config(options),
     )
+
+
+def _in_its_place(app: App, options: Options) -> App:
+    """Return the app with the whole path, where a front may have taken a part of it; mounts see to that themselves."""
+    if isinstance(app, Mounts) or not (options.root_path or options.proxy_allow):
+        return app
+    return restoring(app)
+
+
+def _behind_fronts(app: App, options: Options) -> App:
+    app = forwarded.layer(app, options)
+    return RootPath(app, options.root_path) if options.root_path else app
 
 
 def _behind_files(app: App, options: Options) -> App:

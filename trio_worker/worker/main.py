@@ -182,11 +182,11 @@ class Worker:
         return self._ending.code
 
     async def _start_up(self, app: App, nursery: trio.Nursery) -> list[Lifespan]:
-        """Run the lifespan of every app, returns those that are up; they share the state that requests see."""
-        apps = [each for _, each in app.apps] if isinstance(app, Mounts) else [app]
+        """Run the lifespan of every app, returns those that are up; each fills a state of its own."""
+        mounts = app if isinstance(app, Mounts) else Mounts({}, app)
         started: list[Lifespan] = []
-        for each in {id(each): each for each in apps}.values():
-            lifespan = Lifespan(each, self._service.state)
+        for each, state in mounts.begin_states(self._service.state):
+            lifespan = Lifespan(each, state)
             nursery.start_soon(lifespan.run)
             if not await self._ending.before(lifespan.startup):
                 break

@@ -21,6 +21,7 @@ struct uwsgi_option uwsgi_trio_options[] = {
 	VALUE("uwsgi-allow", "accept uwsgi packets over TCP from the specified addresses or networks"),
 	VALUE("proxy-allow", "accept PROXY protocol headers from the specified addresses or networks"),
 	VALUE("proxy-headers", "believe those peers' forwarding headers: any, x-forwarded or forwarded"),
+	VALUE("root-path", "where clients see the app, when a front takes that from the beginning of the path"),
 	VALUE("half-close", "answer a client that has closed its side after its request: true or false"),
 	VALUE("websocket-deflate", "compress WebSocket messages: on, off, or the bits of the window, 9 to 15"),
 	VALUE("keepalive-timeout", "close a connection idle for the specified seconds"),

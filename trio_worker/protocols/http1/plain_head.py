@@ -6,8 +6,9 @@ each, with none among them that says something of the framing or of the connecti
 """
 
 from trio_worker.asgi import Headers
+from trio_worker.host import recall_host
 from trio_worker.memory import Memory
-from trio_worker.protocols.http1.rules import TARGET_LIMIT, recall_host
+from trio_worker.protocols.http1.rules import TARGET_LIMIT
 
 # The methods that have no rules of their own.
 _METHODS = {each.encode(): each for each in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")}

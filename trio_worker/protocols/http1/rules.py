@@ -16,21 +16,12 @@ from hyperframe.exceptions import HyperframeError
 from hyperframe.frame import SettingsFrame
 
 from trio_worker.asgi import Headers
-from trio_worker.memory import Memory
+from trio_worker.host import is_host
 from trio_worker.refusal import Refusal, too_large
 
 # The defaults of our limits, in bytes; a larger `buffer-size` in the ini raises both.
 HEAD_LIMIT = 32768
 TARGET_LIMIT = 8192
-
-# RFC 3986 section 3.2: a host and a port, IPv6 addresses in brackets. Empty where the target has no authority.
-_HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Za-z:.]+\])(?::\d*)?", re.ASCII)
-
-# Hosts that were asked about: most clients of a worker ask for the same few.
-_LONGEST_HOST = 1024
-_hosts: Memory[bytes, bool] = Memory(1024, _LONGEST_HOST)
-# The verdict on a host that was asked about before; None where it was not.
-recall_host = _hosts.get
 
 _AUTHORITY_END = re.compile(rb"[/?#]")
 
@@ -110,15 +101,6 @@ def _check_host(head: Head, names: list[bytes]) -> Refusal | None:
     if count > 1:
         return Refusal(400, "a request has one Host header, not several")
     return None if is_host(head.headers[names.index(b"host")][1]) else Refusal(400, "the Host is no host and port")
-
-
-def is_host(value: bytes) -> bool:
-    """Return True if this is a host, with a port or without (RFC 9110 section 7.2)."""
-    known = recall_host(value)
-    if known is None:
-        # A value that is too long is not remembered, or a thousand of them would take the memory of a thousand heads.
-        return _hosts.keep(value, len(value) <= _LONGEST_HOST and _HOST.fullmatch(value) is not None, len(value))
-    return known
 
 
 def _authority(target: bytes) -> bytes:

@@ -16,9 +16,9 @@ from hypercorn.protocol.h2 import H2Protocol
 from hypercorn.protocol.ws_stream import WSStream
 from hyperframe.frame import Frame, GoAwayFrame
 
+from trio_worker.host import is_host
 from trio_worker.http.response_head import TOKEN
 from trio_worker.http.service import Service
-from trio_worker.protocols.http1.rules import is_host
 from trio_worker.protocols.hypercorn.http1 import can_be_read
 from trio_worker.protocols.hypercorn.tasks import AppTask
 from trio_worker.transport.bounds import DISCARD_LIMIT
