@@ -5,9 +5,18 @@ import http.client
 import resource
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+HANDSHAKE = (
+    b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+# The example of RFC 6455 section 5.7, and its echo.
+MASKED_HELLO = bytes.fromhex("81 85 37 fa 21 3d 7f 9f 4d 51 58")
+UNMASKED_HELLO = b"\x81\x05Hello"
+# Uses a new connection once.
+Use = Callable[[socket.socket], None]
 # Descriptors beside the idle connections: the server's own, and its epoll sets and pipes.
 SPARE_DESCRIPTORS = 512
 ANSWER_SECONDS = 10.0
@@ -23,13 +32,13 @@ def allow_connections(count: int) -> None:
 
 
 @contextlib.contextmanager
-def idle_connections(port: int, count: int) -> Iterator[list[socket.socket]]:
-    """So many open connections, each of which has been answered once."""
+def idle_connections(port: int, count: int, use: Use | None = None) -> Iterator[list[socket.socket]]:
+    """Open so many connections, each of which has been used once: by a request, unless told otherwise."""
     with contextlib.ExitStack() as stack:
         connections = []
         for _ in range(count):
             connection = stack.enter_context(socket.create_connection(("127.0.0.1", port), timeout=ANSWER_SECONDS))
-            ask(connection)
+            (use or ask)(connection)
             connections.append(connection)
         yield connections
 
@@ -55,10 +64,22 @@ def _over_tls(port: int) -> http.client.HTTPSConnection:
 
 
 def ask(connection: socket.socket) -> None:
-    """One GET and its whole answer, whose head must tell its length. ConnectionError at an early end."""
+    """Send one GET and read its whole answer, whose head must tell its length. ConnectionError at an early end."""
     connection.sendall(REQUEST)
+    _read_until(connection, _is_whole)
+
+
+def open_websocket(connection: socket.socket) -> None:
+    """Shake hands without an extension and have one message echoed. ConnectionError at an early end."""
+    connection.sendall(HANDSHAKE)
+    _read_until(connection, lambda answer: answer.endswith(b"\r\n\r\n"))
+    connection.sendall(MASKED_HELLO)
+    _read_until(connection, lambda frame: frame == UNMASKED_HELLO)
+
+
+def _read_until(connection: socket.socket, is_whole: Callable[[bytes], bool]) -> None:
     answer = b""
-    while not _is_whole(answer):
+    while not is_whole(answer):
         data = connection.recv(65536)
         if not data:
             raise ConnectionError("closed by the server before the end of its answer")

@@ -9,7 +9,7 @@ from functools import partial
 from statistics import median
 
 from .cores import on_client_core
-from .load import wrk
+from .loader import Loader
 from .plan import Plan
 from .report import Finding, Table
 from .rows import WARM_UP_SECONDS
@@ -38,11 +38,12 @@ def measure_fairness(plan: Plan) -> Finding:
 
 def _measure(plan: Plan, server: Server) -> dict[str, float]:
     with running(server, QUART, plan.override) as started:
-        wrk(started.url, WARM_UP_SECONDS, connections=OTHERS)
-        alone = wrk(started.url, plan.seconds, connections=OTHERS)
+        others = Loader(connections=OTHERS)
+        others(started.target, WARM_UP_SECONDS)
+        alone = others(started.target, plan.seconds)
         with _pipeliner(started.site.port) as answers:
             began = time.monotonic()
-            beside = wrk(started.url, plan.seconds, connections=OTHERS)
+            beside = others(started.target, plan.seconds)
             seconds = time.monotonic() - began
     if beside.failed:
         raise Unavailable(f"{beside.failed} requests of the others failed")

@@ -46,6 +46,7 @@ BROWSER = (
     "cookie: session=9e3779b97f4a7c15; theme=dark",
 )
 
+_PROTOCOL = re.compile(r"Application protocol: (\S+)")
 _COUNTS = re.compile(r"(\d+) started, (\d+) done.*?(\d+) 4xx, (\d+) 5xx", re.DOTALL)
 
 
@@ -136,16 +137,21 @@ def h2load_as_browser(target: Target, seconds: float) -> Load:
         headers = [word for header in BROWSER for word in ("-H", header)]
         shape = ["-t1", f"-c{BROWSERS}", f"-m{STREAMS}", f"-D{round(seconds * 1000)}ms"]
         command = ["h2load", *shape, *headers, "-i", str(targets), f"--log-file={log}"]
-        limit = seconds + END_SECONDS
-        subprocess.run(
-            on_client_core(command), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True, timeout=limit
-        )
-        return _as_load([line.split() for line in log.read_text().splitlines()], seconds)
+        _run(command, seconds + END_SECONDS)
+        return as_load([line.split() for line in log.read_text().splitlines()], seconds)
 
 
-def _as_load(answers: list[list[str]], seconds: float) -> Load:
-    """Count the answers that its log tells of; those of no status were cut off by the end of the run."""
-    whole = [(int(status), int(micros) / 1000) for _, status, micros in answers if int(status) > 0]
+def _run(command: list[str], limit: float) -> None:
+    """Run it to its end. SubprocessError when the server has agreed to another protocol than HTTP/2."""
+    done = subprocess.run(on_client_core(command), capture_output=True, text=True, check=True, timeout=limit)
+    agreed = _PROTOCOL.search(done.stdout)
+    if agreed and agreed[1] not in ("h2", "h2c"):
+        raise subprocess.SubprocessError(f"h2load was served {agreed[1]}")
+
+
+def as_load(answers: list[list[str]], seconds: float) -> Load:
+    """Count the answers in its log: status -1 is a stream that failed, 0 one that the end of the run cut off."""
+    whole = [(int(status), int(micros) / 1000) for _, status, micros in answers if int(status)]
     took = sorted(millis for _, millis in whole) or [0.0]
     bad = sum(not 200 <= status < 400 for status, _ in whole)
     p50, p99 = (took[int((len(took) - 1) * share)] for share in (0.5, 0.99))

@@ -7,7 +7,7 @@ from functools import partial
 from statistics import median
 
 from .cores import on_client_core
-from .load import wrk
+from .loader import Loader
 from .plan import Plan
 from .report import Finding, Table
 from .rows import WARM_UP_SECONDS
@@ -19,7 +19,7 @@ PERCENTILES = ("p50_ms", "p99_ms", "p999_ms")
 
 
 def measure_latency(plan: Plan) -> Finding:
-    """Find uvicorn's peak by wrk, then load each server in turn with half of it. Quart hello."""
+    """Find uvicorn's peak, then load each server in turn with half of it. Quart hello."""
     try:
         rate = _peak(plan) / 2
     except (Unavailable, OSError, subprocess.SubprocessError) as reason:
@@ -37,13 +37,14 @@ def measure_latency(plan: Plan) -> Finding:
 
 def _peak(plan: Plan) -> float:
     with running(UVICORN, QUART) as started:
-        wrk(started.url, WARM_UP_SECONDS)
-        return wrk(started.url, plan.seconds).per_second
+        browser = Loader()
+        browser(started.target, WARM_UP_SECONDS)
+        return browser(started.target, plan.seconds).per_second
 
 
 def _measure(plan: Plan, server: Server, rate: float) -> dict[str, float]:
     with running(server, QUART, plan.override) as started:
-        wrk(started.url, WARM_UP_SECONDS)
+        Loader()(started.target, WARM_UP_SECONDS)
         arguments = (started.site.port, rate, plan.seconds)
         command = on_client_core([sys.executable, "-m", "benchmarks.openloop", *map(str, arguments)])
         output = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True)

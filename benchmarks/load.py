@@ -72,9 +72,9 @@ Client = Callable[[Target, float], Load]
 Requests = Path | Literal["browser"] | None
 
 
-def wrk(url: str, seconds: float, requests: Requests = None, connections: int = CONNECTIONS) -> Load:
+def wrk(url: str, seconds: float, requests: Requests = None) -> Load:
     """Load the URL for so many whole seconds."""
-    command = _command(url, round(seconds), requests, connections)
+    command = _command(url, max(1, round(seconds)), requests)
     return _parse(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 
@@ -102,7 +102,7 @@ class Background:
 
 @contextlib.contextmanager
 def wrk_in_background(url: str, requests: Requests = None) -> Iterator[Background]:
-    command = _command(url, OPEN_END_SECONDS, requests, CONNECTIONS)
+    command = _command(url, OPEN_END_SECONDS, requests)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         yield Background(process)
@@ -111,8 +111,8 @@ def wrk_in_background(url: str, requests: Requests = None) -> Iterator[Backgroun
         process.wait()
 
 
-def _command(url: str, seconds: int, requests: Requests, connections: int) -> list[str]:
-    shape = ["-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", TIMEOUT]
+def _command(url: str, seconds: int, requests: Requests) -> list[str]:
+    shape = ["-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", TIMEOUT]
     arguments = ["--", str(requests)] if requests else []
     return on_client_core(["wrk", *shape, "--latency", "-s", str(SCRIPT), url, *arguments])
 

@@ -4,7 +4,8 @@ from dataclasses import asdict
 from functools import partial
 from statistics import median
 
-from .load import Load, wrk
+from .load import Load
+from .loader import Loader
 from .plan import Plan
 from .report import Finding, Table
 from .rows import WARM_UP_SECONDS
@@ -35,8 +36,9 @@ def _measure(plan: Plan, server: Server) -> Pair:
 
 def _load(plan: Plan, server: Server, logging: bool) -> Load:
     with running(server, QUART, plan.override, logs_requests=logging) as started:
-        wrk(started.url, WARM_UP_SECONDS)
-        load = wrk(started.url, plan.seconds)
+        browser = Loader()
+        browser(started.target, WARM_UP_SECONDS)
+        load = browser(started.target, plan.seconds)
         lines = started.log.read_bytes().count(b"\n")
     if logging and lines < load.requests:
         raise Unavailable(f"logged {lines} lines for {load.requests} requests")

@@ -76,6 +76,8 @@ class Running:
         workers = self.workers()
         before = cpu_seconds(workers)
         counted = load()
+        if not counted.requests:
+            raise Unavailable(f"no request was answered: {self.log_tail()}")
         if counted.failed >= counted.requests:
             raise Unavailable(f"{counted.failed} of {counted.requests} requests failed: {self.log_tail()}")
         return replace(counted, cpu_seconds=cpu_seconds(workers) - before)

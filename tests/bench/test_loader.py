@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.clients import idle_connections, open_websocket, still_open
 from benchmarks.h2load import h2load_as_browser
 from benchmarks.load import Target
 from benchmarks.loader import Loader
@@ -57,6 +58,11 @@ def test_http2_is_loaded_by_h2load(bare: Running) -> None:
     load = h2load_as_browser(bare.target, SECONDS)
     assert load.requests > 10
     assert load.failed == 0
+
+
+def test_idle_websockets_have_echoed_once_and_stay_open(bare: Running) -> None:
+    with idle_connections(bare.site.port, 3, open_websocket) as connections:
+        assert still_open(connections) == 3
 
 
 def test_no_head_is_sent_twice() -> None:

@@ -8,6 +8,7 @@ import psutil
 import pytest
 
 from benchmarks.__main__ import NOT_BY_DEFAULT, SECTIONS, parse
+from benchmarks.h2load import as_load
 from benchmarks.load import Load
 from benchmarks.processor import cpu_seconds, ticks
 from benchmarks.rates import cost_table, rate_table
@@ -89,6 +90,13 @@ def test_a_cost_is_processor_time_by_requests() -> None:
         ["40.0", "70.0", "1.00x"],
         ["80.0", "140.0", "0.50x"],
     ]
+
+
+def test_what_h2load_logs_is_counted() -> None:
+    log = ["17957 200 1000", "17958 204 3000", "17959 503 2000", "17960 -1 9000", "17961 0 77244"]
+    load = as_load([line.split() for line in log], 2.0)
+    assert (load.requests, load.failed, load.p50_ms, load.p99_ms) == (4, 2, 2.0, 3.0)
+    assert load.per_second == 2
 
 
 def test_every_section_has_its_place_in_the_documentation() -> None:
