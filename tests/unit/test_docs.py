@@ -18,7 +18,7 @@ BLOCK = re.compile(r"^```(python|ini)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 @pytest.mark.parametrize(("marker", "arguments"), [("options", []), ("own-options", ["--own"])])
 def test_an_option_table_is_the_printed_one(marker: str, arguments: list[str]) -> None:
     command = [sys.executable, "-m", "trio_worker", "options", *arguments]
-    printed = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    printed = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT).stdout
     _, _, rest = (ROOT / "docs" / "options.md").read_text().partition(f"<!-- {marker}:begin -->\n")
     shown, end, _ = rest.partition(f"<!-- {marker}:end -->")
     assert end

@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from support.places import expect_everywhere
 
 from trio_worker.master.native.build import SOURCES
 from trio_worker.options import Options, own_defaults
@@ -26,6 +27,7 @@ OF_OTHER_BUILDS = re.compile(
 OPTIONS_OF_PLUGIN = SOURCES / "options.c"
 
 TABLE = option_table.load()
+KEYS = {each.metadata["key"] for each in fields(Options)}
 
 
 @pytest.fixture(scope="module")
@@ -91,14 +93,22 @@ def test_what_needs_the_plugin_is_unsupported_without_it_only() -> None:
 
 
 def test_the_worker_the_table_and_the_plugin_know_the_same_options_of_our_own() -> None:
-    read = {key for each in fields(Options) if (key := each.metadata["key"]).startswith("trio-")}
     declared = re.findall(r'^\tVALUE\("([^"]+)"', OPTIONS_OF_PLUGIN.read_text(), re.MULTILINE)
-    assert sorted(read) == sorted(TABLE.own) == sorted(f"trio-{name}" for name in declared)
+    places = {
+        "options/__init__.py": {key for key in KEYS if key.startswith("trio-")},
+        "[own] of options/table.toml": TABLE.own,
+        "master/native/options.c": {f"trio-{name}" for name in declared},
+    }
+    expect_everywhere("option", places)
+
+
+def test_every_option_of_uwsgi_that_the_worker_reads_is_in_the_table() -> None:
+    unknown = {key for key in KEYS if not key.startswith("trio-")} - TABLE.by_name.keys()
+    assert not unknown, f"options/__init__.py reads {sorted(unknown)}, which are missing in options/table.toml"
 
 
 def test_every_option_of_uwsgi_that_the_worker_reads_is_not_a_dead_one() -> None:
-    keys = {each.metadata["key"] for each in fields(Options)} - TABLE.own.keys()
-    dead = {key for key in keys if TABLE.by_name[key].meaning is Meaning.NOT_HERE}
+    dead = {key for key in KEYS & TABLE.by_name.keys() if TABLE.by_name[key].meaning is Meaning.NOT_HERE}
     assert dead == set()
 
 

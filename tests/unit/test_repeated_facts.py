@@ -8,6 +8,7 @@ import re
 from dataclasses import fields
 
 from support.imports import PACKAGE
+from support.places import expect_everywhere
 
 from trio_worker.check.rules import APP_KEYS, SOCKET_KEYS
 from trio_worker.master.metrics import GAUGES, Counters
@@ -18,6 +19,7 @@ from trio_worker.options.table import Meaning
 from trio_worker.worker.drain import SUBSCRIPTIONS
 
 TABLE = option_table.load()
+COUNTED = "master/metrics.py"
 KEYS = {each.metadata["key"] for each in fields(Options)}
 
 
@@ -47,19 +49,18 @@ def test_the_check_looks_at_every_way_to_name_an_app() -> None:
     assert {TABLE.by_name[key].names[0] for key in ("module", "wsgi", "wsgi-file", "file", "mount")} == set(APP_KEYS)
 
 
-def test_metrics_ini_declares_every_metric() -> None:
-    declared = re.findall(r"^metric = name=trio\.(.+)", (PACKAGE / "metrics.ini").read_text(), re.MULTILINE)
-    counters = [f"{name},type=counter" for name in Counters().totals()]
-    # In a loop of uWSGI's over the numbers of workers.
-    gauges = [f"worker.%(_).{name},type=gauge" for name in GAUGES]
-    assert sorted(declared) == sorted(counters + gauges)
+def test_every_metric_is_declared_everywhere() -> None:
+    expect_everywhere("counter", {COUNTED: Counters().totals(), **_in_ini("counter"), **_in_c("counters")})
+    expect_everywhere("gauge", {COUNTED: GAUGES, **_in_ini("gauge"), **_in_c("gauges")})
 
 
-def test_the_plugin_declares_every_metric() -> None:
+def _in_ini(kind: str) -> dict[str, list[str]]:
+    # Gauges stand in a loop of uWSGI's over the numbers of workers.
+    pattern = rf"^metric = name=trio\.(?:worker\.%\(_\)\.)?(.+),type={kind}$"
+    return {"metrics.ini": re.findall(pattern, (PACKAGE / "metrics.ini").read_text(), re.MULTILINE)}
+
+
+def _in_c(array: str) -> dict[str, list[str]]:
     text = (PACKAGE / "master" / "native" / "metrics.c").read_text()
-    counters, gauges = (
-        re.findall(r'"([^"]+)"', re.findall(rf"{kind}\[\] = \{{(.*?)\}};", text, re.DOTALL)[0])
-        for kind in ("counters", "gauges")
-    )
-    assert sorted(counters) == sorted(Counters().totals())
-    assert sorted(gauges) == sorted(GAUGES)
+    names = re.findall(rf"{array}\[\] = \{{(.*?)\}};", text, re.DOTALL)[0]
+    return {"master/native/metrics.c": re.findall(r'"([^"]+)"', names)}

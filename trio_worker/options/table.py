@@ -91,6 +91,10 @@ class OptionTable:
 
     def own_markdown(self, defaults: Mapping[str, str]) -> str:
         """Return this worker's own options in Markdown, each with its default in words."""
+        if unread := self.own.keys() - defaults.keys():
+            raise ValueError(
+                f"in [own] of table.toml, and not read by options/__init__.py: {', '.join(sorted(unread))}"
+            )
         lines = (f"| `{name}` | {defaults[name]} | {note} |" for name, note in self.own.items())
         return _table(_OWN_COLUMNS, lines) + "\n"
 
