@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import timeit
 from email.utils import formatdate
 from pathlib import Path
 
@@ -9,6 +10,9 @@ import pytest
 from support.http1 import Http1, Response
 from support.http2 import Http2
 from support.uwsgi import Server, Servers
+
+from trio_worker.application import static_files
+from trio_worker.options.static_map import parse_directory, parse_map
 
 CONTENT = b"0123456789" * 100_000
 
@@ -74,7 +78,18 @@ def test_several_on_one_connection(server: Server) -> None:
 
 
 def test_what_is_no_file_goes_to_the_app(server: Server) -> None:
-    for path in ("/s/nothing", "/s", "/s/", "/s/below", "/stuff", "/one.txt/more", "/sbig.bin"):
+    paths = (
+        "/s/nothing",
+        "/s",
+        "/s/",
+        "/s/below",
+        "/stuff",
+        "/one.txt/more",
+        "/sbig.bin",
+        "/s/page.html/",
+        "/s//page.html",
+    )
+    for path in paths:
         assert get(server, path).text == "hello", path
 
 
@@ -119,6 +134,16 @@ def test_not_modified(server: Server, files: Path) -> None:
 )
 def test_nothing_outside_is_served(server: Server, path: str) -> None:
     assert get(server, path).text == "hello"
+
+
+@pytest.mark.parametrize("segment", ["a/", "./", "../", "below/../", "/"])
+def test_a_long_path_does_not_hold_the_others_up(files: Path, segment: str) -> None:
+    """What a look-up takes of the loop, which every other request waits for."""
+    maps = [parse_map(f"/s={files}"), parse_directory(str(files))]
+    path = "/s/" + segment * (8000 // len(segment))
+    candidates = static_files.candidates
+    assert list(candidates(maps, path)) == []
+    assert min(timeit.repeat(lambda: list(candidates(maps, path)), number=1, repeat=5)) < 0.002
 
 
 def test_http2(server: Server) -> None:

@@ -263,10 +263,6 @@ class TestExtensions:
     def test_pathsend_of_nothing(self, client: Http1) -> None:
         assert client.get("/path?path=/nowhere").status == 500
 
-    def test_pathsend_of_an_empty_file(self, client: Http1) -> None:
-        assert client.get("/path?path=/dev/null").body == b""
-        assert client.get("/early").body == b"early"
-
     def test_pathsend_against_another_length(self, client: Http1) -> None:
         assert client.get("/path?length=5").status == 500
 

@@ -237,3 +237,27 @@ def three_readable(sockets: list[socket.socket]) -> list[socket.socket]:
 
 def readable(sockets: list[socket.socket], wait: float = 0) -> list[socket.socket]:
     return select.select(sockets, [], [], wait)[0]
+
+
+def test_an_address_that_stands_twice_in_the_ini(uwsgi: Servers) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    server = uwsgi(module="mirror:app", socket=[address, address])
+    assert httpx.get(f"http://{address}/").text == "hello"
+    assert server.count("accepting on") == 1
+
+
+@pytest.mark.parametrize("how", ["answer", "reload"])
+def test_a_child_of_the_app_keeps_no_connection_open(uwsgi: Servers, how: str) -> None:
+    server = uwsgi(module="forking:app")
+    with Http1(server.address) as client, Http1(server.address) as idle:
+        assert idle.get("/").text == "hello"
+        child = int(client.get("/fork").text)
+        try:
+            if how == "answer":
+                assert client.get("/", Connection="close").text == "hello"
+                assert client.socket.recv(1) == b""
+            else:
+                server.reload("r")
+                assert idle.socket.recv(1) == b""
+        finally:
+            os.kill(child, signal.SIGKILL)

@@ -159,6 +159,34 @@ def test_a_handshake_that_does_not_come(uwsgi: Servers, authority: Authority) ->
         assert sock.recv(1) == b""
 
 
+def test_a_client_that_does_not_read_is_given_up(uwsgi: Servers, authority: Authority) -> None:
+    certificate, key = authority.serve("server.test")
+    server = uwsgi(module="mirror:app", trio_certfile=certificate, trio_keyfile=key, trio_write_timeout=1)
+    size = 50_000_000
+    with connect_tls(server.address, authority.client_context()) as sock:
+        sock.sendall(b"GET /bytes?size=%d HTTP/1.1\r\nHost: test\r\n\r\n" % size)
+        server.wait_log(f"GET /bytes.size={size}")
+        got = 0
+        with suppress(OSError):
+            while data := sock.recv(65536):
+                got += len(data)
+    assert got < size
+    with Https(connect_tls(server.address, authority.client_context())) as client:
+        assert client.get("/").body == b"hello"
+
+
+def test_a_goodbye_that_the_client_does_not_read_keeps_nobody(server: Server, authority: Authority) -> None:
+    """The end is said without waiting, though the answer before it still fills the kernel's buffers."""
+    with connect_tls(server.address, authority.client_context()) as sock:
+        sock.sendall(b"GET /bytes?size=300000 HTTP/1.0\r\n\r\n")
+        with Https(connect_tls(server.address, authority.client_context())) as client:
+            assert client.get("/").body == b"hello"
+        data = b""
+        while more := sock.recv(65536):
+            data += more
+    assert len(data.partition(b"\r\n\r\n")[2]) == 300_000
+
+
 def test_a_request_in_a_record_of_its_own_is_seen(server: Server, authority: Authority) -> None:
     """What the first record has begins no request yet, and the second one has been read together with it."""
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()

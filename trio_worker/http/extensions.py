@@ -4,6 +4,7 @@ https://asgi.readthedocs.io/en/latest/extensions.html
 """
 
 import os
+import stat
 from collections.abc import Iterable
 
 import trio
@@ -20,7 +21,7 @@ from trio_worker.http.response import (
     UNDECIDED,
     Response,
 )
-from trio_worker.http.response_head import count_body, header_lines
+from trio_worker.http.response_head import ResponseError, count_body, header_lines
 
 
 class ExtendedResponse(Response):
@@ -45,7 +46,7 @@ class ExtendedResponse(Response):
 
     async def _send_path(self, path: str) -> None:
         """Send a whole file by its name (`http.response.pathsend`)."""
-        async with await trio.open_file(path, "rb") as file:
+        async with await trio.open_file(path, "rb", opener=open_regular) as file:
             size = (await trio.to_thread.run_sync(os.fstat, file.fileno())).st_size
             await self._write_file(file.fileno(), 0, size, more=False)
 
@@ -107,3 +108,18 @@ class ExtendedResponse(Response):
             self.wire.abort()  # The app may go on, but behind a part of a body nothing makes sense.
             self.gone |= isinstance(error, ConnectionError)
             raise
+
+
+def open_regular(path: str, flags: int) -> int:
+    """Open a file that has an end.
+
+    A FIFO would keep its thread waiting until somebody writes into it, which no cancellation ends.
+
+    Raises:
+        ResponseError: it is something else: a FIFO, a device, a directory.
+    """
+    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise ResponseError(f"{path} is no regular file")
+    return descriptor

@@ -1,8 +1,8 @@
 """The inherited listening sockets: one task accepts on all of them.
 
 The sockets are shared with the other workers and with the master: they are never shut down, and made non-blocking once.
-Which worker a new connection wakes is up to the kernel, and it has favourites: the one that ran last. So whoever has
-accepted steps aside for a moment and rejoins at the end of the queue, and takes more at a time the longer others queue.
+A new connection wakes every worker that waits, and the fastest takes it, often the one that ran last. So whoever has
+accepted steps aside for a moment, and takes more at a time the longer others queue.
 """
 
 import logging
@@ -169,7 +169,8 @@ class Listeners:
             log.error("cannot accept on %s: %s", listener, error)
 
     def _join(self, queue: select.epoll) -> None:
-        # Exclusive: one new connection need not wake every worker.
+        # Exclusive where somebody waits for this set itself. Trio waits for it by a set of its own, to which a new
+        # connection is told in every worker (ep_poll_callback in the kernel).
         for descriptor in self._listeners:
             queue.register(descriptor, select.EPOLLIN | select.EPOLLEXCLUSIVE)
 
@@ -212,5 +213,6 @@ class Listeners:
 
 
 def _is_socket(descriptor: int) -> bool:
-    # Where map-socket gives a socket to other workers, uWSGI has put /dev/null in its place here.
-    return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
+    # Where map-socket gives a socket to other workers, uWSGI has put /dev/null in its place here, and -1 where an
+    # address stands twice in the ini and was bound for the other one.
+    return descriptor >= 0 and stat.S_ISSOCK(os.fstat(descriptor).st_mode)

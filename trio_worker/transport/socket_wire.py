@@ -13,7 +13,7 @@ from typing import Any
 
 import trio
 
-from trio_worker.transport.bounds import PEEK_PAUSE
+from trio_worker.transport import bounds, forks
 from trio_worker.transport.wire import NO_EXTENSIONS, Address, unix_path
 
 # As much as one sendfile(2) takes from a file: it works for as long as the client reads as fast.
@@ -60,18 +60,16 @@ class SocketWire:
         self, sock: socket.SocketType, client: object, write_timeout: float, server: Address | None = None
     ) -> None:
         sock.setblocking(False)
-        self._socket = sock
-        self._unread = b""
+        self._socket, self._unread = sock, b""
         # Whether the kernel had nothing more at the last look; and the task that waits for it.
         self._drained = False
         self._reader: trio.lowlevel.Task | None = None
         # What is less than this has emptied the kernel's buffer; 0 when the end is behind it.
         self._short_read = RECEIVE_SIZE
-        self.watched = self.reading = False
+        self.watched = self.reading = self.stalled = False
         self.watch: Callable[[int], None] | None = None
         self._write_timeout = write_timeout
         self.deadline = self.stall_deadline = inf
-        self.stalled = False
         self.scheme, self.root_path = "http", ""
         self.extensions: Mapping[str, Any] = NO_EXTENSIONS
         self.client: Address | None = None
@@ -258,7 +256,7 @@ class SocketWire:
                     return data
             await self._wait_readable()
             if not self.watched:  # Then the wait ends at once, as long as anything is there.
-                await trio.sleep(PEEK_PAUSE)
+                await trio.sleep(bounds.PEEK_PAUSE)
 
     def skip(self, size: int) -> None:
         """Take away what `peek` has returned, or the beginning of it."""
@@ -296,5 +294,7 @@ class SocketWire:
             shutdown_raw(self._socket, how)
 
     def close(self) -> None:
-        """Close the descriptor, when nobody uses the wire any more."""
+        """Close the descriptor, when nobody uses the wire any more; shut it down where a child may have a copy."""
+        if forks.have_been:
+            self._shutdown(socket.SHUT_RDWR)
         self._socket.close()
