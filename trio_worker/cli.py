@@ -3,7 +3,9 @@
 trio-worker path          the override script, for `python-worker-override = @(exec://trio-worker path)`
 trio-worker metrics       the metrics' declarations, for `ini = exec://trio-worker metrics`
 trio-worker starter       a starter ini
-trio-worker check FILE    what each line of an ini means under this worker, and what is wrong with it
+trio-worker check FILE    what each line of an ini means under this worker, and what is wrong with it; with `--app`
+                          the app is started as well, in a process of its own
+trio-worker reload FILE   try the new code, then replace the workers one after the other, and see each of them accept
 trio-worker options       every option that this worker knows, as Markdown; `--own` for its own alone
 trio-worker build-plugin  the native plugin for the uWSGI in use
 """
@@ -15,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trio_worker import __version__, check
+from trio_worker.check import reload
 from trio_worker.master.native.build import BuildError, build
 from trio_worker.options import own_defaults
 from trio_worker.options import table as option_table
@@ -36,7 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         table = option_table.load()
         print(table.own_markdown(own_defaults()) if given.own else table.markdown(), end="")
     elif given.command == "check":
-        return check.main(given.file, sys.stdout)
+        return check.main(given.file, sys.stdout, given.app)
+    elif given.command == "reload":
+        return reload.main(reload.Request(given.file, given.fifo, given.timeout, given.probe, given.json), sys.stdout)
     else:
         return _build(given.uwsgi, Path(given.into))
     return 0
@@ -51,6 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("starter", help="print a starter ini")
     checking = commands.add_parser("check", help="say what each line of an ini means under this worker")
     checking.add_argument("file", help="the ini, perhaps with :section")
+    checking.add_argument("--app", action="store_true", help="start the app as well, in a process of its own")
+    reloading = commands.add_parser("reload", help="try the new code, then replace the workers")
+    reloading.add_argument("file", help="the ini, perhaps with :section")
+    reloading.add_argument("--fifo", default=None, help="the master's FIFO (default: the ini's master-fifo)")
+    reloading.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for each worker (default: 60)")
+    reloading.add_argument("--probe", default=None, help="a path that the new code must answer, below status 500")
+    reloading.add_argument("--json", action="store_true", help="print one object of JSON at the end")
     listing = commands.add_parser("options", help="print every option that this worker knows, as Markdown")
     listing.add_argument("--own", action="store_true", help="only those of this worker's own")
     building = commands.add_parser("build-plugin", help="build the native plugin for the uWSGI in use")

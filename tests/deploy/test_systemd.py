@@ -52,7 +52,7 @@ class Unit:
         unit = (DEPLOY / "systemd" / "trio-worker.service").read_text()
         (command,) = re.findall("^ExecReload=(.*)$", unit, re.MULTILINE)
         done = self.count(CHAIN_END)
-        for theirs, ours in {"/run/trio-worker": str(self.directory)}.items():
+        for theirs, ours in (APP | {"/etc/trio-worker": str(self.directory)}).items():
             command = command.replace(theirs, ours)
         subprocess.run(shlex.split(command), check=True, timeout=60)
         eventually(lambda: self.count(CHAIN_END) == done + 1, 30, self.log.read_text)

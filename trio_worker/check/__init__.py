@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TextIO
 
-from trio_worker.check import reloads
+from trio_worker.check import reloads, trial
 from trio_worker.check.rules import RULES, Configuration, Finding, Level
 from trio_worker.options import ini
 from trio_worker.options import table as option_table
@@ -35,9 +35,9 @@ def check(path: str) -> list[Finding]:
     return _findings(Configuration(ini.read(path), option_table.load()))
 
 
-def main(path: str, out: TextIO) -> int:
+def main(path: str, out: TextIO, start_app: bool = False) -> int:
     """
-    Print what each key of an ini means, then what is wrong with it.
+    Print what each key of an ini means, then what is wrong with it; with `start_app` by starting the app too.
 
     Returns the exit status: 1 where there is an error, 0 otherwise.
     """
@@ -48,9 +48,19 @@ def main(path: str, out: TextIO) -> int:
         return 1
     configuration = Configuration(settings, option_table.load())
     findings = _findings(configuration)
+    if start_app and not _count(findings, Level.ERROR):
+        findings += _start(configuration)
     for line in (*_listing(configuration), *_report(findings)):
         print(line, file=out)
     return 1 if _count(findings, Level.ERROR) else 0
+
+
+def _start(configuration: Configuration) -> list[Finding]:
+    try:
+        trial.try_app(configuration, None)
+    except trial.TrialError as error:
+        return [Finding(Level.ERROR, str(error))]
+    return []
 
 
 def _findings(configuration: Configuration) -> list[Finding]:

@@ -229,7 +229,7 @@ def _app(ini: Configuration) -> Iterator[Finding]:
     named = [each for name in APP_KEYS for each in ini.all(name)]
     if not named and ini.is_whole:
         yield error("no app is named: module, wsgi-file or mount is missing")
-    place = _place(ini)
+    place = app_place(ini)
     for setting in (each for each in named if each.resolved):
         fault = _fault_of_app(setting, ini.last("callable"), place)
         # The module uwsgi exists inside of uWSGI only.
@@ -247,7 +247,8 @@ def _fault_of_app(setting: Setting, callable_: str | None, place: AppPlace) -> s
     return app_fault(options, {prefix: target}, place) if equals else "a mount is /prefix=module:app"
 
 
-def _place(ini: Configuration) -> AppPlace:
+def app_place(ini: Configuration) -> AppPlace:
+    """Return the place in which uWSGI would import the app."""
     environment = dict(each.value.split("=", 1) for each in ini.all("env") if "=" in each.value)
     paths = [each.value for each in ini.all("pythonpath")]
     return AppPlace(ini.last("chdir"), ini.last("home"), paths, environment)

@@ -119,12 +119,12 @@ def app_fault(options: Mapping[str, str], mounts: Mapping[str, str], place: AppP
 
     `options` are the settings that name it (module, callable ...), `mounts` map a prefix to an app.
     """
-    command = [_interpreter(place.home), "-c", _LOAD_APP, json.dumps([options, mounts])]
+    command = [interpreter(place.home), "-c", _LOAD_APP, json.dumps([options, mounts])]
     try:
         done = subprocess.run(
             command,
             cwd=place.directory,
-            env=_environment(place),
+            env=environment(place),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
@@ -138,12 +138,14 @@ def app_fault(options: Mapping[str, str], mounts: Mapping[str, str], place: AppP
     return None if done.returncode == 0 else _last_line(done.stderr)
 
 
-def _interpreter(home: str | None) -> str:
+def interpreter(home: str | None) -> str:
+    """Return the Python of a virtual environment, or this one where there is none."""
     of_home = os.path.join(home or "", "bin", "python")
     return os.path.abspath(of_home) if home and os.path.exists(of_home) else sys.executable
 
 
-def _environment(place: AppPlace) -> dict[str, str]:
+def environment(place: AppPlace) -> dict[str, str]:
+    """Return the variables with which an interpreter finds the app, and this package."""
     paths = [*place.python_path, os.environ.get("PYTHONPATH", "")]
     # An installed package is found anyhow; its directory would bring its neighbours along.
     if _PACKAGE.parent.name not in _SITE_DIRECTORIES:

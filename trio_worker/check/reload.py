@@ -1,0 +1,149 @@
+"""
+`trio-worker reload uwsgi.ini`: try the new code, then replace the workers, and see each of them accept.
+
+The master is asked by its FIFO: for a chain reload with `lazy-apps`, otherwise for one of all workers at once. Who
+accepts is read from the locks that workers hold on their listening socket (worker/siblings.py), as the kernel lists
+them in /proc/locks; so neither a stats server nor the log is needed.
+"""
+
+import errno
+import json
+import os
+import stat
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+from trio_worker.check.rules import Configuration
+from trio_worker.check.trial import TrialError, try_app
+from trio_worker.options import ini
+from trio_worker.options import table as option_table
+
+# Exit statuses: the workers are new, the code would not start and nothing was touched, a worker did not come back.
+RELOADED, BROKEN, STUCK = 0, 1, 2
+
+# Seconds between two looks at the workers.
+LOOK = 0.1
+
+# Fields of /proc/[pid]/stat behind the name of the process (proc(5)).
+_PARENT = 1
+
+
+@dataclass(frozen=True)
+class Request:
+    """A reload as the command line asks for it."""
+
+    file: str
+    fifo: str | None = None
+    """The master's FIFO, where it is not the ini's `master-fifo`."""
+    timeout: float = 60.0
+    """Seconds that may pass without a new worker that accepts."""
+    probe: str | None = None
+    as_json: bool = False
+
+
+def main(request: Request, out: TextIO) -> int:
+    """Reload and tell how it went; returns the exit status."""
+    report = _Report(out, request.as_json)
+    try:
+        configuration = Configuration(ini.read(request.file), option_table.load())
+        try_app(configuration, request.probe)
+        fifo = request.fifo or configuration.last("master-fifo")
+        if fifo is None:
+            return report.end(BROKEN, f"{request.file} has no master-fifo: name one with --fifo")
+        path = Path(configuration.last("chdir") or "") / fifo
+        is_lazy = configuration.is_on("lazy-apps") or configuration.is_on("lazy")
+        return _reload(path, b"c" if is_lazy else b"r", request.timeout, report)
+    except (OSError, TrialError) as error:
+        return report.end(BROKEN, str(error))
+
+
+def _reload(fifo: Path, command: bytes, timeout: float, report: "_Report") -> int:
+    master = _master(fifo)
+    old = set(_accepting(master))
+    if not old:
+        return report.end(STUCK, f"no worker of the master {master} accepts")
+    _write(fifo, command)
+    new: set[int] = set()
+    deadline = time.monotonic() + timeout
+    while len(new) < len(old) or not old.isdisjoint(_accepting(master)):
+        if time.monotonic() > deadline:
+            serving = len(list(_accepting(master)))
+            return report.end(STUCK, f"{len(new)} of {len(old)} workers are new; {serving} serve, see the log")
+        time.sleep(LOOK)
+        for worker in set(_accepting(master)) - old - new:
+            new.add(worker)
+            report.progress(len(new), len(old), worker)
+            deadline = time.monotonic() + timeout
+    return report.end(RELOADED, f"{len(new)} workers accept with the new code")
+
+
+class _Report:
+    """The words of the command: lines for people, or one object of JSON at the end."""
+
+    def __init__(self, out: TextIO, as_json: bool) -> None:
+        self._out = out
+        self._as_json = as_json
+        self._replaced = 0
+
+    def progress(self, done: int, total: int, worker: int) -> None:
+        self._replaced = done
+        if not self._as_json:
+            print(f"{done} of {total}: the new worker {worker} accepts", file=self._out, flush=True)
+
+    def end(self, status: int, message: str) -> int:
+        answer = {"status": status, "replaced": self._replaced, "message": message}
+        print(json.dumps(answer) if self._as_json else message, file=self._out, flush=True)
+        return status
+
+
+def _write(fifo: Path, command: bytes) -> None:
+    # Without O_NONBLOCK, opening a FIFO that nobody reads waits for ever.
+    descriptor = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK)
+    try:
+        os.write(descriptor, command)
+    finally:
+        os.close(descriptor)
+
+
+def _master(fifo: Path) -> int:
+    """
+    Return the process that reads this FIFO.
+
+    Raises OSError where there is none, or where it belongs to somebody else.
+    """
+    if not stat.S_ISFIFO(fifo.stat().st_mode):
+        raise OSError(errno.EINVAL, "no FIFO", str(fifo))
+    wanted = str(fifo.resolve())
+    readers = {pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if wanted in _open_files(pid)}
+    # Workers inherit the descriptor; their parent is the master.
+    for pid in readers:
+        if _parent(pid) not in readers:
+            return pid
+    raise OSError(errno.ENXIO, "no master reads it, or not one of yours", str(fifo))
+
+
+def _open_files(pid: int) -> Iterator[str]:
+    try:
+        for name in os.listdir(f"/proc/{pid}/fd"):
+            yield os.readlink(f"/proc/{pid}/fd/{name}")
+    except OSError:
+        return  # It has ended, or belongs to somebody else.
+
+
+def _parent(pid: int) -> int:
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[_PARENT])
+    except OSError:
+        return 0
+
+
+def _accepting(master: int) -> Iterator[int]:
+    """Yield the workers that hold the byte at the offset of their own process id."""
+    for line in Path("/proc/locks").read_text().splitlines():
+        # 1: POSIX  ADVISORY  READ 4242 00:09:1234 4242 4242
+        fields = line.split()
+        if fields[1] == "POSIX" and fields[4] == fields[-2] == fields[-1] and _parent(int(fields[4])) == master:
+            yield int(fields[4])
