@@ -126,8 +126,15 @@ def test_sigusr1_logs_the_counters(uwsgi: Servers) -> None:
 
 @pytest.mark.engines("express")
 @pytest.mark.parametrize(("number", "words"), [(signal.SIGUSR1, "counters: "), (signal.SIGUSR2, "the tasks of this")])
-def test_a_question_to_a_worker_whose_app_did_not_load(uwsgi: Servers, number: signal.Signals, words: str) -> None:
-    server = uwsgi(module="broken_import:app", lazy_apps=True, ready=False)
+def test_a_question_to_a_worker_whose_app_did_not_load(
+    uwsgi: Servers, tmp_path: Path, number: signal.Signals, words: str
+) -> None:
+    """It waits for its next try; as the first worker of all it would have ended the instance."""
+    code = tmp_path / "changing.py"
+    code.write_text("from probe import app\n")
+    server = uwsgi(module=None, wsgi_file=code, callable="app", lazy_apps=True)
+    code.write_text("app = (\n")
+    server.signal(signal.SIGINT, pid_of(server))
     server.wait_log(r"CRITICAL trio_worker\.worker")
     server.signal(number, pid_of(server))
     server.wait_log(r"\[worker 1\] INFO .* " + words)
