@@ -13,7 +13,7 @@ from trio_worker.asgi import RUNNING, Headers, Message, Scope
 from trio_worker.http.extensions import ExtendedResponse
 from trio_worker.http.intake import Intake
 from trio_worker.http.response import Ending
-from trio_worker.http.response_head import Prepared
+from trio_worker.http.response_head import Prepared, header_lines
 from trio_worker.http.service import Service
 from trio_worker.transport.wire import Address, Wire
 
@@ -92,7 +92,7 @@ class Exchange(ExtendedResponse):
         """Return the ASGI scope of this request (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
         wire = self.wire
         path, _, query = self.target.partition(b"?")
-        extensions = EXTENSIONS_1_1.copy() if self.version == "1.1" else EXTENSIONS.copy()
+        extensions = EXTENSIONS.copy() if self.version == "1.0" else EXTENSIONS_1_1.copy()
         extensions[RUNNING] = self
         if wire.extensions:
             extensions.update(wire.extensions)
@@ -123,12 +123,16 @@ class Exchange(ExtendedResponse):
         """Return True if the app waits in `receive` to be told that the client has gone."""
         return self._waiting > 0
 
-    def accept(self, lines: bytes) -> bytes:
+    def accept(self, headers: Headers) -> bytes:
         """Return the head that makes this connection a WebSocket (RFC 6455 section 4.2.2).
 
         Args:
-            lines: header lines of the app's and of the handshake.
+            headers: of the app and of the handshake.
+
+        Raises:
+            ResponseError: one of them is not valid.
         """
+        lines = header_lines(headers)
         self.begun = True
         head = self.service.heads.write(Prepared(_SWITCHING + lines, -1, False, False, False))
         self.service.counters.heads_out += len(head)
@@ -141,7 +145,7 @@ class Exchange(ExtendedResponse):
         if self.expects_continue:
             await self._continue()
         while not (self.body or self.body_complete or self._disconnected or self.complete):
-            await self.connection.read_body()
+            await self._read_body()
         if self._disconnected or self.complete:
             return await self._disconnect()
         data = self.body[0] if len(self.body) == 1 else b"".join(self.body)
@@ -149,6 +153,9 @@ class Exchange(ExtendedResponse):
         self._told_all = self.body_complete
         self.service.counters.bytes_in += len(data)
         return {"type": "http.request", "body": data, "more_body": not self.body_complete}
+
+    async def _read_body(self) -> None:
+        await self.connection.read_body()
 
     async def _continue(self) -> None:
         self.expects_continue = False

@@ -18,6 +18,9 @@ _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".en
 # RFC 9110 section 5.6.2: what a method and a header's name may consist of.
 TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
+# The fields that say something of a connection (RFC 9113 section 8.2.2).
+_OF_CONNECTIONS = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
+
 SERVER_LINE = b"server: trio-worker\r\n"
 
 
@@ -66,7 +69,9 @@ class Prepared:
         length: the Content-Length, -1 where there is none.
         close: whether the app asks for the end of the connection.
         has_date, has_server: whether the app has set these itself.
+        headers: as the app gave them.
         written: the whole head as a HeadWriter has written it last, behind its mark of the second in which it did.
+        fields: the same for HTTP/2.
     """
 
     lines: bytes
@@ -74,7 +79,9 @@ class Prepared:
     close: bool
     has_date: bool
     has_server: bool
+    headers: tuple[tuple[bytes, bytes], ...] = ()
     written: tuple[object, bytes] = (None, b"")
+    fields: tuple[object, tuple[tuple[bytes, bytes], ...]] = (None, ())
 
 
 # Heads that have been prepared before: many answers differ only in their bodies.
@@ -110,7 +117,7 @@ def _prepare(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Prepared:
     if b"connection" in given or b"transfer-encoding" in given or (status == 204 and b"content-length" in given):
         lines = _status_line(status) + header_lines(_without_framing(headers, status))
     close = b"close" in given.get(b"connection", b"").lower()
-    return Prepared(lines, length, close, b"date" in given, b"server" in given)
+    return Prepared(lines, length, close, b"date" in given, b"server" in given, tuple(headers))
 
 
 def _length(headers: Iterable[tuple[bytes, bytes]]) -> int:
@@ -176,6 +183,20 @@ class HeadWriter:
             written = b"%b%b\r\n" % (head.lines, self._own_lines(head))
             head.written = self._mark, written
         return written
+
+    def fields(self, head: Prepared, status: int) -> tuple[tuple[bytes, bytes], ...]:
+        """Return a head as it leaves now, as the fields of HTTP/2, which has no place for those of connections."""
+        if int(time.time()) != self._second:
+            self._tick()
+        mark, fields = head.fields
+        if mark is not self._mark:
+            without = _OF_CONNECTIONS | ({b"content-length"} if status == 204 else set())
+            given = [(name.lower(), value) for name, value in head.headers]
+            own = [line.partition(b": ") for line in self._own_lines(head).split(b"\r\n")[:-1]]
+            kept = [field for field in given if field[0] not in without]
+            fields = ((b":status", b"%d" % status), *kept, *[(name, value) for name, _, value in own])
+            head.fields = self._mark, fields
+        return fields
 
     def _own_lines(self, head: Prepared) -> bytes:
         return (b"" if head.has_date else self._date) + (b"" if head.has_server else self._server)

@@ -112,7 +112,8 @@ class Attendant:
         work.attendant, work.cancel_scope = self, self._scope
         if isinstance(work, Connection):
             self._wire = work.wire
-            self._service.connections.add(work.wire.fileno(), work)
+            if (descriptor := work.wire.fileno()) >= 0:  # A stream that is a wire has none.
+                self._service.connections.add(descriptor, work)
 
     def _conclude(self, outcome: Outcome | Work) -> bool:
         if outcome is OUTSIDE or outcome is AGAIN:
@@ -142,9 +143,9 @@ class Attendant:
         # A connection may have gone on in another wire: TLS.
         wire = work.wire if isinstance(work, Connection) else self._wire
         if wire is not None and (work is None or not self._is_taken(work)):
-            descriptor = wire.fileno()
-            self._service.readiness.forget(descriptor)
-            self._service.connections.discard(descriptor)
+            if (descriptor := wire.fileno()) >= 0:
+                self._service.readiness.forget(descriptor)
+                self._service.connections.discard(descriptor)
             wire.close()
         self._wire = self._work = None
 

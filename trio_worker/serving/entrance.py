@@ -12,6 +12,7 @@ import trio
 
 from trio_worker.http.service import Service
 from trio_worker.protocols.http1.connection import Http1Connection
+from trio_worker.protocols.http2.connection import Http2Connection
 from trio_worker.protocols.hypercorn.connection import HypercornConnection
 from trio_worker.protocols.uwsgi.connection import UwsgiConnection
 from trio_worker.protocols.uwsgi.packet import PING_HEADER
@@ -137,8 +138,10 @@ def choose(service: Service, wire: Wire, first: bytes) -> Connection:
     if is_packet and not isinstance(wire, TlsWire):
         return UwsgiConnection(service, wire)
     http2 = first.startswith(HTTP2_PREFACE)
-    if http2 or service.options.http1 == "hypercorn":
+    if service.options.http1 == "hypercorn":
         return HypercornConnection(service, wire, http2)
+    if http2:
+        return Http2Connection(service, wire)
     return Http1Connection(service, wire)
 
 

@@ -38,7 +38,7 @@ class WebSocketConnection(Connection):
         session: once the app runs.
     """
 
-    __slots__ = ("_early", "_pinged", "exchange", "server", "service", "session")
+    __slots__ = ("_early", "_pinged", "exchange", "needs_key", "server", "service", "session")
 
     # It ends with its answer, whatever that is.
     drain = LEAVING
@@ -52,6 +52,8 @@ class WebSocketConnection(Connection):
         self.session: WebSocketSession | None = None
         # Whether the client has sent more than its request without waiting for the answer.
         self._early = False
+        # Whether the handshake has a key, as it has in HTTP/1.1.
+        self.needs_key = True
         # How many pongs had come when the last ping left; -1 where an answer to it is not waited for.
         self._pinged = -1
 
@@ -69,7 +71,7 @@ class WebSocketConnection(Connection):
         """Serve the session to its end."""
         exchange, options = self.exchange, self.service.options
         exchange.begin(self.cancel_scope)
-        agreed = handshake.read(exchange.headers, options.websocket_deflate)
+        agreed = handshake.read(exchange.headers, options.websocket_deflate, self.needs_key)
         if self._early:
             agreed = Refusal(400, "A client waits for the answer before it sends frames (RFC 6455 section 4.1).")
         if isinstance(agreed, Refusal):

@@ -17,7 +17,7 @@ import trio
 
 from trio_worker.asgi import App, Message, Notes
 from trio_worker.http.exchange import Exchange
-from trio_worker.http.response_head import ResponseError, header_lines
+from trio_worker.http.response_head import ResponseError
 from trio_worker.protocols.websocket.handshake import Handshake, make_scope
 from trio_worker.protocols.websocket.link import (
     CLOSE_GRACE,
@@ -182,12 +182,13 @@ class WebSocketSession(Link):
 
     async def _accept(self, message: Message) -> None:
         subprotocol, headers = message.get("subprotocol"), list(message.get("headers", ()))
-        lines = header_lines([*self._handshake.answer(subprotocol), *headers])
+        head = self._exchange.accept([*self._handshake.answer(subprotocol), *headers])
         self.status, self.response_headers = 101, headers
         self._counters.sessions += 1
         self.phase = OPEN
         self._change()
-        await self._write(self._exchange.accept(lines))
+        if head:
+            await self._write(head)
         if self._restarting:
             await self._close(SERVICE_RESTART, "")
 

@@ -1,0 +1,8 @@
+"""HTTP/2 (RFC 9113) on libnghttp2.
+
+session.py      the protocol's state, by ngh2; nothing else here knows that library
+rules.py        the head of a request from its fields
+exchange.py     one stream: a request and its response
+tunnel.py       a stream that carries a WebSocket (RFC 8441)
+connection.py   the connection: bytes in and out, and its streams in tasks of their own
+"""

@@ -1,0 +1,32 @@
+"""The account of frames that bring nothing: pings, settings, priorities, empty pieces (RFC 9113 section 10.5)."""
+
+# Bytes of such frames at once, and then in a second. What has been sent gives more, because a client acknowledges it.
+OVERHEAD, OVERHEAD_RATE, OVERHEAD_SENT = 262144, 16384, 64
+
+# What the frames of one request are worth.
+REQUEST_WORTH = 1024
+
+
+class Account:
+    """What a client may still send that brings nothing.
+
+    Args:
+        now: Trio's time in seconds.
+    """
+
+    __slots__ = ("_left", "_since")
+
+    def __init__(self, now: float) -> None:
+        self._left = float(OVERHEAD)
+        self._since = now
+
+    def spend(self, size: int, now: float) -> bool:
+        """Take so many bytes from it; return False when that is more than there was."""
+        if size > 0:
+            self._left = min(OVERHEAD, self._left + (now - self._since) * OVERHEAD_RATE) - size
+            self._since = now
+        return self._left >= 0
+
+    def earn(self, sent: int) -> None:
+        """Add what has been sent to the client."""
+        self._left += sent / OVERHEAD_SENT

@@ -1,0 +1,148 @@
+"""The state of one HTTP/2 connection, kept by libnghttp2 through ngh2 (RFC 9113).
+
+This is the only place that knows ngh2. What the library bounds, it bounds by what is set here.
+"""
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from errno import EPIPE
+
+from ngh2 import Connection, ErrorCode, NGH2Error
+from ngh2 import events as of
+from ngh2.config import Configuration, Role
+
+from trio_worker.asgi import Headers
+
+# Streams that a client may have open at a time, bytes of the bodies that may wait for their apps on one stream and on
+# all of a connection, and bytes of the fields of a head.
+STREAMS = 100
+STREAM_WINDOW = 65535
+CONNECTION_WINDOW = 1 << 20
+HEAD_SIZE = 65536
+
+# Streams that a client may reset at once, and then in a second (CVE-2023-44487); and what else costs more than it pays.
+RESETS = (200, 20)
+GLITCHES = (1000, 100)
+
+# RFC 9113 section 6.5.2, RFC 8441 section 3, RFC 9218 section 2.1.
+_SETTINGS = {0x3: STREAMS, 0x4: STREAM_WINDOW, 0x6: HEAD_SIZE, 0x8: 1, 0x9: 1}
+
+_CONFIGURATION = Configuration(
+    auto_window_update=False,
+    stream_reset_rate_limit=RESETS,
+    glitch_rate_limit=GLITCHES,
+    max_inbound_header_list_size=HEAD_SIZE,
+    max_inbound_header_count=256,
+)
+
+NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR = ErrorCode.NO_ERROR, ErrorCode.PROTOCOL_ERROR, ErrorCode.INTERNAL_ERROR
+REFUSED_STREAM, ENHANCE_YOUR_CALM = ErrorCode.REFUSED_STREAM, ErrorCode.ENHANCE_YOUR_CALM
+
+Error = NGH2Error
+
+Requested, Data, Trailers = of.RequestReceived, of.DataReceived, of.TrailersReceived
+Reset, StreamClosed, Closed, GoAway = of.StreamReset, of.StreamClosed, of.ConnectionClosed, of.GoAwayReceived
+
+# Frames that ask for nothing and bring nothing: too many of them are a flood.
+CONTROL = (of.PingReceived, of.SettingsReceived, of.PriorityUpdateReceived)
+
+
+def fields_of(event: of.RequestReceived) -> Headers:
+    """Return the fields of a request; those that are never to be indexed come as subclasses of pairs."""
+    return list(event.headers)
+
+
+class Session:
+    """The protocol's side of a connection. Its methods do nothing for a stream that is closed already."""
+
+    def __init__(self) -> None:
+        self._connection = Connection(Role.SERVER, _CONFIGURATION)
+        self.last_stream = 0
+
+    def begin(self) -> None:
+        """Say what is allowed here, in the first frames."""
+        self._connection.initiate_connection(_SETTINGS)
+        self._connection.set_local_window_size(CONNECTION_WINDOW)
+
+    def begin_upgraded(self, settings: bytes, head: bool) -> None:
+        """Begin behind an HTTP/1.1 request that is answered on stream 1 (RFC 7540 section 3.2).
+
+        Args:
+            settings: the payload of HTTP2-Settings.
+            head: whether the request's method is HEAD.
+        """
+        self._connection.initiate_upgrade(settings, local_settings=_SETTINGS, head_request=head)
+        self._connection.set_local_window_size(CONNECTION_WINDOW)
+        self.last_stream = 1
+
+    def receive(self, data: bytes) -> Sequence[of.Event]:
+        """Take bytes of the client, and return what they mean.
+
+        Raises:
+            Error: they break the protocol beyond what the library answers by itself.
+        """
+        self._connection.receive_data(data)
+        return self._connection.events()
+
+    def events(self) -> Sequence[of.Event]:
+        """Return what writing has brought about."""
+        return self._connection.events()
+
+    def output(self, size: int) -> bytes:
+        """Return up to so many bytes that can be sent now."""
+        return self._connection.data_to_send(size)
+
+    def respond(self, stream: int, fields: Sequence[tuple[bytes, bytes]], end: bool) -> None:
+        """Send the head of a response. Raises OSError where the stream is closed, as do the other three."""
+        with _closed_streams():
+            self._connection.send_response(stream, fields, end_stream=end)
+
+    def inform(self, stream: int, fields: Headers) -> None:
+        """Send an informational response."""
+        with _closed_streams():
+            self._connection.send_informational_response(stream, fields)
+
+    def send(self, stream: int, data: bytes | memoryview, end: bool) -> None:
+        """Send a piece of a body."""
+        with _closed_streams():
+            self._connection.send_data(stream, data, end_stream=end)
+
+    def send_trailers(self, stream: int, fields: Iterable[tuple[bytes, bytes]]) -> None:
+        """Send trailers, which end the stream."""
+        with _closed_streams():
+            self._connection.send_trailers(stream, fields)
+
+    def queued(self, stream: int) -> int:
+        """Return how many bytes of a body wait for the client's window."""
+        return self._connection.queued_body_size(stream)
+
+    def consumed(self, stream: int, size: int) -> None:
+        """Let the client send as many bytes more: an app has taken them, or nobody will."""
+        with contextlib.suppress(Error):
+            self._connection.acknowledge_received_data(size, stream)
+
+    def reset(self, stream: int, code: int) -> None:
+        """End a stream."""
+        with contextlib.suppress(Error):
+            self._connection.reset_stream(stream, code)
+
+    def announce_end(self) -> None:
+        """Ask for no new streams, and go on taking those that are on their way (RFC 9113 section 6.8)."""
+        with contextlib.suppress(Error):
+            self._connection.send_shutdown_notice()
+
+    def go_away(self, code: int = NO_ERROR) -> None:
+        """Take no stream that comes from here on."""
+        with contextlib.suppress(Error):
+            self._connection.send_goaway(code, last_stream_id=self.last_stream)
+
+
+class _closed_streams:
+    """Tell by an OSError that a stream has ended."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if isinstance(error, Error):
+            raise BrokenPipeError(EPIPE, "the stream has ended") from error

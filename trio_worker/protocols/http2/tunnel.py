@@ -1,0 +1,217 @@
+"""A stream that carries a WebSocket (RFC 8441): to the session it is a wire like any other."""
+
+from collections.abc import Callable, Mapping
+from math import inf
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from trio_worker.protocols.http2.exchange import QUEUED, StreamExchange
+from trio_worker.protocols.websocket.connection import WebSocketConnection
+from trio_worker.transport.wire import Address
+
+if TYPE_CHECKING:
+    from trio_worker.protocols.http2.connection import Http2Connection
+
+
+class Tunnel:
+    """A stream as the connection knows it, and as a wire.
+
+    Args:
+        connection: that the stream is on.
+        exchange: the request that asks for the WebSocket.
+
+    Attributes:
+        work: the session, for a task.
+        deadline: when its `expire` is called.
+    """
+
+    watched = True
+    watch: Callable[[int], None] | None = None
+    reading = stalled = complete = False
+    stall_deadline = inf
+    root_path = ""
+
+    def __init__(self, connection: "Http2Connection", exchange: StreamExchange) -> None:
+        self._connection = connection
+        self._exchange = exchange
+        self._body: list[bytes] = []
+        self._ended = False
+        self._changed = trio.Event()
+        self._deadline = inf
+        wire = connection.wire
+        self.client: Address | None = wire.client
+        self.server: Address | None = wire.server
+        self.scheme = wire.scheme
+        self.extensions: Mapping[str, Any] = wire.extensions
+        self.work = WebSocketConnection(connection.service, self)
+        self.work.exchange, self.work.needs_key = exchange, False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} on stream {self._exchange.stream}>"
+
+    # What the connection tells it.
+
+    @property
+    def stream(self) -> int:
+        """The number of the stream."""
+        return self._exchange.stream
+
+    @property
+    def deadline(self) -> float:
+        """When its `expire` is called, on Trio's clock in seconds."""
+        return self._deadline
+
+    @deadline.setter
+    def deadline(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._connection.wire.deadline = min(self._connection.wire.deadline, deadline)
+
+    def come(self, data: bytes) -> None:
+        """Take bytes of the client."""
+        self._body.append(data)
+        self.work.wake(False)
+
+    def end(self) -> None:
+        """Take note that the client sends no more."""
+        if not self._exchange.body_complete or self._exchange.begun:
+            self._ended = True
+            self.work.wake(True)
+
+    def lose(self) -> None:
+        """Take note that the stream has ended."""
+        self._ended = True
+        self._exchange.gone = True
+        if self.work.session is not None:
+            self.work.session.lose()
+        self.wake(True)
+
+    def go_on(self) -> None:
+        """Go on writing, if there is room."""
+        self._changed.set()
+
+    def expire(self) -> None:
+        """Act on the deadline."""
+        self._deadline = inf
+        self.work.expire()
+
+    def start_drain(self) -> None:
+        """Close by 1012."""
+        self.work.start_drain()
+
+    def cancel(self) -> None:
+        """End now."""
+        self.work.abort()
+
+    # The wire's side.
+
+    def fileno(self) -> int:
+        """Return -1: it has no descriptor of its own."""
+        return -1
+
+    def unread(self, data: bytes) -> None:
+        """Give back bytes that were read."""
+        self._body.insert(0, data)
+
+    def receive_now(self) -> bytes | None:
+        """Return what has come, b"" at the end, None where there may be more."""
+        if self._body:
+            data = b"".join(self._body)
+            self._body.clear()
+            self._connection.consumed(self.stream, len(data))
+            return data
+        return b"" if self._ended else None
+
+    async def receive(self) -> bytes:
+        """Return the next bytes, b"" at the end."""
+        while (data := self.receive_now()) is None:
+            await self.wait()
+        return data
+
+    async def wait(self) -> None:
+        """Wait until there may be something to receive; other tasks have a turn in any case."""
+        if self._body or self._ended:
+            await trio.lowlevel.checkpoint()
+            return
+        self.reading = True
+        try:
+            await self._wait_for_change()
+        finally:
+            self.reading = False
+
+    async def _wait_for_change(self) -> None:
+        if self._changed.is_set():
+            self._changed = trio.Event()
+        await self._changed.wait()
+
+    def wake(self, ended: bool) -> None:
+        """Wake the task that waits for something to receive."""
+        self._changed.set()
+
+    def try_send(self, data: bytes | memoryview) -> int:
+        """Hand the bytes to the session, unless too many wait there; return how many it took."""
+        if self._exchange.gone:
+            raise BrokenPipeError("the client has gone")
+        if self._connection.session.queued(self.stream) > QUEUED:
+            return 0
+        self._connection.session.send(self.stream, bytes(data), end=False)
+        self._connection.flush_soon()
+        return len(data)
+
+    def try_send_parts(self, parts: Any) -> int:
+        """Do the same with several."""
+        return self.try_send(b"".join(parts))
+
+    async def send(self, data: bytes | memoryview) -> None:
+        """Send all of it; waits while the client does not read."""
+        self._connection.blocked.add(self)
+        self.stalled = True
+        try:
+            while data and not self.try_send(data):
+                service = self._connection.service
+                self.deadline = self.stall_deadline = service.clock.now + service.options.write_timeout
+                await self._wait_for_change()
+        finally:
+            self.stalled, self.stall_deadline = False, inf
+            self._connection.blocked.discard(self)
+
+    async def send_parts(self, *parts: bytes | memoryview) -> None:
+        """Send all of the parts."""
+        await self.send(b"".join(parts))
+
+    async def send_file(self, descriptor: int, offset: int, count: int) -> None:
+        """Raise: a WebSocket sends no files."""
+        raise NotImplementedError
+
+    def send_now(self, data: bytes) -> None:
+        """Send what can leave."""
+        self.try_send(data)
+
+    def has_received(self) -> bool:
+        """Return True if bytes have come that nobody has read."""
+        return bool(self._body)
+
+    def end_reading(self) -> None:
+        """End the wait for bytes."""
+        self._ended = True
+        self.wake(True)
+
+    async def end_writing(self) -> None:
+        """Say that nothing more will come."""
+        self.end_writing_now()
+
+    def end_writing_now(self) -> None:
+        """Say that nothing more will come."""
+        if self._exchange.begun and not (self._exchange.gone or self._exchange.complete or self.complete):
+            self.complete = True
+            self._connection.session.send(self.stream, b"", end=True)
+            self._connection.flush_soon()
+
+    def abort(self) -> None:
+        """End the stream."""
+        self._connection.reset(self.stream, is_fault=True)
+        self.lose()
+
+    def close(self) -> None:
+        """Take note that nobody uses it any more."""
+        self._connection.finish_tunnel(self)
