@@ -17,6 +17,7 @@ from trio_worker.http.response import LEAVING
 from trio_worker.http.service import Service
 from trio_worker.protocols.http2 import rules
 from trio_worker.protocols.http2 import session as http2
+from trio_worker.protocols.http2.carrier import Timed
 from trio_worker.protocols.http2.exchange import StreamExchange
 from trio_worker.protocols.http2.flood import REQUEST_WORTH, Account
 from trio_worker.protocols.http2.output import Output
@@ -201,7 +202,7 @@ class Http2Connection(Connection):
         self.session.consumed(number, size)
         self.flush_soon()
 
-    def set_deadline(self, stream: "StreamExchange | Tunnel", seconds: float) -> None:
+    def set_deadline(self, stream: Timed, seconds: float) -> None:
         """Have the stream's `expire` called when its time is over."""
         stream.deadline = self.service.clock.now + seconds
         self.wire.deadline = min(self.wire.deadline, stream.deadline)
@@ -211,11 +212,8 @@ class Http2Connection(Connection):
         self.session.reset(number, http2.INTERNAL_ERROR if is_fault else http2.NO_ERROR)
         self.flush_soon()
 
-    def finish_tunnel(self, tunnel: Tunnel) -> None:
-        """End a stream that was a tunnel."""
-        if not tunnel.complete:
-            self.reset(tunnel.stream, is_fault=False)
-        self.ran()
+    async def read_body(self) -> None:
+        """Do nothing: bodies come by themselves."""
 
     def ran(self) -> None:
         """Take note that a stream's task has done its work."""

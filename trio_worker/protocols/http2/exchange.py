@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterable
 from errno import EPIPE
 from math import inf
-from typing import TYPE_CHECKING
 
 import trio
 
@@ -18,12 +17,10 @@ from trio_worker.http.exchange import Exchange
 from trio_worker.http.response import COMPLETE, LENGTH, NONE, TRAILERS
 from trio_worker.http.response_head import Prepared, count_body, header_lines
 from trio_worker.protocols.http1.rules import expects_continue
+from trio_worker.protocols.http2.carrier import Carrier
 from trio_worker.protocols.http2.rules import Asked
 from trio_worker.refusal import LATE_BODY, Refusal
 from trio_worker.transport.bounds import DISCONNECT_GRACE
-
-if TYPE_CHECKING:
-    from trio_worker.protocols.http2.connection import Http2Connection
 
 # Bytes of a file that are read at a time.
 FILE_PIECE = 65536
@@ -45,14 +42,14 @@ class StreamExchange(Exchange):
         deadline: when its client has been too slow, or its app has gone on for too long without a client.
     """
 
-    connection: "Http2Connection"  # type: ignore[assignment]
+    connection: Carrier
     deadline = inf
     # Set when something of the request comes; and when what waits for the client's window may go on.
     _came: trio.Event | None = None
     _room: trio.Event | None = None
 
-    def __init__(self, connection: "Http2Connection", stream: int, asked: Asked) -> None:
-        super().__init__(connection, asked.method, asked.target, "2", asked.headers, True)  # type: ignore[arg-type]
+    def __init__(self, connection: Carrier, stream: int, asked: Asked) -> None:
+        super().__init__(connection, asked.method, asked.target, "2", asked.headers, True)
         self.stream = stream
         self.expects_continue = expects_continue(asked.headers)
 

@@ -8,7 +8,7 @@ REQUEST_WORTH = 1024
 
 
 class Account:
-    """What a client may still send that brings nothing.
+    """The bytes that a client may still send that bring nothing.
 
     Args:
         now: Trio's time in seconds.

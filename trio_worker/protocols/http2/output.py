@@ -1,4 +1,4 @@
-"""What an HTTP/2 connection writes: as much as the kernel takes at once, and the rest by a task of the pool."""
+"""The writing side of an HTTP/2 connection: as much as the kernel takes at once, the rest by a task of the pool."""
 
 from collections.abc import Callable
 

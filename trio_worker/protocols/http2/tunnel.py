@@ -1,17 +1,15 @@
-"""A stream that carries a WebSocket (RFC 8441): to the session it is a wire like any other."""
+"""Streams that carry WebSockets (RFC 8441): to the session, each is a wire like any other."""
 
 from collections.abc import Callable, Mapping
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import trio
 
+from trio_worker.protocols.http2.carrier import Carrier
 from trio_worker.protocols.http2.exchange import QUEUED, StreamExchange
 from trio_worker.protocols.websocket.connection import WebSocketConnection
 from trio_worker.transport.wire import Address
-
-if TYPE_CHECKING:
-    from trio_worker.protocols.http2.connection import Http2Connection
 
 
 class Tunnel:
@@ -32,7 +30,7 @@ class Tunnel:
     stall_deadline = inf
     root_path = ""
 
-    def __init__(self, connection: "Http2Connection", exchange: StreamExchange) -> None:
+    def __init__(self, connection: Carrier, exchange: StreamExchange) -> None:
         self._connection = connection
         self._exchange = exchange
         self._body: list[bytes] = []
@@ -59,7 +57,7 @@ class Tunnel:
 
     @property
     def deadline(self) -> float:
-        """When its `expire` is called, on Trio's clock in seconds."""
+        """The time at which its `expire` is called, on Trio's clock in seconds."""
         return self._deadline
 
     @deadline.setter
@@ -214,4 +212,6 @@ class Tunnel:
 
     def close(self) -> None:
         """Take note that nobody uses it any more."""
-        self._connection.finish_tunnel(self)
+        if not self.complete:
+            self._connection.reset(self.stream, is_fault=False)
+        self._connection.ran()

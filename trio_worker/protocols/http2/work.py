@@ -1,14 +1,11 @@
-"""What is done for one stream: its app is run in a task of the pool, or it is refused unseen."""
+"""The work for one stream: its app is run in a task of the pool, or it is refused unseen."""
 
 import logging
-from typing import TYPE_CHECKING
 
+from trio_worker.protocols.http2.carrier import Carrier
 from trio_worker.protocols.http2.exchange import StreamExchange
 from trio_worker.refusal import Refusal, text_headers
 from trio_worker.transport.connections import CLOSE, Outcome, Work
-
-if TYPE_CHECKING:
-    from trio_worker.protocols.http2.connection import Http2Connection
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +50,7 @@ class StreamWork(Work):
         connection.ran()
 
 
-def refuse(connection: "Http2Connection", exchange: StreamExchange, refusal: Refusal, over: bool) -> None:
+def refuse(connection: Carrier, exchange: StreamExchange, refusal: Refusal, over: bool) -> None:
     """Answer what no app has seen.
 
     Args:
