@@ -1,4 +1,4 @@
-"""What Hypercorn speaks: HTTP/2, WebSocket, upgrades, and HTTP/1.1 where the express lane is off.
+"""Hypercorn's HTTP and WebSockets, in the place of the worker's own lanes: `trio-http1 = hypercorn`.
 
 connection.py   hands a connection to Hypercorn's protocols, and ends it
 config.py       Hypercorn's configuration
