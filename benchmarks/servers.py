@@ -146,9 +146,9 @@ _OURS = (Trigger.CHAIN, Trigger.HANGUP)
 WORKER = Server("trio-worker", Flavour.TRIO, _trio_worker(), _needs_override, _OURS, h2c=True)
 WITH_PLUGIN = Server("with the plugin", Flavour.TRIO, _trio_worker_with_plugin, _needs_override, _OURS)
 VIA_HYPERCORN = Server(
-    "trio-http1=hypercorn",
+    "trio-engine=hypercorn",
     Flavour.TRIO,
-    _trio_worker({"trio-http1": "hypercorn"}),
+    _trio_worker({"trio-engine": "hypercorn"}),
     _needs_override,
     _OURS,
     h2c=True,

@@ -1,14 +1,8 @@
-"""The fixtures of all tests: real uWSGIs, on both engines.
-
-`engine` is parametrized: a test that uses it, and every one that starts a uWSGI does, runs with the express
-lane and once more with all HTTP/1.1 going through Hypercorn. `@pytest.mark.engines("express")` spares what has
-nothing to do with it; `@pytest.mark.engines(long=["hypercorn"])` leaves that one to the long run.
-"""
+"""The fixtures of all tests: real uWSGIs, whose connections our own lanes serve."""
 
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support.behaviour import behaving as behaving
@@ -19,24 +13,9 @@ from support.uwsgi import Servers, servers
 
 from trio_worker.master.native.build import build
 
-ENGINES = ("express", "hypercorn")
-
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "engines(*names, long=()): the HTTP/1.1 engines that this test runs with")
     config.addinivalue_line("markers", "slow: takes more than a few seconds")
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    if "engine" in metafunc.fixturenames:
-        metafunc.parametrize("engine", _engines(metafunc.definition), scope="module")
-
-
-def _engines(definition: pytest.Item) -> list[Any]:
-    marker = definition.get_closest_marker("engines")
-    names = (marker and marker.args) or ENGINES
-    long = marker.kwargs.get("long", ()) if marker else ()
-    return [pytest.param(name, marks=pytest.mark.long) if name in long else name for name in names]
 
 
 def _directories(factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -44,17 +23,23 @@ def _directories(factory: pytest.TempPathFactory) -> Iterator[Path]:
     return (factory.mktemp("u") for _ in itertools.count())
 
 
+@pytest.fixture(scope="session")
+def engine() -> str:
+    """Name the engine that the corpus is compared with."""
+    return "express"
+
+
 @pytest.fixture
-def uwsgi(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+def uwsgi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """Starts uWSGIs for one test: `uwsgi(module="app:app", processes=2)`."""
-    with servers(_directories(tmp_path_factory), {"trio-http1": engine}) as started:
+    with servers(_directories(tmp_path_factory), {}) as started:
         yield started
 
 
 @pytest.fixture(scope="module")
-def module_uwsgi(engine: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
+def module_uwsgi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """Starts uWSGIs for all tests of a file, whose tests must not change them."""
-    with servers(_directories(tmp_path_factory), {"trio-http1": engine}) as started:
+    with servers(_directories(tmp_path_factory), {}) as started:
         yield started
 
 

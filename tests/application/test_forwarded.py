@@ -111,7 +111,6 @@ def test_the_root_path_of_the_ini(uwsgi: Servers) -> None:
     assert (told["root_path"], told["path"]) == ("/other", "/other/scope")
 
 
-@pytest.mark.engines("express")
 def test_what_a_client_smuggles_into_a_packet(server: Server) -> None:
     """`X_Forwarded_For` has the same name in CGI as what the front's front has written."""
     smuggled = [("HTTP_X_FORWARDED_FOR", "203.0.113.7"), ("HTTP_X_FORWARDED_FOR", "6.6.6.6")]
@@ -120,7 +119,6 @@ def test_what_a_client_smuggles_into_a_packet(server: Server) -> None:
     server.wait_log("the forwarded headers disagree")
 
 
-@pytest.mark.engines("express")
 def test_on_every_protocol(server: Server) -> None:
     with Http2(server.address).begin() as client:
         stream = client.connection.get_next_available_stream_id()
@@ -134,7 +132,6 @@ def test_on_every_protocol(server: Server) -> None:
     assert (told["client"][0], told["scheme"]) == ("203.0.113.7", "wss")
 
 
-@pytest.mark.engines("express")
 def test_a_packet_names_its_client_first(server: Server) -> None:
     """So its headers are believed if that one is a proxy."""
     variables = {"HTTP_X_FORWARDED_FOR": "203.0.113.7", "HTTP_X_FORWARDED_PROTO": "https"}

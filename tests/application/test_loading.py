@@ -12,8 +12,6 @@ from support.ini import APPS, CHECKOUT
 from support.uwsgi import Server, Servers
 from websockets.sync.client import connect as connect_websocket
 
-pytestmark = pytest.mark.engines("express")
-
 FRAMEWORKS = ("quart", "starlette", "fastapi")
 
 
@@ -184,7 +182,7 @@ def test_no_app_is_named(uwsgi: Servers) -> None:
 @pytest.mark.parametrize(
     ("option", "allowed"),
     [
-        ({"trio-http1": "fast"}, "trio-http1 = fast: allowed is express or hypercorn"),
+        ({"trio-engine": "fast"}, "trio-engine = fast: allowed is express or hypercorn"),
         (
             {"trio-drain-linger": "soon"},
             "trio-drain-linger = soon: allowed is a number of seconds, 0 or more",

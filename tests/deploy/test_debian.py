@@ -18,8 +18,6 @@ BINARY = Path("/usr/bin/uwsgi-core")
 PYTHON = Path("/usr/bin/python3")
 PYTHON_PLUGIN = Path("/usr/lib/uwsgi/plugins/python3_plugin.so")
 
-pytestmark = pytest.mark.engines("express")
-
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from support.deploy import APP, deployed
 from support.front import Address
 from support.http1 import Http1
@@ -16,8 +15,6 @@ from support.log import ACCEPTING
 from support.processes import kill, session_members
 from support.routers import new_address
 from support.waiting import eventually
-
-pytestmark = pytest.mark.engines("express")
 
 
 @contextmanager

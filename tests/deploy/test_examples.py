@@ -5,13 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
 from support.http1 import Http1
 from support.uwsgi import Servers
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
-
-pytestmark = pytest.mark.engines("express")
 
 
 def test_check_finds_nothing_wrong_with_the_readmes_ini(tmp_path: Path) -> None:

@@ -150,7 +150,6 @@ def test_the_docs_show_the_configurations(name: str) -> None:
     assert f"```ini\n{(DEPLOY / 'subscription' / name).read_text()}```" in shown
 
 
-@pytest.mark.engines("express")
 def test_a_node_that_leaves_answers_what_the_router_still_sends(uwsgi: Servers) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as pool:
         pool.bind(("127.0.0.1", 0))

@@ -23,8 +23,6 @@ from support.processes import kill, session_members
 from support.routers import new_address
 from support.waiting import eventually
 
-pytestmark = pytest.mark.engines("express")
-
 # systemd hands its sockets over as the descriptors from 3 on, and says to whom (sd_listen_fds(3)).
 HAND_OVER = (
     "import os,sys; a, b = os.dup2(int(sys.argv[1]), 50), os.dup2(int(sys.argv[2]), 51);"

@@ -10,8 +10,6 @@ from support.packets import ask, post, read, request
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
-pytestmark = pytest.mark.engines("express")
-
 LIMIT = 1000
 RAW = {"REQUEST_METHOD": "POST", "HTTP_TRANSFER_ENCODING": "chunked", "UWSGI_ROUTER": "http"}
 

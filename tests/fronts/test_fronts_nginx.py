@@ -10,7 +10,6 @@ from support.nginx import NGINX, nginx
 from support.uwsgi import Server, Servers
 
 pytestmark = [
-    pytest.mark.engines("express"),
     pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
 ]
 

@@ -14,8 +14,6 @@ from support.packets import ask, request
 from support.routers import new_address, router
 from support.uwsgi import Server, Servers
 
-pytestmark = pytest.mark.engines("express")
-
 HTTP = {
     "http_keepalive": 30,
     "http_auto_chunked": True,

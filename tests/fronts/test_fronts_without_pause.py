@@ -18,8 +18,6 @@ from trio_worker.protocols.hypercorn.config import make_config
 from trio_worker.serving.attendant import attend
 from trio_worker.transport.socket_wire import RECEIVE_SIZE, SocketWire
 
-pytestmark = pytest.mark.engines("express")
-
 
 @pytest.fixture(scope="module")
 def limited(module_uwsgi: Servers) -> Server:

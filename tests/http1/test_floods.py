@@ -14,8 +14,6 @@ from support.http1 import Http1, connect
 from support.http2 import Http2
 from support.uwsgi import Server, Servers
 
-pytestmark = pytest.mark.engines("express")
-
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + SettingsFrame(0).serialize()
 
 WEBSOCKET = (

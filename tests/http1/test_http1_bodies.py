@@ -10,8 +10,6 @@ from support.http1 import Http1, post_head
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
-pytestmark = pytest.mark.engines("express")
-
 
 @pytest.fixture(scope="module")
 def server(module_uwsgi: Servers) -> Server:

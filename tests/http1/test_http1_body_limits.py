@@ -7,8 +7,6 @@ import pytest
 from support.http1 import Http1, post_head
 from support.uwsgi import Server, Servers
 
-pytestmark = pytest.mark.engines("express")
-
 
 @pytest.fixture(scope="module")
 def server(module_uwsgi: Servers) -> Server:

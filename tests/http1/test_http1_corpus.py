@@ -30,7 +30,6 @@ def test_split_at_every_byte(server: Server, engine: str, case: Case) -> None:
 BYTE_BY_BYTE = [case for case in SPLIT if len(case.data) < 200]
 
 
-@pytest.mark.engines("express")
 @pytest.mark.parametrize("case", BYTE_BY_BYTE[::3], ids=[case.name for case in BYTE_BY_BYTE[::3]])
 def test_byte_by_byte(server: Server, engine: str, case: Case) -> None:
     run(server.unix_path, case, engine, [tuple(case.data[at : at + 1] for at in range(len(case.data)))])

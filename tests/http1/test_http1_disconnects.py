@@ -10,8 +10,6 @@ from support.http1 import Http1
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
-pytestmark = pytest.mark.engines("express")
-
 # Seconds within which a request is cancelled; more than promised, for what lies between the app's log and this test.
 SOON = 0.5
 

@@ -8,8 +8,6 @@ import pytest
 from support.http1 import Http1
 from support.uwsgi import Server, Servers
 
-pytestmark = pytest.mark.engines("express")
-
 # The content of the app's file.
 FILE = bytes(range(256)) * 4096
 

@@ -9,8 +9,6 @@ from support.http1 import Http1
 from support.uwsgi import Server, Servers
 from support.waiting import eventually, took
 
-pytestmark = pytest.mark.engines("express")
-
 # Seconds by which the sweeper may be early or late, and some more for a slow machine.
 SWEEP = 0.5
 SLOW = 1.5

@@ -28,7 +28,7 @@ class Client(Http1):
 
 @pytest.fixture(scope="module")
 def server(module_uwsgi: Servers) -> Server:
-    return module_uwsgi(module="http1_behaviour:app")
+    return module_uwsgi(module="http1_behaviour:app", trio_h2c_upgrade=True)
 
 
 @pytest.fixture
@@ -152,7 +152,6 @@ class TestHttp2:
         assert bodies == {1: b"early", 3: b"early"}
 
     @pytest.mark.parametrize("settings", ["!!!", "AAQAAP", "AAQAAP__////", "AAIAAAAC"])
-    @pytest.mark.engines("express")
     def test_without_settings_that_can_be_used_it_is_no_upgrade(self, client: Client, settings: str) -> None:
         headers = {"Connection": "Upgrade, HTTP2-Settings", "Upgrade": "h2c", "HTTP2-Settings": settings}
         assert client.get("/early", **headers).body == b"early"
@@ -168,7 +167,6 @@ class TestHttp2:
                 client.send(data[at:])
                 assert client.some()[3:4] == b"\x04"  # A SETTINGS frame.
 
-    @pytest.mark.engines("express")
     def test_the_preface_on_a_later_request_is_refused(self, client: Client) -> None:
         assert client.get("/early").status == 200
         client.send(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")
@@ -176,7 +174,6 @@ class TestHttp2:
         assert client.rest() == b""
 
 
-@pytest.mark.engines("express")
 def test_a_client_that_sends_before_the_handshake_is_complete(module_uwsgi: Servers) -> None:
     """It is refused, which is no error of the app's."""
     server = module_uwsgi()

@@ -8,8 +8,6 @@ import pytest
 from support.http1 import Http1
 from support.uwsgi import Server, Servers
 
-pytestmark = pytest.mark.engines("express")
-
 GET = b"GET %b HTTP/1.1\r\nHost: t\r\n\r\n"
 
 

@@ -62,7 +62,6 @@ def test_pieces_of_several_tasks_are_whole(server: Server, client: Http1) -> Non
     assert client.get("/").text == "hello"
 
 
-@pytest.mark.engines("express")  # Hypercorn shields its writes: who waits for the client cannot give up.
 def test_one_that_gives_up_in_the_queue_ends_the_connection(server: Server, client: Http1) -> None:
     before = server.count("gave up")
     client.request("/impatient")

@@ -12,8 +12,6 @@ from support.http2 import Http2
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
-pytestmark = pytest.mark.engines("express")
-
 NO_ERROR = 0
 INTERNAL_ERROR = 2
 

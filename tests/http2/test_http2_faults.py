@@ -11,8 +11,6 @@ from support.http1 import Http1
 from support.http2 import Http2
 from support.uwsgi import Server, Servers
 
-pytestmark = pytest.mark.engines("express")
-
 
 @pytest.fixture(scope="module")
 def server(module_uwsgi: Servers) -> Server:

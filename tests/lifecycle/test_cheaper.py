@@ -14,8 +14,6 @@ from support.uwsgi import Server, Servers
 from support.waiting import eventually, throughout
 from websockets.sync.client import connect as websocket
 
-pytestmark = pytest.mark.engines("express")
-
 # Seconds within which load brings up the next worker by the algorithm `spare` and the usual `cheaper-overload` of 1:
 # the master looks once a second, and counts beyond the overload.
 SPARE_ACTS = 4.0

@@ -5,7 +5,6 @@ import signal
 import time
 from contextlib import ExitStack
 
-import pytest
 from support.http1 import Http1, connect
 from support.http2 import Http2
 from support.log import ACCEPTING, OUTSTAYED
@@ -62,7 +61,6 @@ def test_lifespan_shutdown_may_take_its_time(uwsgi: Servers) -> None:
     assert server.count("probe .*: shutdown") == 1
 
 
-@pytest.mark.engines("express")
 def test_a_request_that_resists_its_cancellation(uwsgi: Servers) -> None:
     """Trio cannot end it; the worker ends all the same, and says what held it."""
     server = uwsgi()
@@ -78,7 +76,6 @@ def test_a_request_that_resists_its_cancellation(uwsgi: Servers) -> None:
     assert server.count(r"probe\.py:\d+ in _stubborn") == 1
 
 
-@pytest.mark.engines("express")
 def test_a_worker_ends_when_its_master_was_killed(uwsgi: Servers) -> None:
     server = uwsgi(processes=2)
     pids = server.worker_pids()
@@ -101,7 +98,6 @@ def ages_at_accepting(server: Server) -> list[float]:
     return ages
 
 
-@pytest.mark.engines("express")
 def test_a_preloaded_worker_accepts_long_before_one_that_imports_its_app(uwsgi: Servers) -> None:
     preloaded = ages_at_accepting(uwsgi(module="quart_app:app"))
     lazy = ages_at_accepting(uwsgi(module="quart_app:app", lazy_apps=True))

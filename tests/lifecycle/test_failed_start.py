@@ -13,8 +13,6 @@ from support.log import ACCEPTING
 from support.uwsgi import Server, Servers
 from support.waiting import eventually, throughout
 
-pytestmark = pytest.mark.engines("express")
-
 # What the operator may have asked for: the promise is the same.
 MODES: dict[str, dict[str, Any]] = {
     "plain": {},

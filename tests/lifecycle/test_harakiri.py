@@ -131,7 +131,6 @@ def test_without_it_the_threads_are_not_shown(uwsgi: Servers) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.engines("express")
 def test_a_cancelled_request_that_does_not_end_is_reported(uwsgi: Servers) -> None:
     server = start(uwsgi, harakiri=1)
     with Http1(server.address, timeout=30) as client:
@@ -162,7 +161,6 @@ def test_a_deadline_is_set_from_a_thread_of_the_request(uwsgi: Servers) -> None:
         assert client.get("/deadline/thread?seconds=10").status == 504
 
 
-@pytest.mark.engines("express")
 def test_harakiri_queue_threshold_spares_a_request_while_nobody_waits(uwsgi: Servers) -> None:
     server = start(uwsgi, harakiri=1, harakiri_queue_threshold=5)
     with in_background(server, "/sleep?seconds=2.2"):
@@ -170,7 +168,6 @@ def test_harakiri_queue_threshold_spares_a_request_while_nobody_waits(uwsgi: Ser
     assert not server.count(CANCELLED)
 
 
-@pytest.mark.engines("express")
 def test_harakiri_queue_threshold_is_passed_by_a_backlog(uwsgi: Servers) -> None:
     server = start(uwsgi, harakiri=1, harakiri_queue_threshold=3, trio_max_connections=1)
     with Http1(server.address) as client:
@@ -185,7 +182,6 @@ def test_harakiri_queue_threshold_is_passed_by_a_backlog(uwsgi: Servers) -> None
             each.close()
 
 
-@pytest.mark.engines("express")
 def test_a_stuck_loop_is_killed_and_replaced(uwsgi: Servers) -> None:
     server = start(uwsgi, harakiri=2)
     [pid] = server.worker_pids()
@@ -202,7 +198,6 @@ def test_a_stuck_loop_is_killed_and_replaced(uwsgi: Servers) -> None:
     assert re.search(r'File ".*limits\.py", line \d+ in _block', log[: log.index("HARAKIRI")])
 
 
-@pytest.mark.engines("express")
 def test_a_short_stall_is_forgiven(uwsgi: Servers) -> None:
     server = start(uwsgi, harakiri=3)
     with Http1(server.address) as client:
@@ -211,7 +206,6 @@ def test_a_short_stall_is_forgiven(uwsgi: Servers) -> None:
     assert re.search(r'File ".*limits\.py", line \d+ in _block', server.log)
 
 
-@pytest.mark.engines("express")
 def test_harakiri_graceful_timeout_lets_a_stuck_worker_end_by_itself(uwsgi: Servers) -> None:
     server = start(uwsgi, harakiri=2, harakiri_graceful_timeout=10)
     with Http1(server.address) as client:
@@ -222,7 +216,6 @@ def test_harakiri_graceful_timeout_lets_a_stuck_worker_end_by_itself(uwsgi: Serv
     assert "killed by signal" not in server.log
 
 
-@pytest.mark.engines("express")
 def test_harakiri_graceful_signal_chooses_how_it_ends(uwsgi: Servers) -> None:
     # SIGHUP makes it drain; the default, SIGTERM, would cut off the others as soon as the loop turns again.
     server = start(uwsgi, harakiri=2, harakiri_graceful_timeout=10, harakiri_graceful_signal=int(signal.SIGHUP))
@@ -234,7 +227,6 @@ def test_harakiri_graceful_signal_chooses_how_it_ends(uwsgi: Servers) -> None:
     server.wait_accepting(2)
 
 
-@pytest.mark.engines("express")
 def test_behind_the_graceful_timeout_it_is_killed(uwsgi: Servers) -> None:
     server = start(uwsgi, harakiri=1, harakiri_graceful_timeout=2)
     with Http1(server.address) as client:

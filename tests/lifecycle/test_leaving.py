@@ -10,8 +10,6 @@ from support.processes import alive
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
-pytestmark = pytest.mark.engines("express")
-
 
 def end_worker(server: Server) -> None:
     (pid,) = server.worker_pids()

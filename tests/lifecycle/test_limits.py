@@ -16,8 +16,6 @@ from support.processes import alive
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
-pytestmark = pytest.mark.engines("express")
-
 REPLACED = "this worker is replaced"
 
 

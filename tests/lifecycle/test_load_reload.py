@@ -59,7 +59,6 @@ def test_nothing_is_lost(uwsgi: Servers, work: str, way: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.engines(long=["hypercorn"])
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 @pytest.mark.parametrize("way", WAYS)
 def test_wrk_sees_no_error(uwsgi: Servers, way: str) -> None:
@@ -87,7 +86,6 @@ def lost_by_h2load(log: Path) -> list[str]:
 
 
 @pytest.mark.slow
-@pytest.mark.engines("express")
 @pytest.mark.skipif(shutil.which("h2load") is None, reason="h2load is not installed")
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("scheme", ["http", pytest.param("https", marks=pytest.mark.long)])

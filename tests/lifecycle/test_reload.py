@@ -65,25 +65,14 @@ ENDS = {
 }
 
 
-# The ways differ in what the master does: which engine the workers have is the same to it.
-express = pytest.mark.engines("express")
-
-
 def start(uwsgi: Servers, way: str) -> Server:
     # A relative name is one in the server's own directory.
     options: dict[str, Any] = {way: "touched"} if way.startswith("touch") else {}
     return uwsgi(processes=2, **options)
 
 
-@express
 @pytest.mark.parametrize("way", GRACEFUL)
 def test_graceful_reload(uwsgi: Servers, way: str) -> None:
-    check_graceful_reload(uwsgi, way)
-
-
-@pytest.mark.engines("hypercorn")
-@pytest.mark.parametrize("way", ["SIGHUP", "fifo c", "uwsgi.reload()"])
-def test_graceful_reload_of_the_general_engine(uwsgi: Servers, way: str) -> None:
     check_graceful_reload(uwsgi, way)
 
 
@@ -103,7 +92,6 @@ def check_graceful_reload(uwsgi: Servers, way: str) -> None:
     assert httpx.get(server.url).text == "hello"
 
 
-@express
 @pytest.mark.parametrize("way", BRUTAL)
 def test_brutal_reload(uwsgi: Servers, way: str) -> None:
     """What is in flight is cancelled, and its client told; lifespan shutdown runs."""
@@ -119,7 +107,6 @@ def test_brutal_reload(uwsgi: Servers, way: str) -> None:
     assert all(server.count(f"probe {pid}: shutdown") == 1 for pid in before)
 
 
-@express
 @pytest.mark.parametrize("way", ENDS)
 def test_the_end(uwsgi: Servers, way: str) -> None:
     server = uwsgi(processes=2)
@@ -130,7 +117,6 @@ def test_the_end(uwsgi: Servers, way: str) -> None:
     assert all(server.count(f"probe {pid}: shutdown") == 1 for pid in before)
 
 
-@express
 def test_die_on_term(uwsgi: Servers) -> None:
     """SIGTERM ends, and SIGQUIT reloads instead."""
     server = uwsgi(processes=2, die_on_term=True)
@@ -141,7 +127,6 @@ def test_die_on_term(uwsgi: Servers) -> None:
     assert server.count(ENDING) == 4
 
 
-@express
 def test_a_service_manager_that_stops_gracefully(uwsgi: Servers) -> None:
     server = uwsgi(processes=2, hook_master_start="unix_signal:15 gracefully_kill_them_all")
     with Http1(server.address) as busy:
@@ -153,7 +138,6 @@ def test_a_service_manager_that_stops_gracefully(uwsgi: Servers) -> None:
     assert server.count(DRAINING) == 2
 
 
-@express
 def test_fifo_p_pauses_and_resumes_all(uwsgi: Servers) -> None:
     server = uwsgi(processes=2)
     server.fifo("p")
@@ -166,7 +150,6 @@ def test_fifo_p_pauses_and_resumes_all(uwsgi: Servers) -> None:
     server.wait_log("accepting is resumed", count=2)
 
 
-@express
 def test_max_worker_lifetime(uwsgi: Servers) -> None:
     server = uwsgi(max_worker_lifetime=2, min_worker_lifetime=1)
     (first,) = server.worker_pids()
@@ -178,7 +161,6 @@ def test_max_worker_lifetime(uwsgi: Servers) -> None:
     assert server.count(DRAINING) >= 1
 
 
-@express
 def test_a_chain_reload_takes_one_after_the_other(uwsgi: Servers) -> None:
     server = uwsgi(processes=3)
     before = server.worker_pids()
@@ -189,7 +171,6 @@ def test_a_chain_reload_takes_one_after_the_other(uwsgi: Servers) -> None:
     assert set(server.worker_pids()).isdisjoint(before)
 
 
-@express
 def test_a_reload_takes_up_the_new_ini(uwsgi: Servers) -> None:
     server = uwsgi(processes=1)
     server.ini.write_text(server.ini.read_text().replace("processes = 1", "processes = 2"))
@@ -198,7 +179,6 @@ def test_a_reload_takes_up_the_new_ini(uwsgi: Servers) -> None:
     assert len(server.worker_pids()) == 2
 
 
-@express
 def test_lazy_apps_take_up_the_new_code(uwsgi: Servers, tmp_path: Path) -> None:
     code = tmp_path / "changing.py"
     code.write_text("from quart_app import app\n")
@@ -210,7 +190,6 @@ def test_lazy_apps_take_up_the_new_code(uwsgi: Servers, tmp_path: Path) -> None:
     assert httpx.get(server.url).text == "hello"
 
 
-@express
 def test_an_emperor_reloads_and_removes_its_vassal(uwsgi: Servers, tmp_path: Path) -> None:
     vassal = uwsgi.write(processes=2)
     vassals = tmp_path / "vassals"

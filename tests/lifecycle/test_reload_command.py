@@ -12,8 +12,6 @@ from support.load import Ask, hammer
 from support.log import ACCEPTING
 from support.uwsgi import Server, Servers
 
-pytestmark = pytest.mark.engines("express")
-
 APP = "from probe import app as probe\nasync def app(scope, receive, send):\n    await probe(scope, receive, send)\n"
 
 BROKEN = {

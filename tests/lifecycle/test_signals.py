@@ -124,7 +124,6 @@ def test_sigusr1_logs_the_counters(uwsgi: Servers) -> None:
     assert (counters["requests"], counters["responses.2xx"], counters["bytes.in"]) == ("4", "4", "5")
 
 
-@pytest.mark.engines("express")
 @pytest.mark.parametrize(("number", "words"), [(signal.SIGUSR1, "counters: "), (signal.SIGUSR2, "the tasks of this")])
 def test_a_question_to_a_worker_whose_app_did_not_load(
     uwsgi: Servers, tmp_path: Path, number: signal.Signals, words: str
@@ -152,7 +151,6 @@ def test_sigusr2_logs_the_task_tree(uwsgi: Servers) -> None:
         server.wait_log(r"^ +.*/probe\.py:\d+ in _sleep$")
 
 
-@pytest.mark.engines("express")
 def test_a_signal_that_meets_a_worker_on_its_way_up_is_kept(uwsgi: Servers) -> None:
     server = uwsgi(worker_reload_mercy=30)
     first = pid_of(server)

@@ -8,8 +8,6 @@ import pytest
 from support.http1 import Http1
 from support.uwsgi import Servers
 
-pytestmark = pytest.mark.engines("express")
-
 ROOT = Path(__file__).parents[2]
 HOOK = re.compile(r"^hook-master-start = (.*)$", re.MULTILINE)
 

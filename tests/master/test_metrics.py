@@ -123,7 +123,6 @@ def test_the_histogram_is_cumulative(one: Server) -> None:
     assert 300_000 <= one.metrics()["request_time.us"] < 600_000
 
 
-@pytest.mark.engines("express")
 def test_undeclared_metrics_are_one_warning(uwsgi: Servers) -> None:
     server = uwsgi(ini=None)
     server.wait_log("WARNING .*these metrics are not declared")

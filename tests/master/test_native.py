@@ -116,8 +116,8 @@ def test_repeated_options_come_whole_and_in_order(start: Start) -> None:
 
 
 def test_strict_and_help_know_the_options(start: Start, plugin: Path) -> None:
-    instance = start(SOCKET + "strict = true\ntrio-http1 = express\ntrio-date-header = false\n")
-    assert instance.run("uwsgi.opt['trio-http1'].decode()") == "express"
+    instance = start(SOCKET + "strict = true\ntrio-engine = express\ntrio-date-header = false\n")
+    assert instance.run("uwsgi.opt['trio-engine'].decode()") == "express"
     shown = subprocess.run([UWSGI, "--plugin", plugin, "--help"], capture_output=True, text=True, check=True)
     listed = {line.split()[0] for line in shown.stdout.splitlines() if line.startswith("    --trio-")}
     assert listed == {f"--{name}" for name in option_table.load().own}

@@ -108,7 +108,6 @@ PATHS = ("/", "/status?code=404", "/status?code=503", "/sleep?seconds=0.3")
     ],
     ids=lambda value: " ".join(value) or "none",
 )
-@pytest.mark.engines("express")
 def test_disable_logging(uwsgi: Servers, options: dict[str, Any], logged: tuple[str, ...]) -> None:
     server = uwsgi(disable_logging=True, **options)
     ask(server, *PATHS)
@@ -181,7 +180,6 @@ def test_values_stay_as_they_are_in_other_formats(uwsgi: Servers) -> None:
 
 @pytest.mark.parametrize("length", ["0" * 4400, "0" * 4400 + "5"])
 @pytest.mark.parametrize("limit", [0, 1000])
-@pytest.mark.engines("express")
 def test_a_content_length_of_many_digits(uwsgi: Servers, length: str, limit: int) -> None:
     """Python reads no number of more than 4,300 digits; here it is still a length."""
     server = uwsgi(log_format="LENGTH %(cl) %(status)", limit_post=limit)

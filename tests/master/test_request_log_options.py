@@ -45,7 +45,6 @@ def test_logged_in_spite_of_disable_logging(uwsgi: Servers, option: dict[str, An
     assert logged(server, expected) == [expected]
 
 
-@pytest.mark.engines("express")
 def test_log_sendfile(uwsgi: Servers, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("0123456789")
     map = f"/files={tmp_path}"
@@ -54,7 +53,6 @@ def test_log_sendfile(uwsgi: Servers, tmp_path: Path) -> None:
     assert logged(server, "/files/file 10") == ["/files/file"]
 
 
-@pytest.mark.engines("express")
 def test_the_default_line_says_how_a_file_went(uwsgi: Servers, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("0123456789")
     server = uwsgi(static_map=f"/files={tmp_path}")
@@ -62,7 +60,6 @@ def test_the_default_line_says_how_a_file_went(uwsgi: Servers, tmp_path: Path) -
     server.wait_log(r"GET /files/file => generated 10 bytes in \d+ msecs via sendfile\(\) \(HTTP/1.1 200\)")
 
 
-@pytest.mark.engines("express")
 def test_log_ioerror(uwsgi: Servers) -> None:
     server = uwsgi(disable_logging=True, log_ioerror=True, log_format=FORMAT)
     get(server, "/pid")
@@ -115,7 +112,6 @@ def test_a_client_cannot_write_lines_of_its_own(uwsgi: Servers) -> None:
     server.wait_log(r"^line a\S*\\x85b end$")
 
 
-@pytest.mark.engines("express")
 def test_log_encoder_makes_json_of_each_line(uwsgi: Servers) -> None:
     encoder = 'json {"msg":"${msg}"}'
     server = uwsgi(log_master=True, log_encoder=[encoder, "nl"], log_format='a "%(uri)"', processes=1)
@@ -125,7 +121,6 @@ def test_log_encoder_makes_json_of_each_line(uwsgi: Servers) -> None:
     assert server.count(r'^\{"msg":"a ') == 20
 
 
-@pytest.mark.engines("express")
 def test_req_logger_with_the_plugin(uwsgi: Servers, plugin: Path) -> None:
     server = uwsgi(plugin=plugin, req_logger="file:requests.log", log_format=FORMAT)
     get(server, *[f"/pid?{number}" for number in range(20)])
@@ -134,7 +129,6 @@ def test_req_logger_with_the_plugin(uwsgi: Servers, plugin: Path) -> None:
     assert "line GET" not in server.log
 
 
-@pytest.mark.engines("express")
 def test_log_req_encoder_encodes_what_the_request_logger_gets(uwsgi: Servers, plugin: Path) -> None:
     encoders = ['json {"line":"${msg}"}', "nl"]
     server = uwsgi(
@@ -144,7 +138,6 @@ def test_log_req_encoder_encodes_what_the_request_logger_gets(uwsgi: Servers, pl
     eventually(lambda: (server.directory / "requests").read_text() == '{"line":"line GET /pid 200"}\n')
 
 
-@pytest.mark.engines("express")
 def test_req_logger_without_the_plugin(uwsgi: Servers) -> None:
     server = uwsgi(req_logger="file:requests.log", log_format=FORMAT)
     get(server, "/pid")
@@ -165,7 +158,6 @@ def load(server: Server, seconds: int) -> int:
     return int(found[1])
 
 
-@pytest.mark.engines("express")
 def test_lines_come_together_under_load_and_none_is_lost(uwsgi: Servers) -> None:
     server = uwsgi(log_format=FORMAT)
     answered = load(server, 1)
@@ -175,7 +167,6 @@ def test_lines_come_together_under_load_and_none_is_lost(uwsgi: Servers) -> None
     assert not server.count("line.*line")
 
 
-@pytest.mark.engines("express")
 def test_an_idle_worker_keeps_no_line(uwsgi: Servers) -> None:
     server = uwsgi(log_format=FORMAT)
     get(server, "/pid")
@@ -184,7 +175,6 @@ def test_an_idle_worker_keeps_no_line(uwsgi: Servers) -> None:
     assert time.monotonic() - began < 0.5
 
 
-@pytest.mark.engines("express")
 @pytest.mark.parametrize("how", [signal.SIGHUP, signal.SIGINT])
 def test_no_line_is_lost_at_the_end(uwsgi: Servers, how: signal.Signals) -> None:
     server = uwsgi(log_format=FORMAT, processes=2)

@@ -132,7 +132,6 @@ def test_a_websocket_session_is_a_request(start: Callable[..., Server]) -> None:
     assert server.stats()["workers"][0]["status"] == "idle"
 
 
-@pytest.mark.engines("express")
 def test_streams_of_http2_are_counted_one_by_one(start: Callable[..., Server]) -> None:
     server = start()
     with Http2(server.address).begin() as client:
@@ -160,7 +159,6 @@ def test_times_bytes_exceptions_and_harakiri(start: Callable[..., Server]) -> No
     assert worker["vsz"] > worker["rss"]
 
 
-@pytest.mark.engines("express")
 def test_the_average_response_time(start: Callable[..., Server]) -> None:
     server = start()
     with Http1(server.address) as client:
@@ -170,7 +168,6 @@ def test_the_average_response_time(start: Callable[..., Server]) -> None:
     assert 190_000 < average < 260_000
 
 
-@pytest.mark.engines("express")
 def test_the_plugin_declares_the_metrics(start: Callable[..., Server]) -> None:
     server = start(ini=None, enable_metrics=True)
     ask(server, 10)
@@ -179,7 +176,6 @@ def test_the_plugin_declares_the_metrics(start: Callable[..., Server]) -> None:
     assert "not declared" not in server.log
 
 
-@pytest.mark.engines("express")
 def test_without_metrics_one_line_says_so(start: Callable[..., Server]) -> None:
     server = start(ini=None)
     server.wait_log("no metrics are kept")
@@ -211,7 +207,6 @@ def receiver() -> Iterator[tuple[int, list[str]]]:
             thread.join()
 
 
-@pytest.mark.engines("express")
 def test_carbon(start: Callable[..., Server], receiver: tuple[int, list[str]]) -> None:
     port, received = receiver
     server = start(carbon=f"127.0.0.1:{port}", carbon_freq=1, carbon_id="test", processes=2)
@@ -225,7 +220,6 @@ def test_carbon(start: Callable[..., Server], receiver: tuple[int, list[str]]) -
     eventually(lambda: max(pushed("tx"), default=0) >= 50 * 4)
 
 
-@pytest.mark.engines("express")
 def test_stats_push_to_a_socket(start: Callable[..., Server]) -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))
@@ -238,7 +232,6 @@ def test_stats_push_to_a_socket(start: Callable[..., Server]) -> None:
             missing.discard(receiver.recv(65536))
 
 
-@pytest.mark.engines("express")
 def test_metrics_dir(start: Callable[..., Server]) -> None:
     server = start(metrics_dir=".", processes=2)
     ask(server, 30)
@@ -250,7 +243,6 @@ def test_metrics_dir(start: Callable[..., Server]) -> None:
     assert kept("worker.1.requests") + kept("worker.2.requests") == 30
 
 
-@pytest.mark.engines("express")
 def test_metrics_dir_restore(start: Callable[..., Server], tmp_path: Path) -> None:
     first = start(metrics_dir=tmp_path)
     ask(first, 10)
@@ -261,7 +253,6 @@ def test_metrics_dir_restore(start: Callable[..., Server], tmp_path: Path) -> No
     eventually(lambda: second.metrics()["requests"] == 15)
 
 
-@pytest.mark.engines("express")
 def test_snmp(start: Callable[..., Server]) -> None:
     port = free_port()
     server = start(snmp=f"127.0.0.1:{port}", snmp_community="public", ini=None, enable_metrics=True)
@@ -271,7 +262,6 @@ def test_snmp(start: Callable[..., Server]) -> None:
     eventually(lambda: get(port, "1.3.6.1.4.1.35156.17.116.1.1") == 40)
 
 
-@pytest.mark.engines("express")
 def test_without_the_plugin_the_worker_serves_and_says_what_is_missing(uwsgi: Servers) -> None:
     server = uwsgi()
     with Http1(server.address) as client:

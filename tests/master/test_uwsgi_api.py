@@ -15,8 +15,6 @@ from support.ini import APPS
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
-pytestmark = pytest.mark.engines("express")
-
 
 @pytest.fixture(scope="module")
 def server(module_uwsgi: Servers) -> Server:

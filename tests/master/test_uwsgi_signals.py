@@ -11,8 +11,6 @@ from support.http1 import Http1
 from support.processes import alive
 from support.uwsgi import Server, Servers
 
-pytestmark = pytest.mark.engines("express")
-
 # As in the app.
 ASYNC, ASYNC_ALL, SLOW, FAILING, ASYNC_FAILING = 101, 102, 103, 104, 105
 

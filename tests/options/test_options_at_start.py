@@ -5,7 +5,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import pytest
 from support.http1 import Http1
 from support.native_uwsgi import UWSGI
 from support.other_uwsgi import Other, told
@@ -13,8 +12,6 @@ from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
 from trio_worker.options import table as option_table
-
-pytestmark = pytest.mark.engines("express")
 
 DEAD = "does nothing in a Trio worker"
 NEEDS_PLUGIN = "these options need the plugin"

@@ -84,7 +84,6 @@ def frames(client: Http1, opcode: Opcode, seconds: float) -> list[bytes]:
     return found
 
 
-@pytest.mark.engines(long=["hypercorn"])
 def test_websockets_ping_freq(uwsgi: Servers) -> None:
     servers = [uwsgi(websockets_ping_freq=1), uwsgi()]
     with ThreadPoolExecutor() as pool:
@@ -93,7 +92,6 @@ def test_websockets_ping_freq(uwsgi: Servers) -> None:
     assert silent == 0
 
 
-@pytest.mark.engines(long=["hypercorn"])
 def test_websockets_pong_tolerance(uwsgi: Servers) -> None:
     server = uwsgi(websockets_ping_freq=1, websockets_pong_tolerance=1)
     with Http1(server.address) as silent, websocket(server) as answering:
@@ -108,7 +106,6 @@ def test_websockets_pong_tolerance(uwsgi: Servers) -> None:
         assert answering.recv(timeout=5) == "still here"
 
 
-@pytest.mark.engines("express")
 def test_so_keepalive(uwsgi: Servers) -> None:
     for option, expected in ((True, b"1"), (None, b"0")):
         server = uwsgi(module="sockets_seen:app", so_keepalive=option)
@@ -133,7 +130,6 @@ def test_socket_timeout_bounds_a_client_that_does_not_read(uwsgi: Servers) -> No
         server.wait_log(r"GET /stream", timeout=8)
 
 
-@pytest.mark.engines("express")
 def test_http_timeout_bounds_the_wait_of_the_router(uwsgi: Servers) -> None:
     port = free_port()
     server = uwsgi(http=f"127.0.0.1:{port}", http_timeout=1)
@@ -169,7 +165,6 @@ def _later(file: Path) -> Callable[[], None]:
 
 
 @pytest.mark.long
-@pytest.mark.engines("express")
 @pytest.mark.parametrize("lazy", [True, None])
 def test_py_autoreload(uwsgi: Servers, tmp_path: Path, lazy: bool | None) -> None:
     module = tmp_path / "changing.py"
@@ -187,7 +182,6 @@ def test_py_autoreload(uwsgi: Servers, tmp_path: Path, lazy: bool | None) -> Non
 
 
 @pytest.mark.long
-@pytest.mark.engines("express")
 def test_py_auto_reload_ignore(uwsgi: Servers, tmp_path: Path) -> None:
     module = tmp_path / "changing.py"
     module.write_text(APP.format("a"))

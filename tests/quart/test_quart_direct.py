@@ -15,8 +15,6 @@ from support.quart import ANY, Outcome, post
 from support.uwsgi import Server, Servers
 from websockets.sync.client import connect as connect_websocket
 
-pytestmark = pytest.mark.engines("express")
-
 MOUNTS = ("mounted", "hurried", "strict", "own", "split", "by_host", "by_name")
 
 

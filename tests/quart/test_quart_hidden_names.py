@@ -26,7 +26,6 @@ NAMES = sorted(set(_imported()) - {APP})
 
 
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.engines("express")
 def test_a_name_that_is_missing_costs_the_short_way_alone(uwsgi: Servers, name: str) -> None:
     server = uwsgi(module="hidden_names:app", environment={"HIDE": name}, processes=1)
     with Http1(server.address) as client:
@@ -37,7 +36,6 @@ def test_a_name_that_is_missing_costs_the_short_way_alone(uwsgi: Servers, name: 
     assert server.count("ERROR .*quart_app") == 1
 
 
-@pytest.mark.engines("express")
 def test_with_every_name_there_nothing_is_said(uwsgi: Servers) -> None:
     server = uwsgi(module="hidden_names:app", environment={"HIDE": "quart.asgi:nothing"}, processes=1)
     with Http1(server.address) as client:

@@ -20,7 +20,6 @@ from support.uwsgi import Server, Servers
 from websockets.sync.client import connect as connect_websocket
 
 pytestmark = [
-    pytest.mark.engines("express"),
     pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed"),
     pytest.mark.skipif(NGINX is None, reason="nginx is not installed"),
 ]
@@ -52,7 +51,7 @@ def place(module_uwsgi: Servers, tmp_path_factory: pytest.TempPathFactory) -> It
         trio_certfile=certificate,
         trio_keyfile=key,
         trio_clear_text=True,
-        trio_http1=None,
+        trio_h2c_upgrade=True,
     )
     with (
         nginx(directory / "n", "uwsgi_pass.conf", socket) as inner,

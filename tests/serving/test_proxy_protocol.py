@@ -13,8 +13,6 @@ from support.packets import ask, is_closed, request
 from support.uwsgi import Server, Servers
 from websockets.sync.client import connect as connect_websocket
 
-pytestmark = pytest.mark.engines("express")
-
 V1 = b"PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n"
 SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 

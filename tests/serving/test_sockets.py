@@ -212,7 +212,6 @@ def test_the_socket_outlives_every_worker(uwsgi: Servers) -> None:
     assert str(server.worker_pids()[0]) in answers
 
 
-@pytest.mark.engines("express")
 def test_max_connections_holds_for_those_that_come_at_once(uwsgi: Servers) -> None:
     server = uwsgi(trio_max_connections=3)
     server.signal(signal.SIGTSTP)

@@ -19,8 +19,6 @@ from websockets.sync.client import connect as connect_websocket
 
 HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
-pytestmark = pytest.mark.engines("express")
-
 
 @pytest.fixture(scope="module")
 def server(module_uwsgi: Servers, authority: Authority) -> Server:

@@ -21,7 +21,6 @@ from support.ini import free_port
 from support.uwsgi import Server, Servers
 
 RELOADS = pytest.mark.parametrize("how", ["r", "c"], ids=["reload", "chain reload"])
-pytestmark = pytest.mark.engines("express")
 
 
 def common_name(sock: socket.socket) -> str:

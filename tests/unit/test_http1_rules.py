@@ -54,7 +54,8 @@ class TestUpgrade:
 
     @pytest.mark.parametrize("headers", [WEBSOCKET, H2C, (*WEBSOCKET, (b"content-length", b"0"))])
     def test_wanted(self, headers: tuple[tuple[bytes, bytes], ...]) -> None:
-        assert wants_upgrade(head(*headers))
+        assert wants_upgrade(head(*headers), h2c=True)
+        assert wants_upgrade(head(*headers), h2c=False) == (headers is not self.H2C)
 
     @pytest.mark.parametrize(
         "given",
@@ -69,10 +70,18 @@ class TestUpgrade:
             head(*H2C[:2]),
             head(*H2C, H2C[2]),
             head((b"connection", b"upgrade"), (b"upgrade", b"tea")),
+            head((b"connection", b"upgrade"), *H2C[1:]),
+            head(*H2C, (b"x-forwarded-for", b"192.0.2.1")),
+            head(*H2C, (b"forwarded", b"for=192.0.2.1")),
+            head(*H2C[:2], (b"http2-settings", b"AAMAAAB")),
         ],
     )
     def test_not_wanted(self, given: Head) -> None:
-        assert not wants_upgrade(given)
+        assert not wants_upgrade(given, h2c=True)
+
+    def test_connection_in_several_lines(self) -> None:
+        lines = (b"connection", b"upgrade"), (b"connection", b"keep-alive")
+        assert wants_upgrade(head(*lines, self.WEBSOCKET[1]), h2c=False)
 
     def test_the_replay_is_the_request_again(self) -> None:
         given = head(*self.WEBSOCKET, target=b"/a?b")

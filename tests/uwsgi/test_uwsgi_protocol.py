@@ -11,8 +11,6 @@ from support.packets import ask, packet, read, request, scope
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
-pytestmark = pytest.mark.engines("express")
-
 
 @pytest.fixture(scope="module")
 def server(module_uwsgi: Servers) -> Server:

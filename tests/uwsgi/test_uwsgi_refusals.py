@@ -9,8 +9,6 @@ from support.packets import USUAL, ask, block, is_closed, packet, read, request
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
-pytestmark = pytest.mark.engines("express")
-
 
 @pytest.fixture(scope="module")
 def server(module_uwsgi: Servers) -> Server:

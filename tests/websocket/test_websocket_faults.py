@@ -18,8 +18,6 @@ from support.websocket import Raw, open_
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close, Opcode
 
-pytestmark = pytest.mark.engines("express")
-
 
 @pytest.fixture(scope="module")
 def server(module_uwsgi: Servers) -> Server:

@@ -6,8 +6,6 @@ from support.websocket import HANDSHAKE, Raw, open_
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
 
-pytestmark = pytest.mark.engines("express")
-
 
 @pytest.fixture(scope="module")
 def server(module_uwsgi: Servers) -> Server:

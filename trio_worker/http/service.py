@@ -36,7 +36,7 @@ class Service:
         clock: the sweeper of all deadlines, and its time.
         connections: the open ones.
         readiness: who is told by the kernel that more has come on one, or that its client has gone.
-        hypercorn: the configuration of the general engine.
+        hypercorn: the configuration of the other engine.
         heads: writes the heads of responses.
         tls: the certificates.
         tasks: does what a connection leaves to others; there once the worker accepts.

@@ -104,10 +104,11 @@ class Options:
     lazy: bool = _option("lazy", a_flag, False)
     # Our own. The keep-alive default outlasts what proxies keep their idle connections for (nginx: 60 s): the side that
     # may send the next request should be the one that closes.
-    http1: str = _option("trio-http1", one_of("express", "hypercorn"), "express")
+    engine: str = _option("trio-engine", one_of("express", "hypercorn"), "express")
     hypercorn_config: str | None = _option("trio-hypercorn-config", a_text, None)
     quart_direct: bool = _option("trio-quart-direct", a_flag, True)
     root_path: str = _option("trio-root-path", a_prefix, "")
+    h2c_upgrade: bool = _option("trio-h2c-upgrade", a_flag, False)
     half_close: bool = _option("trio-half-close", a_flag, False)
     websocket_deflate: int = _option("trio-websocket-deflate", a_window, 12)
     keepalive_timeout: float = _option("trio-keepalive-timeout", a_time, 75.0)

@@ -13,7 +13,7 @@ import trio
 from trio_worker.http.service import Service
 from trio_worker.protocols.http1.connection import Http1Connection
 from trio_worker.protocols.http2.connection import Http2Connection
-from trio_worker.protocols.hypercorn.connection import HypercornConnection
+from trio_worker.protocols.hypercorn.engine import HypercornConnection
 from trio_worker.protocols.uwsgi.connection import UwsgiConnection
 from trio_worker.protocols.uwsgi.packet import PING_HEADER
 from trio_worker.serving.proxy_header import ProxyError, may_begin
@@ -137,16 +137,15 @@ def choose(service: Service, wire: Wire, first: bytes) -> Connection:
     is_packet = first[0] in UWSGI_MODIFIERS or first.startswith(PING_HEADER)
     if is_packet and not isinstance(wire, TlsWire):
         return UwsgiConnection(service, wire)
-    http2 = first.startswith(HTTP2_PREFACE)
-    if service.options.http1 == "hypercorn":
-        return HypercornConnection(service, wire, http2)
-    if http2:
+    if first.startswith(HTTP2_PREFACE):
         return Http2Connection(service, wire)
     return Http1Connection(service, wire)
 
 
 def begin(service: Service, wire: Wire) -> Connection:
     """The connection in its protocol already where the first bytes are here and have no layer around them."""
+    if service.options.engine == "hypercorn":
+        return HypercornConnection(service, wire, service.hypercorn)
     if service.tls or service.options.enable_proxy_protocol:
         return Arrival(service, wire, b"")
     first = wire.receive_now() or b""

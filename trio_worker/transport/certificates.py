@@ -59,6 +59,9 @@ class Named(NamedTuple):
 class Certificates:
     """One certificate with all that TLS needs besides, and those that are served by name in its place.
 
+    Attributes:
+        context: of the ssl library.
+
     Args:
         source: where it is.
         named: the others; a name that none of them has gets the one of `source`.
@@ -78,6 +81,7 @@ class Certificates:
             self._by_name[each.name] = context
         if self._by_name:
             self._context.sni_callback = self._choose
+        self.context = self._context
         self._suites = {each["name"]: each["id"] & 0xFFFF for each in self._context.get_ciphers()}
 
     def _choose(self, tls: ssl.SSLSocket | ssl.SSLObject, name: str | None, _: ssl.SSLContext) -> None:

@@ -15,13 +15,14 @@ static void keep(char *name, char *value, void *data) {
 #define VALUE(name, help) { "trio-" name, required_argument, 0, help, keep, NULL, 0 }
 
 struct uwsgi_option uwsgi_trio_options[] = {
-	VALUE("http1", "who serves HTTP/1.1 in a Trio worker: express or hypercorn"),
+	VALUE("engine", "who serves the connections of a Trio worker: express or hypercorn"),
 	VALUE("hypercorn-config", "load Hypercorn's configuration from the specified TOML file"),
 	VALUE("quart-direct", "let a QuartTrio app answer without a nursery per request: true or false"),
 	VALUE("uwsgi-allow", "accept uwsgi packets over TCP from the specified addresses or networks"),
 	VALUE("proxy-allow", "accept PROXY protocol headers from the specified addresses or networks"),
 	VALUE("proxy-headers", "believe those peers' forwarding headers: any, x-forwarded or forwarded"),
 	VALUE("root-path", "where clients see the app, when a front takes that from the beginning of the path"),
+	VALUE("h2c-upgrade", "follow Upgrade: h2c on plain connections and from no front: true or false"),
 	VALUE("half-close", "answer a client that has closed its side after its request: true or false"),
 	VALUE("websocket-deflate", "compress WebSocket messages: on, off, or the bits of the window, 9 to 15"),
 	VALUE("keepalive-timeout", "close a connection idle for the specified seconds"),

@@ -124,11 +124,13 @@ class RequestParser:
         """
         asked = self.queue.pop()
         head = Head(asked.method, asked.target, asked.version, asked.headers)
-        if wants_upgrade(head):
+        source = self._source
+        if wants_upgrade(head, source.service.options.h2c_upgrade and source.wire.scheme == "http"):
             self.upgrade = asked, rest
             return b""
         self._parser = httptools.HttpRequestParser(self)
         self._unheeded = asked.headers
+        self._ahead = b""
         return replay(head, without=b"upgrade") + rest
 
     def _check_unfinished(self) -> None:
@@ -175,7 +177,7 @@ class RequestParser:
     def _check_line(self) -> None:
         """Refuse more blanks than two, which llhttp skips (RFC 9112 section 3); what it raises ends the parsing."""
         line = self._ahead.lstrip(b"\r\n").partition(b"\r")[0]
-        if line and line.count(b" ") != 2:
+        if b"  " in line:
             self.refusal = Refusal(400, "A request line has single blanks around its target (RFC 9112 section 3).")
             raise ValueError(self.refusal.reason)
 

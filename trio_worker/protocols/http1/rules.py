@@ -10,18 +10,18 @@ import re
 from typing import NamedTuple
 
 import httptools
-from h2.exceptions import InvalidSettingsValueError
-from h2.settings import Settings
-from hyperframe.exceptions import HyperframeError
-from hyperframe.frame import SettingsFrame
 
 from trio_worker.asgi import Headers
 from trio_worker.host import is_host
+from trio_worker.protocols.http2.session import are_settings
 from trio_worker.refusal import Refusal, too_large
 
 # The defaults of our limits, in bytes; a larger `buffer-size` in the ini raises both.
 HEAD_LIMIT = 32768
 TARGET_LIMIT = 8192
+
+# Headers that fronts add to what they pass on.
+_OF_FRONTS = {b"forwarded", b"via", b"x-real-ip"}
 
 _AUTHORITY_END = re.compile(rb"[/?#]")
 
@@ -140,40 +140,57 @@ def from_parser(error: httptools.HttpParserError) -> Refusal:
     return _PARSER_REFUSALS.get(str(error)) or Refusal(400, str(error))
 
 
-def wants_upgrade(head: Head) -> bool:
+def wants_upgrade(head: Head, h2c: bool) -> bool:
     """Return True for a request for a protocol that we can go on in: WebSocket, or HTTP/2 when it has no body.
 
-    RFC 9110 section 7.8: an Upgrade that is not known, or not wanted, is ignored.
+    RFC 9110 section 7.8: an Upgrade that is not known, or not wanted, or that Connection does not name is ignored.
+
+    Args:
+        head: of the request.
+        h2c: whether HTTP/2 is one of these protocols here.
     """
     if head.method != "GET" or head.version != "1.1":
         return False
     fields = dict(head.headers)
     if b"transfer-encoding" in fields or fields.get(b"content-length", b"0") != b"0":
         return False
-    if b"upgrade" not in [token.strip() for token in fields.get(b"connection", b"").lower().split(b",")]:
+    tokens = _tokens(head.headers, b"connection")
+    if b"upgrade" not in tokens:
         return False
-    asked = fields.get(b"upgrade", b"").lower()
-    if asked != b"h2c":
-        return asked == b"websocket"
-    # Without its settings it is no upgrade (RFC 7540 section 3.2.1).
-    settings = [value for name, value in head.headers if name == b"http2-settings"]
-    return len(settings) == 1 and _are_settings(settings[0])
+    if is_websocket(head.headers):
+        return True
+    return h2c and b"http2-settings" in tokens and fields.get(b"upgrade", b"").lower() == b"h2c" and _is_direct(head)
+
+
+def _tokens(headers: Headers, name: bytes) -> list[bytes]:
+    """Return the members of a list that may stand in several lines (RFC 9110 section 5.3)."""
+    return [token.strip().lower() for each, value in headers if each == name for token in value.split(b",")]
+
+
+def _is_direct(head: Head) -> bool:
+    """Return True if no front has passed the request on: behind one, HTTP/2 would be a tunnel past its rules.
+
+    The settings are one header (RFC 7540 section 3.2.1) and in order: behind a 101 it would be too late to see.
+    """
+    names = [name for name, _ in head.headers]
+    if any(name in _OF_FRONTS or name.startswith(b"x-forwarded") for name in names):
+        return False
+    settings = h2c_settings(head.headers)
+    return names.count(b"http2-settings") == 1 and settings is not None and are_settings(settings)
+
+
+def h2c_settings(headers: Headers) -> bytes | None:
+    """Return the payload of HTTP2-Settings, None where it is not in base64url."""
+    value = dict(headers).get(b"http2-settings", b"")
+    try:
+        return base64.b64decode(value + b"=" * (-len(value) % 4), b"-_", validate=True)
+    except binascii.Error:
+        return None
 
 
 def is_websocket(headers: Headers) -> bool:
     """Return True for the headers of a request that is to be followed to a WebSocket, not to HTTP/2."""
     return dict(headers).get(b"upgrade", b"").lower() == b"websocket"
-
-
-def _are_settings(value: bytes) -> bool:
-    """Return True for the payload of a valid SETTINGS frame, in base64url: behind a 101 it would be too late to see."""
-    frame = SettingsFrame(0)
-    try:
-        frame.parse_body(memoryview(base64.b64decode(value + b"=" * (-len(value) % 4), b"-_", validate=True)))
-        Settings().update(frame.settings)
-    except (binascii.Error, HyperframeError, InvalidSettingsValueError):
-        return False
-    return True
 
 
 def expects_continue(headers: Headers) -> bool:

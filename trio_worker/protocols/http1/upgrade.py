@@ -2,8 +2,9 @@
 
 from trio_worker.http.exchange import Exchange
 from trio_worker.http.service import Service
-from trio_worker.protocols.http1.rules import Head, is_websocket, replay
-from trio_worker.protocols.hypercorn.connection import HypercornConnection
+from trio_worker.protocols.http1.rules import h2c_settings, is_websocket
+from trio_worker.protocols.http2.connection import Http2Connection
+from trio_worker.protocols.http2.rules import Asked
 from trio_worker.protocols.websocket.connection import WebSocketConnection
 from trio_worker.transport.connections import Connection
 from trio_worker.transport.wire import Wire
@@ -20,6 +21,7 @@ def follow(service: Service, wire: Wire, asked: Exchange, rest: bytes) -> Connec
     """
     if is_websocket(asked.headers):
         return WebSocketConnection(service, wire).ask(asked, rest)
-    head = Head(asked.method, asked.target, asked.version, asked.headers)
-    wire.unread(replay(head) + rest)
-    return HypercornConnection(service, wire, http2=False)
+    wire.unread(rest)
+    settings = h2c_settings(asked.headers)
+    assert settings is not None  # The rules have seen them.
+    return Http2Connection(service, wire).upgrade(Asked(asked.method, asked.target, asked.headers, b""), settings)

@@ -12,7 +12,6 @@ from math import inf
 import trio
 
 from trio_worker.asgi import Headers
-from trio_worker.http.intake import Intake
 from trio_worker.http.response import LEAVING
 from trio_worker.http.service import Service
 from trio_worker.protocols.http2 import rules
@@ -21,14 +20,18 @@ from trio_worker.protocols.http2.carrier import Timed
 from trio_worker.protocols.http2.exchange import StreamExchange
 from trio_worker.protocols.http2.flood import REQUEST_WORTH, Account
 from trio_worker.protocols.http2.output import Output
+from trio_worker.protocols.http2.rules import Asked
 from trio_worker.protocols.http2.session import Session
 from trio_worker.protocols.http2.tunnel import Tunnel
-from trio_worker.protocols.http2.work import StreamWork, refuse
+from trio_worker.protocols.http2.work import begin
 from trio_worker.transport.bounds import LINGERING_CLOSE
-from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome, Work
+from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome
 from trio_worker.transport.wire import Address, Wire
 
 log = logging.getLogger(__name__)
+
+# RFC 7540 section 3.2.
+_SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
 
 
 class Http2Connection(Connection):
@@ -52,6 +55,7 @@ class Http2Connection(Connection):
         "_output",
         "_over",
         "_running",
+        "_upgrade",
         "blocked",
         "flush",
         "flush_soon",
@@ -77,9 +81,15 @@ class Http2Connection(Connection):
         self._over = trio.Event()
         # Whether no stream is taken any more: the connection ends with the last one.
         self._ending = False
+        self._upgrade: tuple[Asked, bytes] | None = None
         self._account = Account(service.clock.now)
         self._output = Output(service, wire, self.session, self._written)
         self.flush, self.flush_soon = self._output.flush, self._output.flush_soon
+
+    def upgrade(self, asked: Asked, settings: bytes) -> "Http2Connection":
+        """Begin with the request of HTTP/1.1 that asks for it, and with the settings that it brings."""
+        self._upgrade = asked, settings
+        return self
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} with {len(self.streams)} streams on {self.wire!r}>"
@@ -87,7 +97,7 @@ class Http2Connection(Connection):
     async def serve(self) -> Outcome:
         """Serve streams until one side ends it."""
         self.wire.deadline = self.service.clock.now + self.service.options.header_timeout
-        self.session.begin()
+        self._begin_session()
         if self.service.draining.is_set():
             self.session.announce_end()
         try:
@@ -104,6 +114,15 @@ class Http2Connection(Connection):
             self._over = trio.Event()
             await self._over.wait()
         return OUTSIDE
+
+    def _begin_session(self) -> None:
+        if self._upgrade is None:
+            self.session.begin()
+            return
+        asked, settings = self._upgrade
+        self.wire.send_now(_SWITCHING)
+        self.session.begin_upgraded(settings, asked.method == "HEAD")
+        self._take_request(1, asked, over=True)
 
     async def _read_all(self) -> None:
         while not self._is_over():
@@ -161,30 +180,22 @@ class Http2Connection(Connection):
         if self._ending:
             self.session.reset(number, http2.REFUSED_STREAM)
             return
-        asked, options = rules.read(fields), self.service.options
+        asked = rules.read(fields)
         if not asked.target.isascii():
             self.session.reset(number, http2.PROTOCOL_ERROR)  # RFC 9113 section 8.3.1: it is no path.
             return
+        self._take_request(number, asked, over)
+
+    def _take_request(self, number: int, asked: Asked, over: bool) -> None:
         self.session.last_stream = number
         if not self.streams:
             self.wire.deadline = inf
-        exchange = StreamExchange(self, number, asked)
-        exchange.body_complete = over or bool(asked.protocol)
-        refusal = rules.find_fault(asked, options.limit_post, options.buffer_size)
-        if refusal is not None:
-            refuse(self, exchange, refusal, over)
-        elif asked.protocol:
-            self.streams[number] = tunnel = Tunnel(self, exchange)
-            self._start(tunnel.work)
-        else:
-            if not over:
-                exchange.intake = Intake(options.limit_post)
-            self.streams[number] = exchange
-            self._start(StreamWork(exchange))
-
-    def _start(self, work: Work) -> None:
-        self._running += 1
-        self.service.tasks.start(work)
+        stream, work = begin(self, StreamExchange(self, number, asked), asked, over)
+        if stream is not None:
+            self.streams[number] = stream
+        if work is not None:
+            self._running += 1
+            self.service.tasks.start(work)
 
     def _take_data(self, number: int, data: bytes, over: bool) -> None:
         stream = self.streams.get(number)

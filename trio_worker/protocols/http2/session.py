@@ -47,6 +47,17 @@ Reset, StreamClosed, Closed, GoAway = of.StreamReset, of.StreamClosed, of.Connec
 CONTROL = (of.PingReceived, of.SettingsReceived, of.PriorityUpdateReceived)
 
 
+def are_settings(payload: bytes) -> bool:
+    """Return True for the payload of a valid SETTINGS frame, as an upgrade brings it (RFC 7540 section 3.2.1)."""
+    try:
+        Connection(Role.SERVER, _CONFIGURATION).initiate_upgrade(payload)
+    except (ValueError, Error):
+        return False
+    entries = [payload[at : at + 6] for at in range(0, len(payload), 6)]
+    # ENABLE_PUSH is 0 or 1 (RFC 9113 section 6.5.2); the library takes this one unseen.
+    return all(int.from_bytes(each[2:], "big") < 2 for each in entries if each[:2] == b"\0\2")
+
+
 def fields_of(event: of.RequestReceived) -> Headers:
     """Return the fields of a request; those that are never to be indexed come as subclasses of pairs."""
     return list(event.headers)

@@ -2,8 +2,11 @@
 
 import logging
 
+from trio_worker.http.intake import Intake
 from trio_worker.protocols.http2.carrier import Carrier
 from trio_worker.protocols.http2.exchange import StreamExchange
+from trio_worker.protocols.http2.rules import Asked, find_fault
+from trio_worker.protocols.http2.tunnel import Tunnel
 from trio_worker.refusal import Refusal, text_headers
 from trio_worker.transport.connections import CLOSE, Outcome, Work
 
@@ -67,3 +70,28 @@ def refuse(connection: Carrier, exchange: StreamExchange, refusal: Refusal, over
     if not over:
         connection.flush()  # A reset would overtake the answer.
         connection.reset(exchange.stream, is_fault=False)
+
+
+def begin(
+    connection: Carrier, exchange: StreamExchange, asked: Asked, over: bool
+) -> tuple[StreamExchange | Tunnel | None, Work | None]:
+    """Return a new stream and the work for it, or refuse it.
+
+    Args:
+        connection: that the stream is on.
+        exchange: of the stream.
+        asked: the request.
+        over: whether the client sends nothing more on the stream.
+    """
+    options = connection.service.options
+    exchange.body_complete = over or bool(asked.protocol)
+    refusal = find_fault(asked, options.limit_post, options.buffer_size)
+    if refusal is not None:
+        refuse(connection, exchange, refusal, over)
+        return None, None
+    if asked.protocol:
+        tunnel = Tunnel(connection, exchange)
+        return tunnel, tunnel.work
+    if not over:
+        exchange.intake = Intake(options.limit_post)
+    return exchange, StreamWork(exchange)

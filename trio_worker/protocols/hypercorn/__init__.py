@@ -1,8 +1,7 @@
-"""Hypercorn's HTTP and WebSockets, in the place of the worker's own lanes: `trio-http1 = hypercorn`.
+"""The other engine: Hypercorn's own connection server on each accepted socket, inside our fence.
 
-connection.py   hands a connection to Hypercorn's protocols, and ends it
-config.py       Hypercorn's configuration
-http1.py, http2.py, websockets.py   those protocols, mended
-tasks.py        the tasks of the app
-bodies.py       deadlines of request bodies
+engine.py   a connection that is Hypercorn's
+config.py   Hypercorn's configuration
+
+With `trio-engine = hypercorn` nothing of the lanes is used. What Hypercorn cannot promise stands in docs/hypercorn.md.
 """

@@ -8,13 +8,9 @@ from hypercorn.config import Config
 
 from trio_worker.options import Options
 from trio_worker.options.values import OptionError
-from trio_worker.protocols.hypercorn import websockets
 
 # More requests than a connection will see: Hypercorn closes an HTTP/2 connection at this count with streams in flight.
 UNLIMITED = 2**62
-
-# uWSGI's default of websockets-ping-freq, in seconds.
-PING_FREQ = 30
 
 
 class EngineConfig(Config):
@@ -58,6 +54,3 @@ def _set_websockets(config: Config, options: Options) -> None:
         config.websocket_max_message_size = options.websockets_max_size * 1024
     if options.websockets_ping_freq is not None:
         config.websocket_ping_interval = options.websockets_ping_freq
-    if options.websockets_pong_tolerance is not None:
-        config.websocket_ping_interval = config.websocket_ping_interval or PING_FREQ
-    websockets.install(options.websockets_pong_tolerance)
