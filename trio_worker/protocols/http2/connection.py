@@ -109,7 +109,7 @@ class Http2Connection(Connection):
             pass
         finally:
             self._output.held = False
-            self._lose_all()
+            self.hang_up()
         while self._running:
             self._over = trio.Event()
             await self._over.wait()
@@ -163,12 +163,9 @@ class Http2Connection(Connection):
             self._begin(event.stream_id, http2.fields_of(event), event.end_stream)
         elif isinstance(event, http2.Data):
             self._take_data(event.stream_id, event.data, event.end_stream)
-        elif isinstance(event, http2.Trailers):
+        elif isinstance(event, http2.Trailers | http2.Reset):
             if (stream := self.streams.get(event.stream_id)) is not None:
-                stream.end()
-        elif isinstance(event, http2.Reset):
-            if (stream := self.streams.get(event.stream_id)) is not None:
-                stream.lose()
+                (stream.end if isinstance(event, http2.Trailers) else stream.lose)()
         elif isinstance(event, http2.StreamClosed):
             if (stream := self.streams.pop(event.stream_id, None)) is not None:
                 stream.lose()
@@ -268,9 +265,6 @@ class Http2Connection(Connection):
 
     def hang_up(self) -> None:
         """Take note that the client has gone: so have all of its streams."""
-        self._lose_all()
-
-    def _lose_all(self) -> None:
         for stream in list(self.streams.values()):
             stream.lose()
 
