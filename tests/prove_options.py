@@ -1,7 +1,7 @@
 """Takes each honoured option away from its test, which must fail then: `python tests/prove_options.py [option...]`.
 
 option_tests.toml names the tests. Each runs in a pytest of its own in which no ini gets the option, and with
-`trio-http1 = express` where it has the choice. Every option takes some seconds, all of them about a quarter of an hour.
+express lanes. Every option takes some seconds, all of them about a quarter of an hour.
 Exit status 1 when a test does not need its option.
 """
 

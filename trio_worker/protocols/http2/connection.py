@@ -77,8 +77,7 @@ class Http2Connection(Connection):
         self.streams: dict[int, StreamExchange | Tunnel] = {}
         self.blocked: set[StreamExchange | Tunnel] = set()
         # How many tasks run for the streams, and what is set when the last one ends.
-        self._running = 0
-        self._over = trio.Event()
+        self._running, self._over = 0, trio.Event()
         # Whether no stream is taken any more: the connection ends with the last one.
         self._ending = False
         self._upgrade: tuple[Asked, bytes] | None = None
