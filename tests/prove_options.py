@@ -1,7 +1,7 @@
 """Takes each honoured option away from its test, which must fail then: `python tests/prove_options.py [option...]`.
 
-option_tests.toml names the tests. Each runs in a pytest of its own in which no ini gets the option, and with
-express lanes. Every option takes some seconds, all of them about a quarter of an hour.
+option_tests.toml names the tests. Each runs in a pytest of its own in which no ini gets the option. Every option takes
+some seconds, all of them about a quarter of an hour.
 Exit status 1 when a test does not need its option.
 """
 
@@ -21,9 +21,8 @@ def fails_without(proof: Proof) -> bool:
     """Whether the test fails when no ini has the option."""
     names = option_table.load().by_name[proof.option].names
     options = ["-o", "addopts=", "-p", "no:cacheprovider", "--quiet", "--exitfirst", "--tb=line"]
-    choice = [] if "[" in proof.test else ["-k", "not hypercorn"]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", *options, *choice, proof.node],
+        [sys.executable, "-m", "pytest", *options, proof.node],
         cwd=TESTS.parent,
         env=os.environ | {"TRIO_TEST_WITHOUT": " ".join(names)},
         stdout=subprocess.PIPE,

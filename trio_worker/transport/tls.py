@@ -7,6 +7,7 @@ one record more may be in its memory when the kernel has nothing left.
 
 import contextlib
 import os
+import socket
 import ssl
 from collections.abc import Sequence
 from fcntl import ioctl
@@ -136,6 +137,12 @@ class TlsWire(SocketWire):
             raise EOFError("the file ended before the announced number of bytes")
         await self.send(data)
         return len(data)
+
+    def end_reading(self) -> None:
+        """End the wait for a request, and say goodbye before: OpenSSL answers an unexpected end with an alert."""
+        if not self.has_received():
+            self._say_goodbye()
+            self._shutdown(socket.SHUT_RD)
 
     def end_writing_now(self) -> None:
         """Say that nothing more will come, in TLS (RFC 8446 section 6.1) and below."""

@@ -21,12 +21,14 @@ class Account:
         self._since = now
 
     def spend(self, size: int, now: float) -> bool:
-        """Take so many bytes from it; return False when that is more than there was."""
-        if size > 0:
-            self._left = min(OVERHEAD, self._left + (now - self._since) * OVERHEAD_RATE) - size
-            self._since = now
+        """Take so many bytes from it; return False when that is more than there was.
+
+        A frame that came in parts is paid first, and what it brings is given back with its last part.
+        """
+        self._left = min(OVERHEAD, self._left + (now - self._since) * OVERHEAD_RATE - size)
+        self._since = now
         return self._left >= 0
 
     def earn(self, sent: int) -> None:
         """Add what has been sent to the client."""
-        self._left += sent / OVERHEAD_SENT
+        self._left = min(OVERHEAD, self._left + sent / OVERHEAD_SENT)

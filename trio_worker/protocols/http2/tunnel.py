@@ -201,7 +201,7 @@ class Tunnel:
     def end_writing_now(self) -> None:
         """Say that nothing more will come."""
         if self._exchange.begun and not (self._exchange.gone or self._exchange.complete or self.complete):
-            self.complete = True
+            self.complete = self._ended = True  # Nothing is cut off by what the client may still send on its stream.
             self._connection.session.send(self.stream, b"", end=True)
             self._connection.flush_soon()
 
@@ -212,6 +212,7 @@ class Tunnel:
 
     def close(self) -> None:
         """Take note that nobody uses it any more."""
-        if not self.complete:
+        if not self._exchange.gone:
+            self._connection.flush()  # A reset would overtake what has been said.
             self._connection.reset(self.stream, is_fault=False)
         self._connection.ran()
