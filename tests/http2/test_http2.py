@@ -28,6 +28,8 @@ def post(client: Http2, path: str, **headers: str) -> int:
 def send(client: Http2, stream: int, size: int, end: bool = False) -> None:
     """Send a piece of a body, when the server lets it come."""
     while client.connection.local_flow_control_window(stream) < size:
+        if any(isinstance(each, h2.events.StreamReset) and each.stream_id == stream for each in client.events):
+            raise h2.exceptions.StreamClosedError(stream)
         client.read()
     client.connection.send_data(stream, b"x" * size, end_stream=end)
     client.flush()

@@ -137,6 +137,7 @@ def test_the_ini_names_one_socket_and_a_certificate(place: Place) -> None:
         "trio-certfile",
         "trio-keyfile",
         "trio-clear-text",
+        "trio-h2c-upgrade",
     ]
 
 

@@ -41,7 +41,7 @@ def targets() -> dict[str, Target]:
 
 @pytest.fixture(scope="module")
 def server(module_uwsgi: Servers, targets: dict[str, Target]) -> Server:
-    return module_uwsgi(socket=[_named(target) for target in targets.values()], processes=2)
+    return module_uwsgi(socket=[_named(target) for target in targets.values()], processes=2, trio_h2c_upgrade=True)
 
 
 def _named(target: Target) -> str:

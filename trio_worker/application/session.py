@@ -1,4 +1,6 @@
-"""One WebSocket session between the app and the engine: counted, and closed with 1012 when the worker drains.
+"""A WebSocket session of an engine that knows ASGI alone: counted, and closed with 1012 when the worker drains.
+
+The sessions of our own lane close in protocols/websocket/link.py.
 
 RFC 6455; the close code 1012 (service restart) is registered with IANA and tells a client to connect again.
 """

@@ -78,8 +78,7 @@ class Http2Connection(Connection):
         self.blocked: set[StreamExchange | Tunnel] = set()
         # How many tasks run for the streams, and what is set when the last one ends.
         self._running, self._over = 0, trio.Event()
-        # Whether no stream is taken any more: the connection ends with the last one.
-        self._ending = False
+        self._ending = False  # Whether no stream is taken any more: the connection ends with the last one.
         self._upgrade: tuple[Asked, bytes] | None = None
         self._account = Account(service.clock.now)
         self._output = Output(service, wire, self.session, self._written)
@@ -141,21 +140,21 @@ class Http2Connection(Connection):
 
     def _take(self, data: bytes) -> int:
         """Take apart what came; return how many streams have begun."""
-        worth = started = 0
-        for event in self.session.receive(data):
-            if isinstance(event, http2.Data):
-                worth += len(event.data)
-            elif isinstance(event, http2.Requested):
-                worth += REQUEST_WORTH
-                started += 1
+        events = self.session.receive(data)
+        started = sum(isinstance(event, http2.Requested) for event in events)
+        worth = REQUEST_WORTH * started + sum(len(event.data) for event in events if isinstance(event, http2.Data))
+        for event in events:
             self._act(event)
         self._set_idle_deadline()
         if not self._account.spend(len(data) - worth, self.service.clock.now):
-            log.info("ended the HTTP/2 connection of %s: a flood of frames that bring nothing", self.wire.client)
-            self.session.go_away(http2.ENHANCE_YOUR_CALM)
-            self.flush()
-            raise ConnectionAbortedError("a flood")
+            self._calm("it sends frames that bring nothing")
         return started
+
+    def _calm(self, why: str) -> None:
+        log.info("ended the HTTP/2 connection of %s: %s", self.wire.client, why)
+        self.session.go_away(http2.ENHANCE_YOUR_CALM)
+        self.flush()
+        raise ConnectionAbortedError(why)
 
     def _act(self, event: object) -> None:
         if isinstance(event, http2.Requested):
@@ -165,6 +164,8 @@ class Http2Connection(Connection):
         elif isinstance(event, http2.Trailers | http2.Reset):
             if (stream := self.streams.get(event.stream_id)) is not None:
                 (stream.end if isinstance(event, http2.Trailers) else stream.lose)()
+            if isinstance(event, http2.Reset) and not self._account.reset():
+                self._calm("it resets too many streams")
         elif isinstance(event, http2.StreamClosed):
             if (stream := self.streams.pop(event.stream_id, None)) is not None:
                 stream.lose()
@@ -257,9 +258,8 @@ class Http2Connection(Connection):
             self.end_linger()
             return
         now = self.service.clock.now
-        for stream in list(self.streams.values()):
-            if stream.deadline <= now:
-                stream.expire()
+        for stream in [each for each in self.streams.values() if each.deadline <= now]:
+            stream.expire()
         self.wire.deadline = min((each.deadline for each in self.streams.values()), default=inf)
 
     def hang_up(self) -> None:

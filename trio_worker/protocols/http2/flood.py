@@ -3,6 +3,9 @@
 # Bytes of such frames at once, and then in a second. What has been sent gives more, because a client acknowledges it.
 OVERHEAD, OVERHEAD_RATE, OVERHEAD_SENT = 262144, 16384, 64
 
+# Streams that a client may reset at once, and then in a second (CVE-2023-44487).
+RESETS, RESETS_PER_SECOND = 200, 20
+
 # What the frames of one request are worth.
 REQUEST_WORTH = 1024
 
@@ -14,11 +17,17 @@ class Account:
         now: Trio's time in seconds.
     """
 
-    __slots__ = ("_left", "_since")
+    __slots__ = ("_left", "_resets", "_since")
 
     def __init__(self, now: float) -> None:
         self._left = float(OVERHEAD)
+        self._resets = float(RESETS)
         self._since = now
+
+    def reset(self) -> bool:
+        """Count a stream that the client has reset; return False when there were too many."""
+        self._resets -= 1
+        return self._resets >= 0
 
     def spend(self, size: int, now: float) -> bool:
         """Take so many bytes from it; return False when that is more than there was.
@@ -26,6 +35,7 @@ class Account:
         A frame that came in parts is paid first, and what it brings is given back with its last part.
         """
         self._left = min(OVERHEAD, self._left + (now - self._since) * OVERHEAD_RATE - size)
+        self._resets = min(RESETS, self._resets + (now - self._since) * RESETS_PER_SECOND)
         self._since = now
         return self._left >= 0
 
