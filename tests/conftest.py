@@ -56,6 +56,7 @@ LONG = {
     "test_cheaper",
     "test_debian",
     "test_deploy",
+    "test_failed_start",
     "test_fronts_nginx",
     "test_fronts_uwsgi_router",
     "test_harakiri",
@@ -63,8 +64,10 @@ LONG = {
     "test_http1_properties",
     "test_limits",
     "test_many_hosts",
+    "test_reload_command",
     "test_request_log_options",
     "test_statistics",
+    "test_systemd",
     "test_uwsgi_api",
     "test_uwsgi_signals",
 }

@@ -6,6 +6,7 @@ that counts and logs.
 
 import os
 from collections.abc import Callable
+from typing import Any
 
 import trio
 import uwsgi
@@ -22,7 +23,6 @@ from trio_worker.master.accounting import Ledger
 from trio_worker.master.metrics import Counters
 from trio_worker.master.native import Native
 from trio_worker.options import Options
-from trio_worker.protocols.hypercorn.config import make_config
 
 
 def make_service(
@@ -55,7 +55,7 @@ def make_service(
         application=Application(layers, counters, draining, write, options.add_headers, ledger, raised),
         draining=draining,
         state={"draining": draining},
-        hypercorn=make_config(options),
+        hypercorn=_configure_hypercorn(options),
     )
 
 
@@ -69,6 +69,16 @@ def _in_its_place(app: App, options: Options) -> App:
 def _behind_fronts(app: App, options: Options) -> App:
     app = forwarded.layer(app, options)
     return RootPath(app, options.root_path) if options.root_path else app
+
+
+def _configure_hypercorn(options: Options) -> Any:
+    """Return Hypercorn's configuration where it serves, or where the ini names one that may be wrong."""
+    if options.engine != "hypercorn" and options.hypercorn_config is None:
+        return None
+    # Imported where it is used: it would be a quarter of what every worker's start takes.
+    from trio_worker.protocols.hypercorn.config import make_config
+
+    return make_config(options)
 
 
 def _behind_files(app: App, options: Options) -> App:
