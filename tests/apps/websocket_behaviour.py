@@ -81,6 +81,23 @@ async def _returns(scope: Scope, receive: Receive, send: Send) -> None:
     pass
 
 
+async def _begins_to_deny(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.http.response.start", "status": 429, "headers": []})
+
+
+async def _chooses_another(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "websocket.accept", "subprotocol": "nobody-offered-this"})
+
+
+async def _collects(scope: Scope, receive: Receive, send: Send) -> None:
+    """Takes its time for each message."""
+    await send({"type": "websocket.accept"})
+    while (message := await receive())["type"] == "websocket.receive":
+        await trio.sleep(0.2)
+        tell(f"stored {message['text']}")
+    tell(f"heard {message['code']} {message['reason']!r}")
+
+
 WAYS = {
     "/echo": _echo,
     "/slow": _slow_echo,
@@ -93,6 +110,9 @@ WAYS = {
     "/injects": _injects,
     "/raises": _raises,
     "/returns": _returns,
+    "/begins-to-deny": _begins_to_deny,
+    "/chooses-another": _chooses_another,
+    "/collects": _collects,
 }
 
 

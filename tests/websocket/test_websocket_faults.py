@@ -180,6 +180,25 @@ class TestClose:
             assert client.ask() == 101
         server.wait_log(re.escape("heard 1006 ''"))
 
+    @pytest.mark.parametrize("closes", [True, False])
+    def test_what_a_client_sent_before_it_left_is_given_to_a_slow_app(self, uwsgi: Servers, closes: bool) -> None:
+        server = uwsgi(module="websocket_behaviour:app")
+        with Raw(server.address) as client:
+            assert client.ask("/collects") == 101
+            for number in range(5):
+                client.frame(Opcode.TEXT, b"number %d" % number)
+            if closes:
+                by_close(client)
+        server.wait_log(re.escape("heard 1000 ''" if closes else "heard 1006 ''"), timeout=10)
+        assert [server.count(f"stored number {number}") for number in range(5)] == [1] * 5
+
+    def test_an_app_that_does_not_receive_ends_with_its_client(self, uwsgi: Servers) -> None:
+        server = uwsgi(module="websocket_behaviour:app", log_format="ended %(status)")
+        with Raw(server.address) as client:
+            assert client.ask("/deaf") == 101
+            client.frame(Opcode.TEXT, b"nobody takes this")
+        server.wait_log("^ended 101$", timeout=5)
+
     def test_an_app_that_raises(self, server: Server) -> None:
         with open_(server, "/raises") as client, pytest.raises(ConnectionClosed) as closed:
             client.recv(timeout=5)

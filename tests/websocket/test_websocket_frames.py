@@ -118,7 +118,7 @@ class TestHandshake:
         if body is not None:
             assert refused.value.response.body == body
 
-    @pytest.mark.parametrize("path", ["/injects", "/returns"])
+    @pytest.mark.parametrize("path", ["/injects", "/returns", "/begins-to-deny", "/chooses-another"])
     def test_an_app_that_cannot_accept(self, server: Server, path: str) -> None:
         with Raw(server.address) as client:
             assert client.ask(path) == 500

@@ -114,15 +114,17 @@ class WebSocketConnection(Connection):
         reading = self.wire.reading
         self.wire.wake(ended)
         session = self.session
-        if session is None or reading:
+        if session is None or session.phase not in (OPEN, CLOSING):
             return
-        if session.phase in (OPEN, CLOSING) and not session.is_ahead:
+        if not (reading or session.is_ahead):
             session.read_now()
+        if ended and session.phase is not CLOSED:
+            session.leave()  # It is told once; whoever reads finds the end behind what came before it.
 
     def hang_up(self) -> None:
         """Take note that the client has closed its side, before the session is open; later that is read."""
         session = self.session
-        if session is not None and (session.phase not in (OPEN, CLOSING) or session.is_ahead):
+        if session is not None and session.phase not in (OPEN, CLOSING):
             session.lose()
 
     def expire(self) -> None:
@@ -132,7 +134,7 @@ class WebSocketConnection(Connection):
         if self.wire.stalled or session is None:
             self.service.counters.timeouts += 1
             self.abort()
-        elif session.phase is CLOSED:
+        elif session.gone or session.phase is CLOSED:
             self.cancel_scope.cancel()
         elif session.phase is CLOSING:
             session.lose()

@@ -112,6 +112,14 @@ class Link:
             self._wire.wake(False)  # The app may wait for bytes that do not come any more.
         self._wire.deadline = self._clock.now + DISCONNECT_GRACE
 
+    def leave(self) -> None:
+        """Take note that nobody is there any more, while something that came before waits for the app.
+
+        The app is given that first, and then hears of the end; each receive gives it time anew.
+        """
+        self.gone = True
+        self._wire.deadline = self._clock.now + DISCONNECT_GRACE
+
     async def _write(self, data: bytes) -> None:
         try:
             await self._outlet.write(data)
@@ -119,10 +127,10 @@ class Link:
             self.lose()
             raise
 
-    def _answer(self, data: bytes) -> None:
-        """Send a control frame without waiting."""
+    def _answer(self, data: bytes, is_last: bool = False) -> None:
+        """Send a control frame without waiting; the last one is not dropped, however full the way is."""
         try:
-            self._outlet.answer(data, is_last=self._messages.closed is not None)
+            self._outlet.answer(data, is_last or self._messages.closed is not None)
         except OSError:
             self.lose()
 
@@ -159,7 +167,7 @@ class Link:
             heard: the code that the app hears, the same where there is none.
         """
         if self.phase is OPEN:
-            self._answer(self._messages.close(code, ""))
+            self._answer(self._messages.close(code, ""), is_last=True)
             self.phase, self._end = CLOSING, (heard or code, "")
             self._wire.deadline = self._clock.now + CLOSE_GRACE
 

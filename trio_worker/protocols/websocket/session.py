@@ -93,6 +93,8 @@ class WebSocketSession(Link):
             try:
                 if self.phase is HANDSHAKE:
                     await self._refuse(SHUTTING_DOWN if self._restarting else APP_FAILED)
+                elif self.phase is DENYING:
+                    await self._exchange.refuse(APP_FAILED, ())  # Where nothing of its response has left yet.
                 elif self.phase is OPEN:
                     await self._close(SERVICE_RESTART if self._restarting else code, "")
             except OSError:
@@ -114,11 +116,13 @@ class WebSocketSession(Link):
             else:
                 await self._read()
         message = self._received.popleft()
+        if self.gone:
+            self.leave()
         await self._take_turns()
         counters = self._counters
         counters.messages_in += 1
         if isinstance(message, str):
-            counters.bytes_in += len(message)
+            counters.bytes_in += _size(message)
             return {"type": "websocket.receive", "text": message, "bytes": None}
         counters.bytes_in += len(message)
         return {"type": "websocket.receive", "bytes": message, "text": None}
@@ -168,8 +172,9 @@ class WebSocketSession(Link):
             if not isinstance(payload, str | bytes):
                 payload = bytes(memoryview(payload)) if payload is not None else b""
             self._counters.messages_out += 1
-            self._counters.bytes_out += len(payload)
-            self.sent += len(payload)
+            size = _size(payload)
+            self._counters.bytes_out += size
+            self.sent += size
             await self._write(self._messages.pack(payload))
             await self._take_turns()
         elif kind == "websocket.close":
@@ -182,6 +187,8 @@ class WebSocketSession(Link):
 
     async def _accept(self, message: Message) -> None:
         subprotocol, headers = message.get("subprotocol"), list(message.get("headers", ()))
+        if subprotocol is not None and subprotocol not in self._handshake.subprotocols:
+            raise ResponseError(f"the client has not offered the subprotocol {subprotocol!r} (RFC 6455 section 4.2.2)")
         head = self._exchange.accept([*self._handshake.answer(subprotocol), *headers])
         self.status, self.response_headers = 101, headers
         self._counters.sessions += 1
@@ -209,3 +216,8 @@ class WebSocketSession(Link):
         if self._exchange.complete:
             self.phase = CLOSED
             self._change()
+
+
+def _size(message: str | bytes) -> int:
+    """Return the bytes of a message; text that is not ASCII has more of them than letters."""
+    return len(message) if isinstance(message, bytes) or message.isascii() else len(message.encode())
