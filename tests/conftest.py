@@ -23,12 +23,6 @@ def _directories(factory: pytest.TempPathFactory) -> Iterator[Path]:
     return (factory.mktemp("u") for _ in itertools.count())
 
 
-@pytest.fixture(scope="session")
-def engine() -> str:
-    """Name the engine that the corpus is compared with."""
-    return "express"
-
-
 @pytest.fixture
 def uwsgi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """Starts uWSGIs for one test: `uwsgi(module="app:app", processes=2)`."""

@@ -9,8 +9,6 @@ End = Literal["kept", "closed", "waits"]
 
 HOST = ("host", "t")
 
-SPLIT = ("express", "hypercorn")
-
 Pairs = tuple[tuple[str, str], ...]
 
 
@@ -32,15 +30,6 @@ Answer = Saw | int
 
 
 @dataclass(frozen=True)
-class Differs:
-    """What Hypercorn's engine makes of it, and the reason why that is right as well or cannot be otherwise."""
-
-    reason: str
-    answers: tuple[Answer, ...]
-    end: End = "closed"
-
-
-@dataclass(frozen=True)
 class Case:
     """A request, or several on one connection.
 
@@ -49,22 +38,14 @@ class Case:
         data: the bytes that the client sends.
         answers: what comes back, in order.
         end: see End.
-        hypercorn: where Hypercorn's engine differs.
-        splits: the engines that it is sent to again, split at every byte.
+        splits: it is sent again, split at every byte.
     """
 
     name: str
     data: bytes
     answers: tuple[Answer, ...]
     end: End = "kept"
-    hypercorn: Differs | None = None
-    splits: tuple[str, ...] = SPLIT
-
-    def expected(self, engine: str) -> tuple[tuple[Answer, ...], End]:
-        """What this engine is to do."""
-        if engine == "hypercorn" and self.hypercorn is not None:
-            return self.hypercorn.answers, self.hypercorn.end
-        return self.answers, self.end
+    splits: bool = True
 
 
 def request(start: str, *lines: str, body: str = "", host: bool = True) -> bytes:
@@ -73,6 +54,6 @@ def request(start: str, *lines: str, body: str = "", host: bool = True) -> bytes
     return ("\r\n".join((start, *given)) + "\r\n\r\n" + body).encode("latin-1")
 
 
-def refused(name: str, data: bytes, status: int = 400, hypercorn: Differs | None = None, splits: bool = True) -> Case:
+def refused(name: str, data: bytes, status: int = 400, splits: bool = True) -> Case:
     """A request that gets one refusal, whereupon the connection closes."""
-    return Case(name, data, (status,), "closed", hypercorn, SPLIT if splits else ())
+    return Case(name, data, (status,), "closed", splits)

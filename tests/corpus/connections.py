@@ -1,11 +1,6 @@
 """Several requests on a connection: keep-alive, pipelining, upgrades that are not followed, what is left unread."""
 
-from corpus.case import HOST, Case, Differs, Saw, request
-
-_NO_1_0 = "h11 has no keep-alive for HTTP/1.0, which is an extension (RFC 9112 section 9.3)"
-_H11_STATUS = "h11 refuses it as well, and says 400 to everything"
-_EMPTY = "a server should ignore an empty line before a request (RFC 9112 section 2.2); h11 refuses it"
-_CUT = "h11 answers 400 to a request that ends too early; its client has gone, or has closed its side at least"
+from corpus.case import HOST, Case, Saw, request
 
 
 def _get(path: str = "/", *lines: str, version: str = "1.1") -> bytes:
@@ -31,13 +26,11 @@ _CLOSING = (
         "HTTP/1.0 with keep-alive",
         _get("/", "Connection: keep-alive", version="1.0"),
         (Saw(version="1.0"),),
-        hypercorn=Differs(_NO_1_0, (Saw(version="1.0"),)),
     ),
     Case(
         "HTTP/1.0 with Keep-Alive in capitals",
         _get("/", "Connection: Keep-Alive", version="1.0"),
         (Saw(version="1.0"),),
-        hypercorn=Differs(_NO_1_0, (Saw(version="1.0"),)),
     ),
 )
 
@@ -58,7 +51,6 @@ _PIPELINED = (
         "empty line between requests",
         _POST + b"\r\n" + _get("/2"),
         (_SAW_POST, Saw("/2")),
-        hypercorn=Differs(_EMPTY, (_SAW_POST, 400)),
     ),
     Case(
         "HEAD between others",
@@ -76,7 +68,6 @@ _PIPELINED = (
         _get("/1") + b"\x01\x02\r\n\r\n",
         (Saw("/1"), 501),
         "closed",
-        Differs(_H11_STATUS, (Saw("/1"), 400)),
     ),
     Case("no Host in the second", _get("/1") + request("GET /2 HTTP/1.1", host=False), (Saw("/1"), 400), "closed"),
     Case(
@@ -84,30 +75,26 @@ _PIPELINED = (
         request("POST /p HTTP/1.1", "Content-Length: 5", body="hello\x01world\r\n\r\n"),
         (_SAW_POST, 501),
         "closed",
-        Differs(_H11_STATUS, (_SAW_POST, 400)),
     ),
     Case("another version in the second", _get("/1") + _get("/2", version="2.0"), (Saw("/1"), 505), "closed"),
     Case(
         "many requests at once",
         b"".join(_get(f"/{n}") for n in range(500)),
         tuple(Saw(f"/{n}") for n in range(500)),
-        splits=(),
+        splits=False,
     ),
 )
 
-# Where the rest of the body comes later, Hypercorn's engine closes the connection instead of reading it.
 _LEFT = (
     Case(
         "body left unread",
         request("POST /unread HTTP/1.1", "Content-Length: 5", body="hello") + _get("/2"),
         (Saw("/unread", "POST"), Saw("/2")),
-        splits=("express",),
     ),
     Case(
         "chunks left unread",
         request("POST /unread HTTP/1.1", "Transfer-Encoding: chunked", body="5\r\nhello\r\n0\r\n\r\n") + _get("/2"),
         (Saw("/unread", "POST"), Saw("/2")),
-        splits=("express",),
     ),
 )
 
@@ -167,7 +154,7 @@ _UPGRADES = (
         "hundreds of upgrades that are not followed",
         _get("/", "Connection: upgrade", "Upgrade: tea") * 500,
         (Saw(),) * 500,
-        splits=(),
+        splits=False,
     ),
     Case(
         "upgrade in HTTP/1.0",
@@ -179,11 +166,11 @@ _UPGRADES = (
 
 
 def _cut(name: str, data: bytes, *answers: Saw) -> Case:
-    return Case(f"cut short, {name}", data, answers, "waits", Differs(_CUT, (*answers, 400), "waits"))
+    return Case(f"cut short, {name}", data, answers, "waits")
 
 
 _CUT_SHORT = (
-    Case("nothing but an empty line", b"\r\n", (), "waits", Differs(_EMPTY, (400,))),
+    Case("nothing but an empty line", b"\r\n", (), "waits"),
     _cut("a method", b"GE"),
     _cut("a request line", b"GET / HTTP/1.1"),
     _cut("a line break", b"GET / HTTP/1.1\r\n"),

@@ -1,20 +1,16 @@
 """The body: Content-Length, chunks, trailers, and what is neither (RFC 9112 sections 6 and 7)."""
 
-from corpus.case import Case, Differs, Saw, refused, request
-
-_LENGTHS = "a repeated Content-Length may be refused or taken once (RFC 9110 section 8.6); h11 takes it"
-_OTHER_STATUS = "h11 refuses it as well, with another status"
-_CUT = "h11 answers 400 to a body that has ended too early, where the lane's app is told of a disconnect"
+from corpus.case import Case, Saw, refused, request
 
 
-def _length(name: str, value: str, body: str, hypercorn: Differs | None = None) -> Case:
+def _length(name: str, value: str, body: str) -> Case:
     data = request("POST / HTTP/1.1", f"Content-Length: {value}", body=body)
-    return Case(f"Content-Length, {name}", data, (Saw(method="POST", body=body),), hypercorn=hypercorn)
+    return Case(f"Content-Length, {name}", data, (Saw(method="POST", body=body),))
 
 
-def _bad_length(name: str, *values: str, hypercorn: Differs | None = None) -> Case:
+def _bad_length(name: str, *values: str) -> Case:
     lines = (f"Content-Length: {value}" for value in values)
-    return refused(f"Content-Length, {name}", request("POST / HTTP/1.1", *lines, body="hello"), 400, hypercorn)
+    return refused(f"Content-Length, {name}", request("POST / HTTP/1.1", *lines, body="hello"), 400)
 
 
 _HELLO = Saw(method="POST", body="hello")
@@ -37,8 +33,8 @@ _LENGTH = (
     _bad_length("too large for any number", "9" * 25),
     _bad_length("list of different ones", "5, 6"),
     _bad_length("repeated and different", "5", "6"),
-    _bad_length("list of the same", "5, 5", hypercorn=Differs(_LENGTHS, (_HELLO,), "kept")),
-    _bad_length("repeated", "5", "5", hypercorn=Differs(_LENGTHS, (_HELLO,), "kept")),
+    _bad_length("list of the same", "5, 5"),
+    _bad_length("repeated", "5", "5"),
     Case("POST without a body", request("POST / HTTP/1.1"), (Saw(method="POST"),)),
     Case("GET with a body", request("GET / HTTP/1.1", "Content-Length: 5", body="hello"), (Saw(body="hello"),)),
     Case(
@@ -56,20 +52,18 @@ _LENGTH = (
         "body of 100,000 bytes",
         request("POST / HTTP/1.1", "Content-Length: 100000", body="x" * 100000),
         (Saw(method="POST", body="x" * 100000),),
-        splits=(),
+        splits=False,
     ),
 )
 
 
-def _chunks(name: str, body: str, seen: str, hypercorn: Differs | None = None) -> Case:
+def _chunks(name: str, body: str, seen: str) -> Case:
     data = request("POST / HTTP/1.1", "Transfer-Encoding: chunked", body=body)
-    return Case(f"chunks, {name}", data, (Saw(method="POST", body=seen),), hypercorn=hypercorn)
+    return Case(f"chunks, {name}", data, (Saw(method="POST", body=seen),))
 
 
-def _bad_chunks(name: str, body: str, hypercorn: Differs | None = None) -> Case:
-    return refused(
-        f"chunks, {name}", request("POST / HTTP/1.1", "Transfer-Encoding: chunked", body=body), 400, hypercorn
-    )
+def _bad_chunks(name: str, body: str) -> Case:
+    return refused(f"chunks, {name}", request("POST / HTTP/1.1", "Transfer-Encoding: chunked", body=body), 400)
 
 
 _END = "0\r\n\r\n"
@@ -101,18 +95,12 @@ _CHUNKED = (
     _bad_chunks(
         "trailer that is folded",
         "0\r\nA: b\r\n c\r\n\r\n",
-        Differs(
-            "a server may refuse a folded line or unfold it (RFC 9112 section 5.2); h11 unfolds it",
-            (Saw(method="POST"),),
-            "kept",
-        ),
     ),
     _bad_chunks("trailer without colon", "0\r\nbad\r\n\r\n"),
     _bad_chunks("trailer with a space before the colon", "0\r\nA : b\r\n\r\n"),
     _bad_chunks(
         "trailer that names a length",
         "5\r\nhello\r\n0\r\nContent-Length: 3\r\n\r\n",
-        Differs("such a trailer may be refused or dropped (RFC 9110 section 6.5.1); h11 drops it", (_HELLO,), "kept"),
     ),
     _bad_chunks("LF alone behind the size", f"5\nhello\r\n{_END}"),
     _bad_chunks("LF alone behind the data", f"5\r\nhello\n{_END}"),
@@ -120,32 +108,25 @@ _CHUNKED = (
     _bad_chunks(
         "carriage return in an extension",
         f"5;a\rb\r\nhello\r\n{_END}",
-        Differs(
-            "an extension that is not known is ignored (RFC 9112 section 7.1.1); h11 does, whatever is in it",
-            (_HELLO,),
-            "kept",
-        ),
     ),
 )
 
 
-def _coding(name: str, status: int, *values: str, hypercorn: Differs | None = None, version: str = "1.1") -> Case:
+def _coding(name: str, status: int, *values: str, version: str = "1.1") -> Case:
     lines = (f"Transfer-Encoding: {value}" for value in values)
-    return refused(
-        f"Transfer-Encoding, {name}", request(f"POST / HTTP/{version}", *lines, body=_END), status, hypercorn
-    )
+    return refused(f"Transfer-Encoding, {name}", request(f"POST / HTTP/{version}", *lines, body=_END), status)
 
 
 _CODINGS = (
     _coding("gzip before chunked", 501, "gzip, chunked"),
     _coding("gzip", 501, "gzip"),
-    _coding("chunked before gzip", 400, "chunked, gzip", hypercorn=Differs(_OTHER_STATUS, (501,))),
-    _coding("chunked twice", 400, "chunked, chunked", hypercorn=Differs(_OTHER_STATUS, (501,))),
-    _coding("two lines", 400, "chunked", "chunked", hypercorn=Differs(_OTHER_STATUS, (501,))),
+    _coding("chunked before gzip", 400, "chunked, gzip"),
+    _coding("chunked twice", 400, "chunked, chunked"),
+    _coding("two lines", 400, "chunked", "chunked"),
     _coding("identity", 501, "identity"),
     _coding("unknown", 501, "xchunked"),
     _coding("quoted", 501, '"chunked"'),
-    _coding("empty", 400, "", hypercorn=Differs(_OTHER_STATUS, (501,))),
+    _coding("empty", 400, ""),
     _coding("vertical tab", 400, "\x0bchunked"),
     _coding("in HTTP/1.0", 400, "chunked", version="1.0"),
     Case(

@@ -1,20 +1,14 @@
 """The header lines: their grammar, Host, sizes (RFC 9112 sections 3.2 and 5, RFC 9110 section 5)."""
 
-from corpus.case import HOST, Case, Differs, Saw, refused, request
-
-_FOLDED = "a server may refuse a folded line or unfold it (RFC 9112 section 5.2); h11 unfolds it"
-_LONE_LF = "a recipient may take a lone LF for the end of a line (RFC 9112 section 2.2); h11 does"
-_CONTROLS = "only CR, LF and NUL must not pass (RFC 9110 section 5.5); h11 lets other control characters through"
-_LENGTHS = "a repeated Content-Length may be refused or taken once (RFC 9110 section 8.6); h11 takes it"
-_H11_STATUS = "h11 refuses it as well, and says 400 to everything"
+from corpus.case import HOST, Case, Saw, refused, request
 
 
 def _line(name: str, line: str, *seen: tuple[str, str]) -> Case:
     return Case(name, request("GET / HTTP/1.1", line), (Saw(headers=(HOST, *seen)),))
 
 
-def _bad(name: str, line: str, hypercorn: Differs | None = None) -> Case:
-    return refused(name, request("GET / HTTP/1.1", line), 400, hypercorn)
+def _bad(name: str, line: str) -> Case:
+    return refused(name, request("GET / HTTP/1.1", line), 400)
 
 
 _LINES = (
@@ -47,35 +41,29 @@ _LINES = (
     _bad("space in the name", "A B: c"),
     _bad("no colon", "nothing"),
     _bad("empty name", ": b"),
-    _bad("folded", "A: b\r\n c", Differs(_FOLDED, (Saw(headers=(HOST, ("a", "b c"))),), "kept")),
-    _bad("folded with a tab", "A: b\r\n\tc", Differs(_FOLDED, (Saw(headers=(HOST, ("a", "b c"))),), "kept")),
-    _bad("folded to nothing", "A: b\r\n ", Differs(_FOLDED, (Saw(headers=(HOST, ("a", "b"))),), "kept")),
+    _bad("folded", "A: b\r\n c"),
+    _bad("folded with a tab", "A: b\r\n\tc"),
+    _bad("folded to nothing", "A: b\r\n "),
     refused("folded first line", b"GET / HTTP/1.1\r\n Host: t\r\n\r\n"),
     _bad("carriage return in the value", "A: b\rc"),
     _bad("carriage return at the end of the value", "A: b\r"),
-    refused("lines that end with LF alone", b"GET / HTTP/1.1\nHost: t\n\n", 400, Differs(_LONE_LF, (Saw(),), "kept")),
+    refused("lines that end with LF alone", b"GET / HTTP/1.1\nHost: t\n\n", 400),
     refused(
         "one line that ends with LF alone",
         b"GET / HTTP/1.1\r\nA: b\nHost: t\r\n\r\n",
         400,
-        Differs(_LONE_LF, (Saw(headers=(("a", "b"), HOST)),), "kept"),
     ),
     Case(
         "empty line before the request",
         b"\r\n" + request("GET / HTTP/1.1"),
         (Saw(),),
-        hypercorn=Differs(
-            "a server should ignore an empty line before a request (RFC 9112 section 2.2); h11 refuses it", (400,)
-        ),
     ),
 )
 
 
 def _forbidden_value(byte: int) -> Case:
     data = request("GET / HTTP/1.1", f"A: b{chr(byte)}c")
-    saw = Saw(headers=(HOST, ("a", f"b{chr(byte)}c")))
-    hypercorn = None if byte in (0x00, 0x0B, 0x0C) else Differs(_CONTROLS, (saw,), "kept")
-    return refused(f"byte {byte:#04x} in a value", data, 400, hypercorn, splits=False)
+    return refused(f"byte {byte:#04x} in a value", data, 400, splits=False)
 
 
 def _forbidden_name(byte: int) -> Case:
@@ -85,7 +73,7 @@ def _forbidden_name(byte: int) -> Case:
 def _allowed_value(byte: int) -> Case:
     seen = (HOST, ("a", f"b{chr(byte)}c"))
     data = request("GET / HTTP/1.1", f"A: b{chr(byte)}c")
-    return Case(f"byte {byte:#04x} in a value", data, (Saw(headers=seen),), splits=())
+    return Case(f"byte {byte:#04x} in a value", data, (Saw(headers=seen),), splits=False)
 
 
 _CONTROL = [byte for byte in (*range(0x20), 0x7F) if byte not in b"\t\r\n"]
@@ -142,12 +130,12 @@ _HOSTS = (
 )
 
 
-def _large(name: str, start: str, *lines: str, status: int, hypercorn: Differs | None = None) -> Case:
-    return refused(name, request(start, *lines), status, hypercorn, splits=False)
+def _large(name: str, start: str, *lines: str, status: int) -> Case:
+    return refused(name, request(start, *lines), status, splits=False)
 
 
 def _fits(name: str, start: str, saw: Saw, *lines: str) -> Case:
-    return Case(name, request(start, *lines), (saw,), splits=())
+    return Case(name, request(start, *lines), (saw,), splits=False)
 
 
 _PATH_8192 = "/" + "a" * 8191
@@ -169,7 +157,6 @@ _SIZES = (
         "target that does not end",
         b"GET /" + b"a" * 40000,
         414,
-        Differs("h11 refuses it as well, and says 431 to everything that is too large", (431,)),
         splits=False,
     ),
     refused("head that does not end", b"GET / HTTP/1.1\r\nHost: t\r\n" + b"A: b\r\n" * 20000, 431, splits=False),

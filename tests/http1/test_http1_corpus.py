@@ -1,4 +1,4 @@
-"""The corpus over real sockets: what a client gets for each request, however its bytes arrive, on both engines."""
+"""The corpus over real sockets: what a client gets for each request, however its bytes arrive."""
 
 from collections import Counter
 
@@ -14,25 +14,24 @@ def server(module_uwsgi: Servers) -> Server:
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.name for case in CASES])
-def test_whole(server: Server, engine: str, case: Case) -> None:
-    run(server.unix_path, case, engine, [(case.data,)])
+def test_whole(server: Server, case: Case) -> None:
+    run(server.unix_path, case, [(case.data,)])
 
 
 SPLIT = [case for case in CASES if case.splits]
 
 
 @pytest.mark.parametrize("case", SPLIT, ids=[case.name for case in SPLIT])
-def test_split_at_every_byte(server: Server, engine: str, case: Case) -> None:
-    if engine in case.splits:
-        run(server.unix_path, case, engine, splits(case.data))
+def test_split_at_every_byte(server: Server, case: Case) -> None:
+    run(server.unix_path, case, splits(case.data))
 
 
 BYTE_BY_BYTE = [case for case in SPLIT if len(case.data) < 200]
 
 
 @pytest.mark.parametrize("case", BYTE_BY_BYTE[::3], ids=[case.name for case in BYTE_BY_BYTE[::3]])
-def test_byte_by_byte(server: Server, engine: str, case: Case) -> None:
-    run(server.unix_path, case, engine, [tuple(case.data[at : at + 1] for at in range(len(case.data)))])
+def test_byte_by_byte(server: Server, case: Case) -> None:
+    run(server.unix_path, case, [tuple(case.data[at : at + 1] for at in range(len(case.data)))])
 
 
 def test_every_case_has_a_name_of_its_own() -> None:

@@ -78,7 +78,8 @@ def pieces(draw: st.DrawFn, data: bytes) -> list[bytes]:
 
 def make_parser() -> RequestParser:
     service = SimpleNamespace(options=Options())
-    return RequestParser(cast(Source, SimpleNamespace(service=service)))
+    wire = SimpleNamespace(scheme="http")
+    return RequestParser(cast(Source, SimpleNamespace(service=service, wire=wire)))
 
 
 def parsed(data: list[bytes]) -> tuple[list[Any], int | None, bytes | None]:
@@ -150,25 +151,24 @@ def server(module_uwsgi: Servers) -> Server:
     return module_uwsgi(module="http1_report:app", disable_logging=True)
 
 
-# The engines are one after the other what is tested, by the same method.
 over_sockets = settings(
     max_examples=60,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.differing_executors],
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 
 
 class TestSockets:
     @over_sockets
     @given(made=st.lists(requests(), min_size=1, max_size=4), data=st.data())
-    def test_valid_requests(self, server: Server, engine: str, made: list[Made], data: st.DataObject) -> None:
+    def test_valid_requests(self, server: Server, made: list[Made], data: st.DataObject) -> None:
         whole = b"".join(each.data for each in made)
         case = Case("generated", whole, tuple(each.saw for each in made))
-        run(server.unix_path, case, engine, [data.draw(pieces(whole))])
+        run(server.unix_path, case, [data.draw(pieces(whole))])
 
     @over_sockets
     @given(damage=st.binary(min_size=1, max_size=400))
-    def test_the_worker_survives_everything(self, server: Server, engine: str, damage: bytes) -> None:
+    def test_the_worker_survives_everything(self, server: Server, damage: bytes) -> None:
         with Http1(server.unix_path) as client, Http1(server.unix_path) as other:
             client.send(damage)
             other.send(b"GET / HTTP/1.1\r\nHost: t\r\n\r\n")
