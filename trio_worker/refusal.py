@@ -41,6 +41,11 @@ def too_large(limit_post: int) -> Refusal:
     return Refusal(413, f"A body may have {limit_post} bytes (limit-post).")
 
 
+def chunk_too_large(limit: int) -> Refusal:
+    """Return the refusal of a chunk with more than `limit` bytes."""
+    return Refusal(413, f"A chunk may have {limit} bytes (chunked-input-limit).")
+
+
 def text_headers(body: bytes) -> Headers:
     """Return the headers of an answer in plain text."""
     return [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", b"%d" % len(body))]

@@ -36,7 +36,7 @@ _ESCAPED = re.compile(r"\\(.)")
 
 _PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
-# What a scheme is called in the two kinds of scopes.
+# The names of a scheme in the two kinds of scopes.
 _SCHEMES = {
     "http": {"http": "http", "https": "https"},
     "websocket": {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"},

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from trio_worker.check.rules import Configuration, Finding, error, warning
 
-# What the kernel lets a queue of connections hold at most; uWSGI does not start with more (create_server_socket).
+# The kernel's limit for a queue of connections; uWSGI does not start with more (create_server_socket).
 _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
 
 _GRACEFUL_TERM = re.compile(r"unix_signal:15 gracefully_kill_them_all")

@@ -19,7 +19,7 @@ from trio_worker.transport.wire import Address, Wire
 
 ASGI = {"version": "3.0", "spec_version": "2.5"}
 
-# What every response here can do beyond the ASGI standard's core.
+# The ASGI extensions that every response here has.
 EXTENSIONS: dict[str, Any] = {"http.response.pathsend": {}, "http.response.zerocopysend": {}}
 EXTENSIONS_1_1 = EXTENSIONS | {"http.response.trailers": {}, "http.response.early_hint": {}}
 
@@ -63,7 +63,7 @@ class Exchange(ExtendedResponse):
     connection: Source
     body_complete = False
     intake: Intake | None = None
-    # Whether the app has been given all of the body, and whether it gets http.disconnect instead of more.
+    # True once the app has been given all of the body, and once it gets http.disconnect instead of more.
     _told_all = False
     _disconnected = False
     # How many tasks of the app wait for the end of the exchange.

@@ -2,7 +2,7 @@
 
 import trio
 
-from trio_worker.refusal import Refusal, too_large
+from trio_worker.refusal import Refusal, chunk_too_large, too_large
 
 # Reads of a body between two checkpoints: a client that sends as fast as the app reads never makes a read wait, and
 # would otherwise keep everybody else waiting.
@@ -33,7 +33,7 @@ class Chunk:
         """Count what has come of it, and return the refusal of one that is too large."""
         self._size += size
         if self._size > self._limit:
-            return Refusal(413, f"A chunk may have {self._limit} bytes (chunked-input-limit).")
+            return chunk_too_large(self._limit)
         return None
 
 

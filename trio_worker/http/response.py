@@ -102,7 +102,7 @@ class Response(Writing):
     state = START
     complete = False
     _framing = UNDECIDED
-    # What of an announced body is still to come, in bytes; -1 where none is announced.
+    # The bytes of an announced body that are still to come; -1 where none is announced.
     _remaining = -1
     _messages = 0
     _trailers = False

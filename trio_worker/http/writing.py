@@ -26,7 +26,7 @@ class Writing(Running):
     """
 
     wire: Wire
-    # Whether a task of the app is in the middle of a write, and where others wait until it is not.
+    # True while a task of the app is in the middle of a write; the others wait in the lot until it is not.
     _writing = False
     _writers: trio.lowlevel.ParkingLot | None = None
 

@@ -83,7 +83,7 @@ class RequestConnection(Connection, Generic[E]):
 
     __slots__ = ("_hung_up", "drain", "exchange", "service", "state")
 
-    # What a refusal says of the connection.
+    # The header by which a refusal ends the connection.
     _close_line = b""
 
     def __init__(self, service: Service, wire: Wire) -> None:
@@ -108,8 +108,8 @@ class RequestConnection(Connection, Generic[E]):
         """Return why the rest of the body cannot be read, once the app has what it may still get of it."""
         raise NotImplementedError
 
-    def _expire_head(self) -> None:
-        """Act on the deadline when no request is running: what is waited for is the head of one."""
+    def _expire_waiting(self) -> None:
+        """Act on the deadline while no request is running: a connection that is idle, or a head that is late."""
         raise NotImplementedError
 
     # The body.
@@ -184,14 +184,14 @@ class RequestConnection(Connection, Generic[E]):
             self.service.counters.timeouts += 1
             self.abort()
         elif self.exchange is None:
-            self._expire_head()
+            self._expire_waiting()
         elif self.exchange.gone:
             self.exchange.cancel()
         else:
             self.service.counters.timeouts += 1
             self.exchange.cancel(LATE_BODY)
 
-    # What is answered without an app, and the end.
+    # Answers without an app, and the end.
 
     async def _refuse(self, refusal: Refusal) -> None:
         """Answer what no app has seen."""

@@ -17,10 +17,10 @@ from trio_worker.memory import Memory
 REMEMBERED = 512
 LONGEST_HOST = 260
 
-# What Quart takes for the subdomain of a host that is not the configured one's; it warns each time.
+# Quart's subdomain of a host that is not the configured one's; it warns each time.
 INVALID = "<invalid>"
 
-# What a MapAdapter is made of, in this order.
+# The parts of a MapAdapter, in this order.
 _ADAPTER = ["map", "server_name", "script_name", "subdomain", "url_scheme", "path_info", "default_method", "query_args"]
 
 

@@ -25,7 +25,7 @@ from trio_worker.quart.request import faster, make_request
 # wire bounds a client that does not read.
 UNTIMED_SIZE = 65536
 
-# What is called here, or replaced, of the classes that an app is made of.
+# The methods that are called or replaced here, of the classes that an app is made of.
 _USED: dict[type, tuple[str, ...]] = {
     TrioASGIHTTPConnection: ("_create_request_from_scope", "_send_push_promise", "_send_response"),
     TrioBody: ("set_complete", "set_result"),

@@ -19,7 +19,7 @@ from trio_worker.transport.wire import Wire
 
 log = logging.getLogger(__name__)
 
-# What reading or writing raises when the client goes away.
+# The errors of reading or writing that mean: the client went away.
 _CLIENT_WENT = (OSError, trio.BrokenResourceError)
 
 # Waits for the next work; None when this task is not needed any more.

@@ -66,7 +66,7 @@ class Arrival(Connection):
         except ssl.SSLError as error:
             log.info("no TLS with %s: %s", self.wire.client, error.reason or error)
         with contextlib.suppress(OSError):
-            self.wire.receive_now()  # What lies in the kernel would make a reset of the close.
+            self.wire.receive_now()  # Bytes left in the kernel would make a reset of the close.
         return CLOSE
 
     def hang_up(self) -> None:

@@ -6,7 +6,7 @@ LINGERING_CLOSE = 2.0
 # Seconds between telling an app of a disconnect that it waits for and cancelling it.
 DISCONNECT_GRACE = 1.0
 
-# What of a body that its app has left unread is read to keep the connection: bytes, and seconds to wait for them.
+# The part of a body left unread by its app that is read to keep the connection: bytes, and seconds to wait for them.
 DISCARD_LIMIT = 262144
 DISCARD_TIMEOUT = 2.0
 

@@ -6,7 +6,7 @@ more, so it is made only where it may be needed. What executes another program c
 
 import os
 
-# Whether this process has forked.
+# True once this process has forked.
 have_been = False
 
 

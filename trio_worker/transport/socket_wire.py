@@ -61,10 +61,10 @@ class SocketWire:
     ) -> None:
         sock.setblocking(False)
         self._socket, self._unread = sock, b""
-        # Whether the kernel had nothing more at the last look; and the task that waits for it.
+        # True if the kernel had nothing more at the last look; and the task that waits for it.
         self._drained = False
         self._reader: trio.lowlevel.Task | None = None
-        # What is less than this has emptied the kernel's buffer; 0 when the end is behind it.
+        # A read of fewer bytes than this has emptied the kernel's buffer; 0 when the end is behind it.
         self._short_read = RECEIVE_SIZE
         self.watched = self.reading = self.stalled = False
         self.watch: Callable[[int], None] | None = None

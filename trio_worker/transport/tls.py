@@ -46,7 +46,7 @@ class TlsWire(SocketWire):
         self._tls = certificates.wrap(self._socket)
         self._socket = self._tls
         self._drained = False
-        # Whether a record was encrypted that has not left whole: the next write has to bring the same bytes again.
+        # True while an encrypted record has not left whole: OpenSSL wants the same bytes in the next write.
         self._stuck = False
         self._goodbye_said = False
         self.scheme = "https"

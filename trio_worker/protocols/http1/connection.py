@@ -61,7 +61,7 @@ class Http1Connection(RequestConnection[Exchange]):
         self.server = wire.server
         if service.draining.is_set():
             self.drain = LEAVING
-        # Whether the connection has been idle for so long that it waits outside of its cancel scope.
+        # True once the connection has been idle for so long that it waits outside of its cancel scope.
         self._resting = False
         # How many apps of this connection go on after their answers, in tasks that it has left.
         self._outliving = 0
@@ -80,7 +80,7 @@ class Http1Connection(RequestConnection[Exchange]):
             wanted = exchange.keep_alive
             exchange.begin(self.cancel_scope)
             if self._hung_up:
-                exchange.cancel()  # What needs no waiting is still answered.
+                exchange.cancel()  # An app that does not wait for anything still answers.
             await run(exchange)
             if self.exchange is not exchange:
                 return self._leave_behind()
@@ -228,7 +228,7 @@ class Http1Connection(RequestConnection[Exchange]):
         exchange = self.exchange
         if exchange is not None and exchange.expects_continue and not exchange.body_complete:
             return True
-        # What the client had sent before it could know is answered as well.
+        # The client could not know: the requests that it had sent before are answered as well.
         return self.drain is not OPEN and not self._parser.queue
 
     # The app that goes on after its answer.
@@ -252,9 +252,9 @@ class Http1Connection(RequestConnection[Exchange]):
             self.wake(False)  # The next request may have waited for that.
         return TAKEN
 
-    # What others tell the connection; see Connection.
+    # The calls of others, which never block; see Connection.
 
-    def _expire_head(self) -> None:
+    def _expire_waiting(self) -> None:
         """A head is late, or the connection idle, which ends as in a drain."""
         if self.state is HEAD:
             self.service.counters.timeouts += 1

@@ -35,7 +35,7 @@ class Head(NamedTuple):
     headers: Headers
 
 
-# What llhttp says of requests that may be right and are not for us; all else that it says is a 400.
+# Llhttp's errors for requests that may be right and are not for us; each other one is a 400.
 _PARSER_REFUSALS = {
     "Invalid method encountered": Refusal(501, "this method is not known here"),
     "Invalid HTTP version": Refusal(505, "HTTP/1.0, HTTP/1.1 and HTTP/2 are spoken here"),

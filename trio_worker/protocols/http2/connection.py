@@ -78,7 +78,7 @@ class Http2Connection(Connection):
         self.blocked: set[StreamExchange | Tunnel] = set()
         # How many tasks run for the streams, and what is set when the last one ends.
         self._running, self._over = 0, trio.Event()
-        self._ending = False  # Whether no stream is taken any more: the connection ends with the last one.
+        self._ending = False  # True once no stream is taken any more: the connection ends with the last one.
         self._upgrade: tuple[Asked, bytes] | None = None
         self._account = Account(service.clock.now)
         self._output = Output(service, wire, self.session, self._written)
@@ -203,7 +203,7 @@ class Http2Connection(Connection):
         if over and stream is not None:
             stream.end()
 
-    # What streams ask.
+    # The calls of streams.
 
     def consumed(self, number: int, size: int) -> None:
         """Let the client send as many bytes more."""
@@ -241,7 +241,7 @@ class Http2Connection(Connection):
         if self._is_over():
             self.wire.end_reading()
 
-    # What others tell the connection; see Connection.
+    # The calls of others, which never block; see Connection.
 
     def _set_idle_deadline(self) -> None:
         if not self.streams:

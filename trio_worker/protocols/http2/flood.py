@@ -6,7 +6,7 @@ OVERHEAD, OVERHEAD_RATE, OVERHEAD_SENT = 262144, 16384, 64
 # Streams that a client may reset at once, and then in a second (CVE-2023-44487).
 RESETS, RESETS_PER_SECOND = 200, 20
 
-# What the frames of one request are worth.
+# The credit of one request, in frames.
 REQUEST_WORTH = 1024
 
 

@@ -34,7 +34,7 @@ class Output:
         self._session = session
         self._written = written
         self.held = False
-        # What the kernel has not taken, and what is set when the task that waits for that is done.
+        # The bytes that the kernel has not taken, and the event that ends the wait for it.
         self._unsent = b""
         self._done: trio.Event | None = None
 

@@ -48,7 +48,7 @@ class Tunnel:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} on stream {self._exchange.stream}>"
 
-    # What the connection tells it.
+    # The calls of its connection.
 
     @property
     def stream(self) -> int:

@@ -59,7 +59,7 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
     def __init__(self, service: Service, wire: Wire) -> None:
         super().__init__(service, wire)
         self.state, self.drain = HEAD, LEAVING
-        # Whether the packet has not come in its time.
+        # True if the packet has not come in its time.
         self._timed_out = False
 
     async def serve(self) -> Connection | Outcome:
@@ -159,7 +159,7 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
         self.exchange, self.state = exchange, RUNNING
         exchange.begin(self.cancel_scope)
         if self._hung_up:
-            exchange.cancel()  # What needs no waiting is still answered.
+            exchange.cancel()  # An app that does not wait for anything still answers.
         await self.service.application.run(exchange)
         if not (exchange.complete or exchange.gone or self._hung_up):
             log.error("the app ended before its response to %s was complete", printable(exchange.request.asked.path))
@@ -184,9 +184,9 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
         # What came before the fault goes to the app first.
         return MALFORMED if exchange.malformed and not exchange.body else None
 
-    # What others tell the connection; see Connection.
+    # The calls of others, which never block; see Connection.
 
-    def _expire_head(self) -> None:
+    def _expire_waiting(self) -> None:
         self.service.counters.timeouts += 1
         self._timed_out = True
         self.cancel_scope.cancel()

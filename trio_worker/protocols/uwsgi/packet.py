@@ -22,7 +22,7 @@ PING = 100
 
 PING_HEADER = bytes([PING, 0, 0, 0])
 
-# What uWSGI's ping plugin answers: modifier2 1 says that the node is well, a block would be a warning.
+# The answer of uWSGI's ping plugin: modifier2 1 says that the node is well, a block would be a warning.
 PONG = bytes([PING, 0, 0, 1])
 
 # The variables that say what is asked for. Fronts begin with them; the others say who asks.

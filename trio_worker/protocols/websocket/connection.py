@@ -50,9 +50,9 @@ class WebSocketConnection(Connection):
         self.server: Address | None = wire.server
         self.exchange: Exchange
         self.session: WebSocketSession | None = None
-        # Whether the client has sent more than its request without waiting for the answer.
+        # True if the client has sent more than its request without waiting for the answer.
         self._early = False
-        # Whether the handshake has a key, as it has in HTTP/1.1.
+        # True if the handshake has a key, as it has in HTTP/1.1.
         self.needs_key = True
         # How many pongs had come when the last ping left; -1 where an answer to it is not waited for.
         self._pinged = -1
@@ -80,7 +80,7 @@ class WebSocketConnection(Connection):
         size = MAX_SIZE if options.websockets_max_size is None else options.websockets_max_size
         self.session = WebSocketSession(self.wire, exchange, agreed, size * 1024)
         if self.service.draining.is_set():
-            self.session.restart()
+            self.session.start_drain()
         self._expect_ping()
         await self.service.application.run_session(self.session)
         return OUTSIDE
@@ -107,7 +107,7 @@ class WebSocketConnection(Connection):
                 await trio.lowlevel.checkpoint()
         return CLOSE
 
-    # What others tell the connection; see Connection.
+    # The calls of others, which never block; see Connection.
 
     def wake(self, ended: bool) -> None:
         """Take note of bytes; control frames are answered, and an end is heard, also while the app does not receive."""
@@ -169,7 +169,7 @@ class WebSocketConnection(Connection):
     def start_drain(self) -> None:
         """Close by 1012, once the app has had what was received."""
         if self.session is not None:
-            self.session.restart()
+            self.session.start_drain()
 
     def end_linger(self) -> None:
         """Do nothing: the close of a session has its own time."""

@@ -15,7 +15,7 @@ from trio_worker.asgi import Headers, Scope
 from trio_worker.http.exchange import Exchange
 from trio_worker.refusal import Refusal
 
-# What zlib may use for a connection: with this and the window of 12 bits about 40 KiB, 8 of them for reading.
+# The memory level of zlib: with it and a window of 12 bits a connection takes about 40 KiB, 8 of them for reading.
 _MEMORY_LEVEL = 5
 
 _VERSION = b"13"

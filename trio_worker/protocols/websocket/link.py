@@ -52,8 +52,8 @@ class Link:
 
     gone = False
     phase = HANDSHAKE
-    # Whether the worker drains, and how the app hears of the end, once there is one.
-    _restarting = False
+    # True once the worker drains; and the event by which the app hears of the end, once there is one.
+    _draining = False
     _end: tuple[int, str] | None = None
     # Made while the app waits for the end of the handshake.
     _changed: trio.Event | None = None
@@ -68,7 +68,7 @@ class Link:
 
     async def _read(self) -> None:
         """Read the wire once, or go on with what was read."""
-        if self._restarting and self.phase is OPEN and not self._messages.has_more and not self._wire.has_received():
+        if self._draining and self.phase is OPEN and not self._messages.has_more and not self._wire.has_received():
             await self._close(SERVICE_RESTART, "")
             return
         if not self.read_now():
@@ -149,11 +149,11 @@ class Link:
             self._changed.set()
             self._changed = None
 
-    # What the worker and the clock ask.
+    # The calls of the worker and of the clock.
 
-    def restart(self) -> None:
+    def start_drain(self) -> None:
         """Close by 1012 when the app has had what was received; the worker drains."""
-        self._restarting = True
+        self._draining = True
         if self.phase is OPEN:
             self._wire.deadline = self._clock.now + CLOSE_GRACE
             if self._wire.reading and not self._wire.has_received():

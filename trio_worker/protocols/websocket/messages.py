@@ -32,7 +32,7 @@ _MASKED = 0x80
 # The second byte of a masked frame whose length has eight bytes.
 _LONG = _MASKED | 127
 
-# What the protocol would tell its own log stands in ours already.
+# Our own log has these lines already.
 _quiet = logging.getLogger("trio_worker.websockets")
 _quiet.addHandler(logging.NullHandler())
 _quiet.propagate = False
@@ -74,7 +74,7 @@ class Messages:
         # Of the frame that is on its way: its incomplete head, or how many bytes of it are to come.
         self._head = b""
         self._skip = 0
-        # What has been read and not been taken apart yet; and the message that is on its way, None where none is.
+        # The bytes read but not taken apart yet; and the message that is on its way, None between two.
         self._rest = b""
         self._fragments: list[bytes] | None = None
         self._is_text = False

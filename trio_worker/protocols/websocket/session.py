@@ -61,7 +61,7 @@ class WebSocketSession(Link):
     micros = 0
     by_sendfile = False
     notes: Notes | None = None
-    # Whether the app has been told of the handshake.
+    # True once the app has been told of the handshake.
     _told = False
     _count = 0
 
@@ -92,11 +92,11 @@ class WebSocketSession(Link):
         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_GRACE):
             try:
                 if self.phase is HANDSHAKE:
-                    await self._refuse(SHUTTING_DOWN if self._restarting else APP_FAILED)
+                    await self._refuse(SHUTTING_DOWN if self._draining else APP_FAILED)
                 elif self.phase is DENYING:
                     await self._exchange.refuse(APP_FAILED, ())  # Where nothing of its response has left yet.
                 elif self.phase is OPEN:
-                    await self._close(SERVICE_RESTART if self._restarting else code, "")
+                    await self._close(SERVICE_RESTART if self._draining else code, "")
             except OSError:
                 self.lose()
 
@@ -196,7 +196,7 @@ class WebSocketSession(Link):
         self._change()
         if head:
             await self._write(head)
-        if self._restarting:
+        if self._draining:
             await self._close(SERVICE_RESTART, "")
 
     async def _refuse(self, refusal: Refusal) -> None:
