@@ -10,7 +10,7 @@ from dataclasses import fields
 from support.imports import PACKAGE
 from support.places import expect_everywhere
 
-from trio_worker.check.rules import APP_KEYS, SOCKET_KEYS
+from trio_worker.check.rules.serving import APP_KEYS, SOCKET_KEYS
 from trio_worker.master.metrics import GAUGES, Counters
 from trio_worker.options import Options
 from trio_worker.options import table as option_table

@@ -1,7 +1,7 @@
 """`trio-worker check uwsgi.ini`: what each line of an ini means to a Trio worker, before it is started.
 
 The ini is read as uWSGI reads it (ini.py), each key is looked up in the option table, and the
-rules of rules.py and reloads.py look for what would not work. The app is loaded once, in an interpreter of
+rules of rules/ look for what would not work. The app is loaded once, in an interpreter of
 its own; no socket is bound and nothing is started.
 """
 
@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import TextIO
 
-from trio_worker.check import reloads, trial
-from trio_worker.check.rules import RULES, Configuration, Finding, Level
+from trio_worker.check import trial
+from trio_worker.check.configuration import Configuration
+from trio_worker.check.findings import Finding, Level
+from trio_worker.check.rules import RULES
 from trio_worker.options import ini
 from trio_worker.options import table as option_table
 from trio_worker.options.ini import Setting
@@ -65,7 +67,7 @@ def _start(configuration: Configuration) -> list[Finding]:
 
 def _findings(configuration: Configuration) -> list[Finding]:
     place = {id(setting): number for number, setting in enumerate(configuration.settings)}
-    found = [finding for rule in (*RULES, *reloads.RULES) for finding in rule(configuration)]
+    found = [finding for rule in RULES for finding in rule(configuration)]
     return sorted(found, key=lambda finding: place.get(id(finding.setting), len(place)))
 
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from trio_worker.check.rules import Configuration
+from trio_worker.check.configuration import Configuration
 from trio_worker.check.trial import TrialError, try_app
 from trio_worker.options import ini
 from trio_worker.options import table as option_table

@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from trio_worker.check.rules import Configuration, Finding, error, warning
+from trio_worker.check.configuration import Configuration
+from trio_worker.check.findings import Finding, error, warning
 
 # The kernel's limit for a queue of connections; uWSGI does not start with more (create_server_socket).
 _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
