@@ -185,6 +185,10 @@ async def _thread(scope: Scope, receive: Receive, send: Send) -> None:
     await _answer(send, b"started")
 
 
+async def _exit(scope: Scope, receive: Receive, send: Send) -> None:
+    os._exit(int(query(scope, "code", 1)))
+
+
 async def _reload(scope: Scope, receive: Receive, send: Send) -> None:
     import uwsgi
 
@@ -230,5 +234,6 @@ ROUTES: dict[str, Handler] = {
     "/raise/exit": _raise_exit,
     "/silent": _silent,
     "/spoil": _spoil,
+    "/exit": _exit,
     "/reload": _reload,
 }

@@ -173,3 +173,29 @@ def test_what_does_not_end_is_cancelled_within_the_mercy(uwsgi: Servers) -> None
         eventually(lambda: server.worker_pids() not in ([], [pid]))
     assert server.count(rf"probe {pid}: shutdown") == 1
     assert "NO MERCY" not in server.log
+
+
+def test_the_log_names_what_holds_a_drain(uwsgi: Servers) -> None:
+    server = uwsgi()
+    (pid,) = server.worker_pids()
+    with Http1(server.address) as client:
+        client.request("/stream?pause=0.05&secret=1")
+        client.head()
+        server.signal(SIGHUP, pid)
+        line = server.wait_log("the drain waits for .*")
+    assert line.startswith("the drain waits for 1 requests on 1 connections, at most ")
+    assert "GET /stream of 127.0.0.1:" in line
+    assert "secret" not in line
+
+
+def test_development_does_not_wait_for_a_stream(uwsgi: Servers) -> None:
+    """With py-autoreload a worker has two seconds, whatever the mercy is."""
+    server = uwsgi(py_autoreload=1, lazy_apps=True, worker_reload_mercy=30)
+    (pid,) = server.worker_pids()
+    with Http1(server.address) as client:
+        client.request("/stream?pause=0.05")
+        client.head()
+        began = time.monotonic()
+        server.signal(SIGHUP, pid)
+        eventually(lambda: server.worker_pids() not in ([], [pid]))
+        assert time.monotonic() - began < 5

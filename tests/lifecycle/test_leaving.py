@@ -81,3 +81,17 @@ def test_a_startup_that_hangs_is_given_up(uwsgi: Servers, number: signal.Signals
     server.wait_log("hangs no more", timeout=3)
     eventually(lambda: not alive(pid), 3)
     server.wait_log("hangs$", count=2)
+
+
+@pytest.mark.parametrize("code", [15, 22, 31])
+def test_an_app_that_exits_gives_the_master_no_order(uwsgi: Servers, code: int) -> None:
+    """These codes would take the worker away for good, end the instance, and reload all."""
+    server = uwsgi(processes=2, lazy_apps=True, need_app=True)
+    before = server.worker_pids()
+    with Http1(server.address) as client, pytest.raises((OSError, ValueError)):
+        client.get(f"/exit?code={code}")
+    server.wait_log(rf"os\._exit\({code}\) is an order to uWSGI's master: the worker exits with 1")
+    server.wait_accepting(3)
+    after = server.worker_pids()
+    assert len(after) == 2
+    assert len(set(after) & set(before)) == 1

@@ -2,6 +2,7 @@
 
 import re
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,21 @@ def test_sigusr2_logs_the_task_tree(uwsgi: Servers) -> None:
         server.wait_log(r"the tasks of this worker:$")
         server.wait_log(r"^ +- trio_worker\.serving\.attendant\.attend")
         server.wait_log(r"^ +.*/probe\.py:\d+ in _sleep$")
+
+
+def test_no_line_of_a_long_dump_is_lost(uwsgi: Servers, tmp_path: Path) -> None:
+    """With logto the log is a pipe of packets, of which the master reads 8,192 bytes each."""
+    server = uwsgi(logto=tmp_path / "logto", ready=False)
+    server.log_path = tmp_path / "logto"
+    server.wait_accepting(1)
+    with ExitStack() as clients:
+        for _ in range(100):
+            clients.enter_context(Http1(server.address)).request("/sleep?seconds=30")
+        server.wait_log("sleeping", count=100)
+        server.signal(signal.SIGUSR2, pid_of(server))
+        server.wait_log(r"^ +.*/probe\.py:\d+ in _sleep$", count=100)
+        lines = server.log.partition("the tasks of this worker:")[2].splitlines()
+    assert all(line.startswith(("    ", "[worker 1] (continued)")) for line in lines if line)
 
 
 def test_a_signal_that_meets_a_worker_on_its_way_up_is_kept(uwsgi: Servers) -> None:

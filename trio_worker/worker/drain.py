@@ -5,11 +5,19 @@ more chance, because a request may be on its way already; then they end; and wha
 is aborted.
 """
 
+import logging
+import time
+
 import trio
 
+from trio_worker.application.running import Running
 from trio_worker.http.service import Service
+from trio_worker.master.access_log.format import printable
 from trio_worker.options.raw import RawOptions
 from trio_worker.refusal import SHUTTING_DOWN
+
+# To those who read the log it is the worker that drains.
+log = logging.getLogger("trio_worker.worker")
 
 # The options by which an instance is in the pools of routers (uWSGI's subscription system).
 SUBSCRIPTIONS = ("subscribe-to", "st", "subscribe", "subscribe2")
@@ -17,6 +25,10 @@ SUBSCRIPTIONS = ("subscribe-to", "st", "subscribe", "subscribe2")
 # Seconds for a router to take an instance out of its pool. The master tells it by a datagram just before it signals the
 # workers, and the router goes on with this instance until it comes to read that.
 LEAVE_POOL = 0.5
+
+# Seconds after the linger that a drain may take before the log says what holds it, and of how many requests.
+HOLD_GRACE = 0.5
+NAMED = 20
 
 # Seconds that aborted connections have for their answers and cleanup before the worker goes on without them.
 ABORT_GRACE = 1.5
@@ -57,9 +69,36 @@ async def drain(service: Service, deadline: float) -> None:
     for connection in connections:
         connection.end_linger()
     with trio.move_on_at(deadline):
-        await connections.wait_empty()
-        await service.application.wait_idle()  # Apps may go on after their answers, without a connection.
+        with trio.move_on_after(HOLD_GRACE):
+            await _wait_done(service)
+            return
+        log.info("the drain waits for %s", _holders(service, deadline))
+        await _wait_done(service)
     await abort(service)
+
+
+async def _wait_done(service: Service) -> None:
+    await service.connections.wait_empty()
+    await service.application.wait_idle()  # Apps may go on after their answers, without a connection.
+
+
+def _holders(service: Service, deadline: float) -> str:
+    """Return which requests hold the drain, the oldest first, and for how long they still may."""
+    requests = sorted(service.application.in_flight, key=lambda each: each.began)
+    names = [_name(each) for each in requests[:NAMED]]
+    if len(requests) > NAMED:
+        names.append(f"{len(requests) - NAMED} more")
+    left = f"at most {max(0.0, deadline - trio.current_time()):.1f} s"
+    counts = f"{len(requests)} requests on {service.connections.count} connections"
+    return ": ".join([f"{counts}, {left}", *([", ".join(names)] if names else [])])
+
+
+def _name(request: Running) -> str:
+    """Return method, path, client and age; no query, which may hold what is secret."""
+    scope, age = request.scope, time.perf_counter() - request.began
+    client = scope.get("client")
+    address = f"{client[0]}:{client[1]}" if client else "a client without an address"
+    return f"{scope['method']} {printable(scope['path'])} of {printable(address)} for {age:.1f} s"
 
 
 async def abort(service: Service) -> None:

@@ -8,6 +8,8 @@ from math import inf
 
 import trio
 
+from trio_worker.options import Options
+
 # To those who read the log it is the worker that ends.
 log = logging.getLogger("trio_worker.worker")
 
@@ -20,6 +22,8 @@ DESTROY_LAST_CALL = 5.7
 MERCY_CANCEL = 1.0
 MERCY_LAST_CALL = 0.1
 
+# Seconds that a worker has at most with `py-autoreload`: who has saved a file does not wait for an open stream.
+DEVELOPMENT_MERCY = 2.0
 
 # The exit code with which the master replaces a worker without a word. Where the plugin has not told it that a worker
 # is going to exit, it takes the code of a reload for an accident: "DAMN ! worker 1 died".
@@ -33,6 +37,12 @@ class Reason(enum.IntEnum):
     CHEAP = 15
     RELOAD = 17
     DESTROY = 30
+
+
+def mercy(options: Options) -> float:
+    """Return the seconds in which a worker has to end gracefully."""
+    most = DEVELOPMENT_MERCY if options.py_autoreload else options.worker_reload_mercy
+    return min(options.worker_reload_mercy, most)
 
 
 class Ending:

@@ -1,6 +1,9 @@
 """The way out of the process, when Trio has ended: what others have left for it to do, in the time that is left.
 
 uWSGI's own worker calls `uwsgi.atexit` and Python's exit handlers; so does this one, unless `skip-atexit` is set.
+
+An app that ends its worker by `os._exit` chooses an exit code that may be an order to the master: 15 takes the worker
+away for good, 22 can end the instance, 31 reloads all. (uwsgi.h, UWSGI_GO_CHEAP_CODE and those beside it)
 """
 
 import logging
@@ -16,6 +19,25 @@ from trio_worker.worker import signals
 # To those who read the log it is the worker that ends.
 log = logging.getLogger("trio_worker.worker")
 
+# As it was before `disarm`.
+exit_now = os._exit
+
+# Codes by which the master does more than replace the worker, and the code of an accident in their place.
+ORDERS = (15, 22, 31)
+ACCIDENT = 1
+
+
+def disarm(pid: int) -> None:
+    """Let `os._exit` in the process `pid` be an accident to the master, and no order; in its children it stays."""
+
+    def exit_as_accident(status: int) -> NoReturn:
+        if status in ORDERS and os.getpid() == pid:
+            log.critical("os._exit(%d) is an order to uWSGI's master: the worker exits with %d", status, ACCIDENT)
+            status = ACCIDENT
+        exit_now(status)
+
+    os._exit = exit_as_accident
+
 
 def leave(code: int, seconds: float, skip_atexit: bool) -> NoReturn:
     """Exit with this code.
@@ -28,7 +50,7 @@ def leave(code: int, seconds: float, skip_atexit: bool) -> NoReturn:
     _bound(code, seconds)
     signals.exit_at(code)
     if skip_atexit:
-        os._exit(code)
+        exit_now(code)
     _call_hook()
     sys.exit(code)
 
@@ -36,11 +58,11 @@ def leave(code: int, seconds: float, skip_atexit: bool) -> NoReturn:
 def _bound(code: int, seconds: float) -> None:
     """Exit as things stand when that takes longer."""
 
-    def exit_now() -> None:
+    def give_up() -> None:
         log.critical("still running at the end of the time that a worker has: a thread, or an atexit handler")
-        os._exit(code)
+        exit_now(code)
 
-    timer = threading.Timer(seconds, exit_now)
+    timer = threading.Timer(seconds, give_up)
     timer.daemon = True
     timer.start()
 

@@ -1,8 +1,15 @@
-"""Python's `logging` into uWSGI's log, each line with the worker's id."""
+"""Python's `logging` into uWSGI's log, each line with the worker's id.
+
+With `logto`, `logger` or `log-master` the log is a pipe to the master of packets, which reads 8,192 bytes of each
+(`log-master-bufsize`) and drops the rest. So a long record, as the tree of all tasks is one, leaves in pieces of whole
+lines, and each piece says whose it is. (core/logging.c, create_logpipe and uwsgi_master_log)
+"""
 
 import logging
 import re
-from collections.abc import Callable
+import select
+import time
+from collections.abc import Callable, Iterator
 
 # What a terminal obeys or takes for the end of a line, but for the tabs and newlines of tracebacks: others choose parts
 # of a message, as Quart's of a request that failed has its decoded path in it.
@@ -10,6 +17,18 @@ _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 # Before each further line of a record, so that none of them can be taken for the first line of another.
 _INDENT = "    "
+
+# Bytes of a piece. `uwsgi_log` keeps 4,096 with its own prefix in hand, the date for one.
+PIECE = 4000
+
+# Bytes that a character takes in UTF-8 at most.
+_WIDEST = 4
+
+# Where uWSGI has its log.
+_LOG = 2
+
+# Seconds that the pieces of one record wait in all for a master that does not keep up; then they go, and may be lost.
+_PATIENCE = 1.0
 
 
 class UwsgiHandler(logging.Handler):
@@ -23,14 +42,57 @@ class UwsgiHandler(logging.Handler):
     def __init__(self, write: Callable[[str], object], worker_id: int) -> None:
         super().__init__()
         self._write = write
+        self._continued = f"[worker {worker_id}] (continued)\n"
         self.setFormatter(logging.Formatter(f"[worker {worker_id}] %(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
         try:
-            self._write(_writable(self.format(record)))
+            text = _writable(self.format(record))
+            if len(text) * _WIDEST <= PIECE:
+                self._write(text)
+            else:
+                self._write_pieces(text)
         except Exception:
             self.handleError(record)
+
+    def _write_pieces(self, text: str) -> None:
+        first, *others = _pieces(text, PIECE - len(self._continued))
+        self._write(first)
+        deadline = time.monotonic() + _PATIENCE
+        for each in others:
+            _wait_for_room(deadline)
+            self._write(self._continued + each)
+
+
+def _pieces(text: str, size: int) -> Iterator[str]:
+    """Yield the text in pieces of whole lines, each of `size` bytes at most; a longer line is cut."""
+    piece: list[str] = []
+    taken = 0
+    for line in _short_lines(text, size):
+        length = len(line.encode()) + 1
+        if piece and taken + length > size:
+            yield "\n".join(piece)
+            piece, taken = [], 0
+        piece.append(line)
+        taken += length
+    yield "\n".join(piece)
+
+
+def _short_lines(text: str, size: int) -> Iterator[str]:
+    most = size // _WIDEST
+    for line in text.split("\n"):
+        if len(line.encode()) < size:
+            yield line
+        else:
+            yield from (line[start : start + most] for start in range(0, len(line), most))
+
+
+def _wait_for_room(deadline: float) -> None:
+    """Wait until the pipe to the master takes more: it does not block, and what it has no room for is lost."""
+    poll = select.poll()
+    poll.register(_LOG, select.POLLOUT)
+    poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
 
 
 def _writable(text: str) -> str:

@@ -38,8 +38,8 @@ from trio_worker.transport.wire import Address
 from trio_worker.worker import logs, notices, signals, watchdog
 from trio_worker.worker.assembly import make_service, open_request_log
 from trio_worker.worker.drain import abort, drain, leave_pool
-from trio_worker.worker.ending import DESTROY_LAST_CALL, Ending, Reason
-from trio_worker.worker.exit import leave
+from trio_worker.worker.ending import DESTROY_LAST_CALL, Ending, Reason, mercy
+from trio_worker.worker.exit import disarm, exit_now, leave
 from trio_worker.worker.failure import FailedStart
 from trio_worker.worker.limits import FatalExceptions
 from trio_worker.worker.pause import Pause, status
@@ -67,6 +67,7 @@ def main() -> NoReturn:
     except OptionError as error:
         leave(trio.run(FailedStart(error, siblings, uwsgi, raw).run_alone), DESTROY_LAST_CALL, skip_atexit=False)
     current.install(uwsgi)
+    disarm(os.getpid())
     worker = Worker(options, raw, native, siblings)
     code = trio.run(worker.run)
     leave(code, worker.seconds_left, options.skip_atexit)
@@ -98,7 +99,7 @@ class Worker:
         self._ledger = Ledger(native)
         self._counters = Counters()
         self._fatal = FatalExceptions.read(options)
-        self._ending = Ending(options.worker_reload_mercy, native.leave if native else None)
+        self._ending = Ending(mercy(options), native.leave if native else None)
         self._leaving = trio.CancelScope()
         self._graceful = trio.CancelScope()
         self._request_log: RequestLog
@@ -278,4 +279,4 @@ class Worker:
         self._request_log.flush()
         if self._upkeep is not None:
             self._upkeep.flush()
-        os._exit(self._ending.code)
+        exit_now(self._ending.code)

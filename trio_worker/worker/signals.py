@@ -16,6 +16,9 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 
 import trio
 
+# As it was before the app could call one in its place.
+exit_now = os._exit
+
 DESTROY = (signal.SIGINT, signal.SIGTERM)
 RELOAD = signal.SIGHUP
 MAKE_WAY = signal.SIGWINCH
@@ -42,7 +45,7 @@ def exit_at(code: int) -> None:
     for number in (RELOAD, MAKE_WAY, PAUSE, COUNTERS, TASKS):
         signal.signal(number, signal.SIG_IGN)
     for number in DESTROY:
-        signal.signal(number, lambda number, frame: os._exit(code))
+        signal.signal(number, lambda number, frame: exit_now(code))
 
 
 async def dispatch(received: AsyncIterator[int], handlers: Mapping[int, Callable[[], None]]) -> None:
