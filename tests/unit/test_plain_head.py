@@ -76,10 +76,9 @@ def test_it_means_the_same(data: bytes) -> None:
     assert not parser.stopped
     assert not parser.in_head
     (asked,) = parser.queue
-    assert (asked.method, asked.target, asked.headers) == head
+    assert (asked.method, asked.target, asked.headers, asked.keep_alive) == head
     assert asked.version == "1.1"
     assert asked.body_complete
-    assert asked.keep_alive
     assert not asked.body
 
 
@@ -118,7 +117,7 @@ def test_an_odd_request_line_is_left_alone(line: bytes) -> None:
     assert plain_head.read(line + b"\r\n" + BROWSER) is None
 
 
-@pytest.mark.parametrize("block", BLOCKS[3:11] + BLOCKS[13:18] + BLOCKS[20:])
+@pytest.mark.parametrize("block", BLOCKS[4:11] + BLOCKS[13:18] + BLOCKS[20:])
 def test_an_odd_header_is_left_alone(block: bytes) -> None:
     assert plain_head.read(b"GET / HTTP/1.1\r\n" + block) is None
 
@@ -128,6 +127,20 @@ def test_several_requests_and_halves_are_left_alone() -> None:
     assert plain_head.read(request) is not None
     assert plain_head.read(request + request) is None
     assert all(plain_head.read(request[:end]) is None for end in range(len(request)))
+
+
+@pytest.mark.parametrize(
+    ("line", "keeps"), [(b"", True), (b"Connection: keep-alive\r\n", True), (b"Connection: close\r\n", False)]
+)
+def test_the_connection_goes_on_or_not(line: bytes, keeps: bool) -> None:
+    head = plain_head.read(b"GET / HTTP/1.1\r\nHost: example.org\r\n" + line + b"\r\n")
+    assert head is not None
+    assert head[3] is keeps
+
+
+@pytest.mark.parametrize("value", [b"Close", b"close, te", b"upgrade", b""])
+def test_other_words_of_the_connection_are_left_alone(value: bytes) -> None:
+    assert plain_head.read(b"GET / HTTP/1.1\r\nHost: example.org\r\nConnection: " + value + b"\r\n\r\n") is None
 
 
 def test_a_name_that_nobody_has_read_is_left_alone() -> None:

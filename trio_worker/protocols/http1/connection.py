@@ -119,8 +119,8 @@ class Http1Connection(RequestConnection[Exchange]):
         if parser.refusal or parser.upgrade or (data := self.wire.receive_now()) is None:
             return None
         if self.state is IDLE and (head := plain_head.read(data)) is not None:
-            method, target, headers = head
-            exchange = Exchange(self, method, target, "1.1", headers, True)
+            method, target, headers, keep_alive = head
+            exchange = Exchange(self, method, target, "1.1", headers, keep_alive)
             exchange.body_complete = True
             return exchange
         self._parse(data)

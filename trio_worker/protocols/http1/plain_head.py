@@ -2,7 +2,7 @@
 
 llhttp judges everything else; whatever is not certain here is left to it. So this reader refuses nothing, and it
 accepts only what llhttp and the rules accept as well: names of headers are those that llhttp has read before, one of
-each, with none among them that says something of the framing or of the connection.
+each, with none among them that says something of the framing.
 """
 
 from trio_worker.asgi import Headers
@@ -22,6 +22,9 @@ _TEXT = bytes([*range(0x20, 0x7F), *range(0x80, 0x100)])
 # Headers that decide how a request is framed, or what comes after it.
 _DECISIVE = {b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"http2-settings", b"te", b"trailer"}
 
+# RFC 9112 section 9.3: the words that say whether the connection goes on; other values and cases are left to llhttp.
+_CONNECTION = {b"keep-alive": True, b"close": False}
+
 # Names as they are written, with the colon, and in lower case. Clients send a few dozens of them, over and over.
 _names: Memory[bytes, bytes] = Memory(512, 64)
 
@@ -32,8 +35,8 @@ def learn(name: bytes, lower: bytes) -> None:
         _names.keep(name + b":", lower, len(name))
 
 
-def read(data: bytes) -> tuple[str, bytes, Headers] | None:
-    """Return method, target and headers of a plain request, None where these bytes are anything else."""
+def read(data: bytes) -> tuple[str, bytes, Headers, bool] | None:
+    """Return a plain request: method, target, headers, and True if its connection goes on; None for anything else."""
     if len(data) > TARGET_LIMIT or data[-4:] != b"\r\n\r\n":
         return None
     lines = data[:-4].split(b"\r\n")
@@ -53,10 +56,10 @@ def read(data: bytes) -> tuple[str, bytes, Headers] | None:
         and target[:1] == b"/"
         and not target.translate(None, _TARGET)
         and len(given) == len(headers)
-        and given.get(b"connection", b"keep-alive") == b"keep-alive"
+        and (keep_alive := _CONNECTION.get(given.get(b"connection", b"keep-alive"))) is not None
         # No control character but the line breaks that were found.
         and len(data.translate(None, _TEXT)) == 2 * len(lines) + 2
         and recall_host(given.get(b"host", b""))
     ):
-        return word, target, headers
+        return word, target, headers, keep_alive
     return None
