@@ -148,3 +148,9 @@ def test_a_name_that_nobody_has_read_is_left_alone() -> None:
     assert plain_head.read(request) is None
     make_parser().feed(request)
     assert plain_head.read(request) is not None
+
+
+def test_no_host_is_not_an_empty_one() -> None:
+    make_parser().feed(b"GET / HTTP/1.1\r\nHost: \r\n\r\n")
+    assert plain_head.read(b"GET / HTTP/1.1\r\nHost: \r\n\r\n") is not None
+    assert plain_head.read(b"GET / HTTP/1.1\r\nAccept: */*\r\n\r\n") is None

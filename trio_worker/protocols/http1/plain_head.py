@@ -25,6 +25,9 @@ _DECISIVE = {b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"h
 # RFC 9112 section 9.3: the words that say whether the connection goes on; other values and cases are left to llhttp.
 _CONNECTION = {b"keep-alive": True, b"close": False}
 
+# No host has this name, where an empty one is allowed (RFC 9112 section 3.2).
+_NO_HOST = b"?"
+
 # Names as they are written, with the colon, and in lower case. Clients send a few dozens of them, over and over.
 _names: Memory[bytes, bytes] = Memory(512, 64)
 
@@ -59,7 +62,7 @@ def read(data: bytes) -> tuple[str, bytes, Headers, bool] | None:
         and (keep_alive := _CONNECTION.get(given.get(b"connection", b"keep-alive"))) is not None
         # No control character but the line breaks that were found.
         and len(data.translate(None, _TEXT)) == 2 * len(lines) + 2
-        and recall_host(given.get(b"host", b""))
+        and recall_host(given.get(b"host", _NO_HOST))
     ):
         return word, target, headers, keep_alive
     return None
