@@ -2,25 +2,25 @@
 
 trio-worker path          the override script, for `python-worker-override = @(exec://trio-worker path)`
 trio-worker metrics       the metrics' declarations, for `ini = exec://trio-worker metrics`
-trio-worker starter       a starter ini
+trio-worker starter       a starter ini, which calls this very command by its whole path
 trio-worker check FILE    what each line of an ini means under this worker, and what is wrong with it; with `--app`
                           the app is started as well, in a process of its own
 trio-worker reload FILE   try the new code, then replace the workers one after the other, and see each of them accept
 trio-worker options       every option that this worker knows, as Markdown; `--own` for its own alone
 trio-worker build-plugin  the native plugin for the uWSGI in use
+
+uWSGI calls the first two while it starts, and again while it reloads, when nobody is served: they import nothing that
+they do not need, and the other commands import what they need when they run.
 """
 
 import argparse
+import shlex
 import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from trio_worker import __version__, check
-from trio_worker.check import reload
-from trio_worker.master.native.build import BuildError, build
-from trio_worker.options import own_defaults
-from trio_worker.options import table as option_table
+from trio_worker import __version__
 
 PACKAGE = Path(__file__).parent
 
@@ -34,13 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif given.command == "metrics":
         print((PACKAGE / "metrics.ini").read_text(), end="")
     elif given.command == "starter":
-        print((PACKAGE / "starter.ini").read_text(), end="")
+        print(_starter(), end="")
     elif given.command == "options":
-        table = option_table.load()
-        print(table.own_markdown(own_defaults()) if given.own else table.markdown(), end="")
+        print(_options(given.own), end="")
     elif given.command == "check":
+        from trio_worker import check
+
         return check.main(given.file, sys.stdout, given.app)
     elif given.command == "reload":
+        from trio_worker.check import reload
+
         return reload.main(reload.Request(given.file, given.fifo, given.timeout, given.probe, given.json), sys.stdout)
     else:
         return _build(given.uwsgi, Path(given.into))
@@ -71,12 +74,32 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _starter() -> str:
+    """Return the ini that a new project begins with.
+
+    uWSGI runs the command in it by a shell, whose PATH lacks a virtual environment that is not activated: the worker
+    override would then be an empty name.
+    """
+    text = (PACKAGE / "starter.ini").read_text()
+    beside = Path(sys.executable).parent / "trio-worker"
+    return text.replace("exec://trio-worker", f"exec://{shlex.quote(str(beside))}") if beside.exists() else text
+
+
+def _options(own: bool) -> str:
+    from trio_worker.options import own_defaults, table
+
+    options = table.load()
+    return options.own_markdown(own_defaults()) if own else options.markdown()
+
+
 def _build(uwsgi: str | None, into: Path) -> int:
     beside = Path(sys.executable).parent / "uwsgi"
     binary = uwsgi or (str(beside) if beside.exists() else shutil.which("uwsgi"))
     if binary is None:
         print("trio-worker: there is no uwsgi beside this Python nor on PATH; name one with --uwsgi", file=sys.stderr)
         return 1
+    from trio_worker.master.native.build import BuildError, build
+
     try:
         print(build(Path(binary), into))
     except BuildError as error:

@@ -2,11 +2,19 @@
 
 import re
 import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
+from queue import Queue
+from threading import Thread
+from typing import Any
 
 import pytest
 from support.http1 import Http1
-from support.uwsgi import Servers
+from support.ini import APPS, free_port
+from support.uwsgi import Server, Servers
+from support.waiting import eventually
 
 ROOT = Path(__file__).parents[2]
 HOOK = re.compile(r"^hook-master-start = (.*)$", re.MULTILINE)
@@ -24,3 +32,56 @@ def test_what_is_in_flight_finishes(uwsgi: Servers, ini: str, number: signal.Sig
         answer = client.response()
     assert (answer.status, answer.text) == (200, "slept")
     assert server.wait_end() == 0
+
+
+def starter(uwsgi: Servers, directory: Path, **options: Any) -> Server:
+    """A uWSGI with the starter's ini as it is printed, but for the names that a project puts in; nothing is on PATH."""
+    address = ("127.0.0.1", free_port())
+    command = Path(sys.executable).parent / "trio-worker"
+    text = subprocess.run([command, "starter"], check=True, capture_output=True, text=True).stdout
+    ours = {"yourapp:app": "probe:app", "127.0.0.1:8000": f"127.0.0.1:{address[1]}", "/tmp/trio-worker": str(directory)}
+    for theirs, name in ours.items():
+        assert theirs in text
+        text = text.replace(theirs, name)
+    (directory / "starter.ini").write_text(text)
+    environment = {"PATH": "/usr/bin:/bin"}
+    server = uwsgi(usual=False, ready=False, ini=directory / "starter.ini", environment=environment, **options)
+    server.address = address
+    server.wait_accepting(2)
+    return server
+
+
+def test_sigterm_under_load_loses_nothing(uwsgi: Servers, tmp_path: Path) -> None:
+    """A client that is told so, by `Connection: close`, comes back to nobody: it has had all of its answers."""
+    server = starter(uwsgi, tmp_path, pythonpath=APPS, disable_logging=True)
+    answers = Queue[str]()
+
+    def keep_asking() -> None:
+        with Http1(server.address) as client:
+            while "connection" not in (answer := client.get()).headers:
+                assert answer.text == "hello"
+            answers.put(answer.text)
+
+    threads = [Thread(target=keep_asking) for _ in range(4)]
+    with Http1(server.address) as slow:
+        slow.request("/sleep?seconds=3")
+        server.wait_log("sleeping")
+        for each in threads:
+            each.start()
+        server.signal(signal.SIGTERM)
+        assert slow.response().text == "slept"
+    for each in threads:
+        each.join(5)
+    assert [answers.get(timeout=1) for _ in threads] == ["hello"] * len(threads)
+    assert server.wait_end() == 0
+
+
+def test_the_master_sees_at_once_what_becomes_of_its_workers(uwsgi: Servers) -> None:
+    """It looks by itself once a second; right after such a look it would take nearly that long."""
+    hooks = HOOK.findall((ROOT / "trio_worker/starter.ini").read_text())
+    server = uwsgi(hook_master_start=hooks)
+    (pid,) = server.worker_pids()
+    killed = time.monotonic()
+    server.signal(signal.SIGKILL, pid)
+    eventually(lambda: server.count("DAMN ! worker 1"))
+    assert time.monotonic() - killed < 0.6

@@ -142,7 +142,7 @@ def test_req_logger_without_the_plugin(uwsgi: Servers) -> None:
     server = uwsgi(req_logger="file:requests.log", log_format=FORMAT)
     get(server, "/pid")
     assert logged(server, "/pid") == ["/pid"]
-    assert server.count(r"these options need the plugin.*req-logger \(.*common log\)") == 1
+    server.wait_log(r"these options need the plugin.*req-logger \(.*common log\)")
 
 
 # Gathering.

@@ -266,6 +266,6 @@ def test_without_the_plugin_the_worker_serves_and_says_what_is_missing(uwsgi: Se
     server = uwsgi()
     with Http1(server.address) as client:
         assert client.get().text == "hello"
-    assert server.count(r"these options need the plugin .*: stats \(") == 1
+    server.wait_log(r"these options need the plugin .*: stats \(")
     assert requests(server) == 0
     assert all(alive(pid) for pid in server.worker_pids())

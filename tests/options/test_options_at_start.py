@@ -9,7 +9,7 @@ from support.http1 import Http1
 from support.native_uwsgi import UWSGI
 from support.other_uwsgi import Other, told
 from support.uwsgi import Server, Servers
-from support.waiting import eventually
+from support.waiting import eventually, throughout
 
 from trio_worker.options import table as option_table
 
@@ -24,6 +24,7 @@ def said(server: Server, text: str) -> list[str]:
 
 def test_a_dead_option_is_named_with_what_to_use_instead(uwsgi: Servers) -> None:
     server = uwsgi(processes=2, threads=2, async_mode=None, heartbeat=5, catch_exceptions="false")
+    server.wait_log(DEAD, count=2)
     lines = said(server, DEAD)
     assert len(lines) == 2
     for key, line in zip(("threads", "heartbeat"), lines, strict=True):
@@ -35,6 +36,7 @@ def test_a_dead_option_is_named_with_what_to_use_instead(uwsgi: Servers) -> None
 
 def test_nothing_is_said_again_by_a_worker_that_is_respawned(uwsgi: Servers) -> None:
     server = uwsgi(threads=2)
+    server.wait_log(NEEDS_PLUGIN)
     server.fifo("c")
     server.wait_accepting(2)
     assert len(said(server, DEAD)) == len(said(server, NEEDS_PLUGIN)) == 1
@@ -42,8 +44,7 @@ def test_nothing_is_said_again_by_a_worker_that_is_respawned(uwsgi: Servers) -> 
 
 def test_one_line_says_what_is_missing_without_the_plugin(uwsgi: Servers) -> None:
     server = uwsgi(processes=3, cheaper=1, ready=False)
-    server.wait_accepting(1)
-    [line] = said(server, NEEDS_PLUGIN)
+    line = server.wait_log(f"{NEEDS_PLUGIN}.*")
     assert "stats (" in line
     assert "cheaper (" in line
     assert "`plugin = trio`" in line
@@ -52,7 +53,7 @@ def test_one_line_says_what_is_missing_without_the_plugin(uwsgi: Servers) -> Non
 def test_with_the_plugin_nothing_is_missing(uwsgi: Servers, plugin: Path) -> None:
     server = uwsgi(processes=3, cheaper=1, plugin=plugin, ready=False)
     server.wait_accepting(1)
-    assert not said(server, NEEDS_PLUGIN)
+    throughout(lambda: not said(server, NEEDS_PLUGIN), 1)
 
 
 def test_a_plugin_of_another_uwsgi_is_refused_and_the_worker_serves(uwsgi: Servers, tmp_path: Path) -> None:
@@ -61,7 +62,7 @@ def test_a_plugin_of_another_uwsgi_is_refused_and_the_worker_serves(uwsgi: Serve
     server = uwsgi(plugin=other)
     [line] = said(server, "going on without it")
     assert "plugin refused: built for uWSGI 1.9, but this is uWSGI" in line
-    assert said(server, NEEDS_PLUGIN)
+    server.wait_log(NEEDS_PLUGIN)
     with Http1(server.address) as client:
         assert client.get().text == "hello"
 

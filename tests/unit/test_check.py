@@ -99,8 +99,12 @@ def test_an_override_that_does_not_exist_is_an_error() -> None:
     assert "there is no file nowhere.py" in finding.message
 
 
-def test_the_command_that_finds_the_override_is_taken_as_it_is() -> None:
-    assert findings(*SERVING, "python-worker-override = @(exec://trio-worker path)") == []
+def test_the_command_that_finds_the_override_must_be_found_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    line = "python-worker-override = @(exec://trio-worker path)"
+    monkeypatch.setenv("PATH", str(UWSGI.parent))
+    assert findings(*SERVING, line) == []
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert "uWSGI does not find trio-worker" in the_only(Level.ERROR, *SERVING, line).message
 
 
 def test_a_slip_of_the_pen_is_noticed() -> None:

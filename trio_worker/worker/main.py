@@ -59,8 +59,6 @@ def main() -> NoReturn:
     logs.install(uwsgi.log, uwsgi.worker_id())
     native = _load_plugin()
     raw = uwsgi.opt if native is None else collect(native.options())
-    if notices.is_speaker(uwsgi.worker_id(), uwsgi.workers()):
-        notices.warn_of_dead_options(raw, native is not None)
     siblings = Siblings(uwsgi.sockets, uwsgi.masterpid(), uwsgi.workers)
     try:
         options = parse(raw)
@@ -218,6 +216,8 @@ class Worker:
                     accepting.start_soon(listeners.run)
                     await self._announce()
                     log.info("accepting on %s", listeners.describe())
+                    if notices.is_speaker(uwsgi.worker_id(), uwsgi.workers()):
+                        background.start_soon(notices.warn_of_dead_options, self._raw, self._native is not None)
                     await self._ending.begun.wait()
                     with self._leaving:
                         await leave_pool(self._raw, self._ending.cancel_at)
@@ -234,14 +234,16 @@ class Worker:
     async def _announce(self) -> None:
         """Tell that this worker accepts; the plugin tells the Emperor as well, and runs the hooks."""
         self._siblings.begin_to_accept()
-        if self._native is None:
-            uwsgi.accepting()
-            return
         try:
-            await trio.to_thread.run_sync(self._native.accepting)
+            if self._native is None:
+                uwsgi.accepting()
+            else:
+                await trio.to_thread.run_sync(self._native.accepting)
         except OSError as error:
             log.critical("%s", error)
             self.destroy()
+        if master := uwsgi.masterpid():
+            signals.nudge(master)
 
     def _make_listeners(self, nursery: trio.Nursery) -> Listeners:
         service, options = self._service, self._options

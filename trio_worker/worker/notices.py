@@ -1,11 +1,14 @@
 """Warnings at the start of an instance about keys of its ini that do nothing in a Trio worker.
 
-The option table knows them. One worker speaks for all, once in the life of an instance.
+The option table knows them. One worker speaks for all, once in the life of an instance, and when it already serves:
+reading the table takes longer than clients should wait for.
 """
 
 import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+import trio
 
 from trio_worker.options import table as option_table
 from trio_worker.options.raw import RawOptions, text
@@ -25,10 +28,11 @@ def is_speaker(worker_id: int, workers: Sequence[Mapping[str, Any]]) -> bool:
     return worker_id == 1 and workers[0]["respawn_count"] == 0
 
 
-def warn_of_dead_options(raw: RawOptions, has_plugin: bool) -> None:
+async def warn_of_dead_options(raw: RawOptions, has_plugin: bool) -> None:
     """Name the keys that cannot hold, a line for each, and those that only miss the plugin in one line."""
+    table = await trio.to_thread.run_sync(option_table.load)
     keys = [key for key, value in raw.items() if text(value).lower() not in OFF]
-    dead = option_table.load().unsupported(keys, plugin=has_plugin)
+    dead = table.unsupported(keys, plugin=has_plugin)
     for key, option in dead:
         if option.meaning is Meaning.NOT_HERE:
             log.warning("%s does nothing in a Trio worker: %s", key, option.hint)

@@ -13,6 +13,7 @@
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import suppress
 
 import trio
 
@@ -33,6 +34,18 @@ def take_over() -> None:
     """Take the signals from Python, which would raise KeyboardInterrupt where Trio does not listen any more."""
     for number in ALL:
         signal.signal(number, lambda number, frame: None)
+    # What Python knows of, and not what the master has besides.
+    signal.signal(signal.SIGCHLD, signal.getsignal(signal.SIGCHLD))
+
+
+def nudge(master: int) -> None:
+    """Have the master look at once for a worker that has changed, if it listens: else it does within a second.
+
+    It waits for events of descriptors, which a signal interrupts; `hook-master-start = unix_signal:17 worker_wakeup`
+    gives it a handler that does nothing else. Without one the kernel drops SIGCHLD.
+    """
+    with suppress(OSError):  # The master may be another user's.
+        os.kill(master, signal.SIGCHLD)
 
 
 def unblock() -> None:

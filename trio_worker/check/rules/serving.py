@@ -1,6 +1,8 @@
 """The faults of an ini that keep its workers from serving: no override, no app, an address that cannot be bound."""
 
 import os
+import re
+import shutil
 from collections.abc import Callable, Iterator
 
 from trio_worker.check.configuration import Configuration, app_place
@@ -12,6 +14,10 @@ SOCKET_KEYS = ("socket", "uwsgi-socket", "http-socket", "http11-socket", "https-
 APP_KEYS = ("module", "wsgi-file", "mount")
 
 
+# uWSGI has a shell run it, with the PATH that it was started with.
+_COMMAND = re.compile(r"@\(exec://(?P<name>[^\s'\")]+)[^)]*\)")
+
+
 def _override(ini: Configuration) -> Iterator[Finding]:
     found = ini.all("python-worker-override")
     if not found and ini.is_whole:
@@ -21,6 +27,9 @@ def _override(ini: Configuration) -> Iterator[Finding]:
         script = os.path.join(ini.last("chdir") or "", setting.value)
         if setting.resolved and not os.path.isfile(script):
             yield error(f"there is no file {script}: every worker would end at once", setting)
+        command = _COMMAND.fullmatch(setting.value)
+        if command and not shutil.which(command["name"]):
+            yield error(f"uWSGI does not find {command['name']}: write its whole path", setting)
 
 
 def _combinations(ini: Configuration) -> Iterator[Finding]:

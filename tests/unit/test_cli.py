@@ -1,0 +1,26 @@
+"""The `trio-worker` command where uWSGI itself calls it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+# What takes longer to import than the command may take.
+HEAVY = ("trio", "tomllib", "hypercorn", "subprocess")
+
+LOOK = "import sys; from trio_worker.cli import main; main(sys.argv[1:]); print(*sorted(sys.modules), file=sys.stderr)"
+
+
+@pytest.mark.parametrize("command", ["path", "metrics", "starter"])
+def test_a_reload_does_not_wait_for_imports(command: str) -> None:
+    done = subprocess.run([sys.executable, "-c", LOOK, command], check=True, capture_output=True, text=True)
+    assert done.stdout
+    assert set(HEAVY).isdisjoint(done.stderr.split())
+
+
+def test_the_starter_needs_no_path() -> None:
+    command = Path(sys.executable).parent / "trio-worker"
+    text = subprocess.run([command, "starter"], check=True, capture_output=True, text=True, env={}).stdout
+    assert f"python-worker-override = @(exec://{command} path)" in text
+    assert f"ini = exec://{command} metrics" in text
