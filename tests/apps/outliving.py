@@ -57,6 +57,32 @@ async def _slow(scope: Scope, receive: Receive, send: Send) -> None:
     await body(send, b"slow")
 
 
+async def _answers_late(scope: Scope, receive: Receive, send: Send) -> None:
+    """Waits before it answers, in one of several ways, and goes on after that."""
+    await trio.sleep(0.05)
+    way = scope["path"].rpartition("/")[2]
+    await start(send, 204 if way == "late-empty" else 200, trailers=way == "late-trailers")
+    if way == "late-file":
+        await send({"type": "http.response.pathsend", "path": __file__})
+    else:
+        await body(send, b"" if way == "late-empty" else b"hello", more=way == "late-pieces")
+    await trio.sleep(0.02)
+    if way == "late-pieces":
+        await body(send, b"more")
+    if way == "late-trailers":
+        await send({"type": "http.response.trailers", "headers": [(b"a", b"b")]})
+    await trio.sleep(0.1)
+    tell(f"{way} went on")
+
+
+async def _cookies(scope: Scope, receive: Receive, send: Send) -> None:
+    await start(send)
+    await body(send, b"|".join(value for name, value in scope["headers"] if name == b"cookie"))
+
+
+for _way in ("late", "late-pieces", "late-empty", "late-trailers", "late-file"):
+    ROUTES[f"/goes-on/{_way}"] = _answers_late
+ROUTES["/cookies"] = _cookies
 ROUTES["/goes-on"] = _goes_on
 ROUTES["/streams-and-goes-on"] = _streams_and_goes_on
 ROUTES["/receives-for-ever"] = _receives_for_ever

@@ -127,6 +127,25 @@ def test_the_next_request_does_not_wait_for_an_app_after_its_answer(server: Serv
     assert time.monotonic() - began < 1.5
 
 
+@pytest.mark.parametrize("path", ["late", "late-pieces", "late-empty", "late-trailers", "late-file"])
+def test_nobody_cancels_an_app_that_answered_late_and_goes_on(server: Server, path: str) -> None:
+    """The stream closes with the end of the answer, whose way out is the app's own `send`."""
+    done = server.count(f"{path} went on")
+    with Http2(server.address).begin() as client:
+        assert client.response(client.request(f"/goes-on/{path}"))[0] in (200, 204)
+        server.wait_log(f"{path} went on", done + 1)
+
+
+def test_a_cookie_in_crumbs_is_one(server: Server) -> None:
+    """RFC 9113 section 8.2.3: an app may expect it in one line."""
+    with Http2(server.address).begin() as client:
+        stream = client.connection.get_next_available_stream_id()
+        headers = [(":method", "GET"), (":path", "/cookies"), (":scheme", "http"), (":authority", "test")]
+        client.connection.send_headers(stream, [*headers, ("cookie", "a=b"), ("x", "y"), ("cookie", "c=d")], True)
+        client.flush()
+        assert client.response(stream)[1] == b"a=b; c=d"
+
+
 def test_a_connection_of_many_streams_does_not_grow(uwsgi: Servers) -> None:
     server = uwsgi(module="outliving:app")
     with Http2(server.address).begin() as client:

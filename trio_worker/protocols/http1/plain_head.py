@@ -11,7 +11,7 @@ from trio_worker.memory import Memory
 from trio_worker.protocols.http1.rules import TARGET_LIMIT
 
 # The methods that have no rules of their own.
-_METHODS = {each.encode(): each for each in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")}
+METHODS = {each.encode(): each for each in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")}
 
 # Targets that mean themselves (RFC 3986 sections 3.3 and 3.4).
 _TARGET = b"/?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@%"
@@ -26,10 +26,15 @@ _DECISIVE = {b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"h
 _CONNECTION = {b"keep-alive": True, b"close": False}
 
 # No host has this name, where an empty one is allowed (RFC 9112 section 3.2).
-_NO_HOST = b"?"
+NO_HOST = b"?"
 
 # Names as they are written, with the colon, and in lower case. Clients send a few dozens of them, over and over.
 _names: Memory[bytes, bytes] = Memory(512, 64)
+
+
+def is_usual_target(target: bytes) -> bool:
+    """Return True for a path, perhaps with a query, that needs no look at RFC 9112 section 3.2."""
+    return target[:1] == b"/" and len(target) <= TARGET_LIMIT and not target.translate(None, _TARGET)
 
 
 def learn(name: bytes, lower: bytes) -> None:
@@ -50,7 +55,7 @@ def read(data: bytes) -> tuple[str, bytes, Headers, bool] | None:
         for line in lines[1:]:
             name, value = line.split(b" ", 1)
             headers.append((names[name], value.strip()))
-        word = _METHODS[method]
+        word = METHODS[method]
     except (KeyError, ValueError):
         return None
     given = dict(headers)
@@ -62,7 +67,7 @@ def read(data: bytes) -> tuple[str, bytes, Headers, bool] | None:
         and (keep_alive := _CONNECTION.get(given.get(b"connection", b"keep-alive"))) is not None
         # No control character but the line breaks that were found.
         and len(data.translate(None, _TEXT)) == 2 * len(lines) + 2
-        and recall_host(given.get(b"host", _NO_HOST))
+        and recall_host(given.get(b"host", NO_HOST))
     ):
         return word, target, headers, keep_alive
     return None

@@ -11,21 +11,18 @@ from math import inf
 
 import trio
 
-from trio_worker.asgi import Headers
 from trio_worker.http.response import LEAVING
 from trio_worker.http.service import Service
 from trio_worker.protocols.http2 import rules
 from trio_worker.protocols.http2 import session as http2
 from trio_worker.protocols.http2.carrier import Timed
-from trio_worker.protocols.http2.exchange import StreamExchange
 from trio_worker.protocols.http2.flood import REQUEST_WORTH, Account
 from trio_worker.protocols.http2.output import Output
 from trio_worker.protocols.http2.rules import Asked
 from trio_worker.protocols.http2.session import Session
-from trio_worker.protocols.http2.tunnel import Tunnel
-from trio_worker.protocols.http2.work import begin
+from trio_worker.protocols.http2.work import Stream, begin, begin_plain
 from trio_worker.transport.bounds import LINGERING_CLOSE
-from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome
+from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome, Work
 from trio_worker.transport.wire import Address, Wire
 
 log = logging.getLogger(__name__)
@@ -74,8 +71,8 @@ class Http2Connection(Connection):
         self.service = service
         self.server: Address | None = wire.server
         self.session = Session()
-        self.streams: dict[int, StreamExchange | Tunnel] = {}
-        self.blocked: set[StreamExchange | Tunnel] = set()
+        self.streams: dict[int, Stream] = {}
+        self.blocked: set[Stream] = set()
         # How many tasks run for the streams, and what is set when the last one ends.
         self._running, self._over = 0, trio.Event()
         self._ending = False  # True once no stream is taken any more: the connection ends with the last one.
@@ -120,7 +117,7 @@ class Http2Connection(Connection):
         asked, settings = self._upgrade
         self.wire.send_now(_SWITCHING)
         self.session.begin_upgraded(settings, asked.method == "HEAD")
-        self._take_request(1, asked, over=True)
+        self._start(1, *begin(self, 1, asked, over=True))
 
     async def _read_all(self) -> None:
         while not self._is_over():
@@ -140,13 +137,15 @@ class Http2Connection(Connection):
 
     def _take(self, data: bytes) -> int:
         """Take apart what came; return how many streams have begun."""
-        events = self.session.receive(data)
-        started = sum(isinstance(event, http2.Requested) for event in events)
-        worth = REQUEST_WORTH * started + sum(len(event.data) for event in events if isinstance(event, http2.Data))
-        for event in events:
+        started = worth = 0
+        for event in self.session.receive(data):
+            if isinstance(event, http2.Requested):
+                started += 1
+            elif isinstance(event, http2.Data):
+                worth += len(event.data)
             self._act(event)
         self._set_idle_deadline()
-        if not self._account.spend(len(data) - worth, self.service.clock.now):
+        if not self._account.spend(len(data) - worth - started * REQUEST_WORTH, self.service.clock.now):
             self._calm("it sends frames that bring nothing")
         return started
 
@@ -158,7 +157,7 @@ class Http2Connection(Connection):
 
     def _act(self, event: object) -> None:
         if isinstance(event, http2.Requested):
-            self._begin(event.stream_id, http2.fields_of(event), event.end_stream)
+            self._begin(event)
         elif isinstance(event, http2.Data):
             self._take_data(event.stream_id, event.data, event.end_stream)
         elif isinstance(event, http2.Trailers | http2.Reset):
@@ -173,22 +172,22 @@ class Http2Connection(Connection):
         elif isinstance(event, http2.GoAway | http2.Closed):
             self._ending = True
 
-    def _begin(self, number: int, fields: Headers, over: bool) -> None:
+    def _begin(self, event: http2.Requested) -> None:
+        number, over = event.stream_id, event.end_stream
         if self._ending:
             self.session.reset(number, http2.REFUSED_STREAM)
-            return
-        asked = rules.read(fields)
-        if not asked.target.isascii():
+        elif over and (plain := rules.read_plain(event.headers)) is not None:
+            self._start(number, *begin_plain(self, number, plain))
+        elif (asked := rules.read(http2.fields_of(event))).target.isascii():
+            self._start(number, *begin(self, number, asked, over))
+        else:
             self.session.reset(number, http2.PROTOCOL_ERROR)  # RFC 9113 section 8.3.1: it is no path.
-            return
-        self._take_request(number, asked, over)
 
-    def _take_request(self, number: int, asked: Asked, over: bool) -> None:
+    def _start(self, number: int, stream: Stream | None, work: Work | None) -> None:
         self.session.last_stream = number
-        if not self.streams:
-            self.wire.deadline = inf
-        stream, work = begin(self, StreamExchange(self, number, asked), asked, over)
         if stream is not None:
+            if not self.streams:
+                self.wire.deadline = inf
             self.streams[number] = stream
         if work is not None:
             self._running += 1

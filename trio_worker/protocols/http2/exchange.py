@@ -16,7 +16,6 @@ from trio_worker.asgi import Headers, Message
 from trio_worker.http.exchange import Exchange
 from trio_worker.http.response import COMPLETE, LENGTH, NONE, TRAILERS
 from trio_worker.http.response_head import Prepared, count_body, header_lines
-from trio_worker.protocols.http1.rules import expects_continue
 from trio_worker.protocols.http2.carrier import Carrier
 from trio_worker.protocols.http2.rules import Asked
 from trio_worker.refusal import LATE_BODY, Refusal
@@ -51,7 +50,6 @@ class StreamExchange(Exchange):
     def __init__(self, connection: Carrier, stream: int, asked: Asked) -> None:
         super().__init__(connection, asked.method, asked.target, "2", asked.headers, True)
         self.stream = stream
-        self.expects_continue = expects_continue(asked.headers)
 
     # The request.
 
@@ -163,11 +161,17 @@ class StreamExchange(Exchange):
             self.service.counters.heads_out += len(head.lines)
 
     def _send_whole(self, head: Prepared, data: bytes, more: bool) -> tuple[bytes, ...]:
-        self._remaining = 0
-        self._put(data, end=not self._trailers)
-        self.sent = len(data)
+        end = not self._trailers
+        only = end and not data
+        self._send_head(only)
+        if not only:
+            self.connection.session.send(self.stream, data, end)
+        self.sent, self._remaining = len(data), 0
         self._advance(more)
-        return (b"",) if self._is_full() else ()
+        if end:
+            self._conclude()
+        self.connection.flush_soon()
+        return ()
 
     async def _send_piece(self, data: bytes, more: bool) -> None:
         if type(data) is not bytes:
@@ -179,6 +183,7 @@ class StreamExchange(Exchange):
             self.sent += len(data)
         self._put(data, end=not self._trailers and (not more or over))
         self._advance(more)
+        self.connection.flush_soon()
         if self._is_full():
             await self._write(())
         elif more:
@@ -186,26 +191,27 @@ class StreamExchange(Exchange):
 
     def _put(self, data: bytes, end: bool) -> None:
         """Hand a piece to the session, with the head where that has not left yet."""
-        session, stream = self.connection.session, self.stream
-        empty = self._framing is NONE or not data
+        bodiless = self._framing is NONE
         if self._head is not None:
-            only = self._framing is NONE or (end and empty)
+            only = bodiless or (end and not data)
             self._send_head(only)
             if only:
-                self.connection.flush_soon()
+                self._conclude()
                 return
-        if self._framing is not NONE and not self.complete and (data or end):
-            session.send(stream, data, end)
-            self.connection.flush_soon()
+        if not bodiless and not self.complete and (data or end):
+            self.connection.session.send(self.stream, data, end)
+            if end:
+                self._conclude()
+
+    def _conclude(self) -> None:
+        """Take note that the session has the end of the response, before it leaves: the stream closes with it."""
+        self.complete = True
+        if self._ended is not None:
+            self._ended.set()
 
     def _advance(self, more: bool) -> None:
         if not more:
             self.state = TRAILERS if self._trailers else COMPLETE
-        over = self._framing is NONE or (self._framing is LENGTH and not self._remaining)
-        if self.state is COMPLETE or (over and not self._trailers):
-            self.complete = True
-            if self._ended is not None:
-                self._ended.set()
 
     def _is_full(self) -> bool:
         if self.connection.session.queued(self.stream) <= QUEUED:
@@ -242,11 +248,11 @@ class StreamExchange(Exchange):
                 raise EOFError("the file ended before the announced number of bytes")
             offset, left = offset + len(data), left - len(data)
             self.sent += len(data)
-            self.connection.session.send(self.stream, data, end=not (left or more or self._trailers))
+            self._put(data, end=not (left or more or self._trailers))
             self.connection.flush_soon()
             await self._write_parts(())
-        if not size and not more and self._framing is not NONE:
-            self.connection.session.send(self.stream, b"", end=True)
+        if not size and not more:
+            self._put(b"", end=not self._trailers)
         self.connection.flush_soon()
 
     async def _send_trailers(self, message: Message) -> None:
@@ -257,8 +263,9 @@ class StreamExchange(Exchange):
             if self._framing is not NONE:
                 fields = [(name.lower(), value) for name, value in self._more_trailers]
                 self.connection.session.send_trailers(self.stream, fields)
-            self.connection.flush_soon()
             self._advance(more=False)
+            self._conclude()
+            self.connection.flush_soon()
 
     @property
     def _more_trailers(self) -> Headers:

@@ -1,8 +1,11 @@
 """The head of a request from the fields of its stream (RFC 9113 section 8.3), held against the rules of HTTP/1.1."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from trio_worker.asgi import Headers
+from trio_worker.host import recall_host
+from trio_worker.protocols.http1.plain_head import METHODS, NO_HOST, is_usual_target
 from trio_worker.protocols.http1.rules import Head, check, check_size
 from trio_worker.refusal import Refusal
 
@@ -21,6 +24,32 @@ class Asked(NamedTuple):
     protocol: bytes
 
 
+# Fields that decide how a request goes on, or that are to be held against another field.
+_DECISIVE = {b":protocol", b"host", b"content-length", b"transfer-encoding", b"expect"}
+
+# Bytes and fields of a head with which no limit can be exceeded, whatever `buffer-size` says.
+_SMALL_HEAD, _FEW_FIELDS = 16384, 256
+
+
+def read_plain(fields: Sequence[tuple[bytes, bytes]]) -> Asked | None:
+    """Return the request of these fields if no rule can find anything in it; None for every other.
+
+    It has no body, each field once, and none that decides anything. The first four are those of every request, because
+    libnghttp2 has seen to three of them and to the order (RFC 9113 section 8.3.1).
+    """
+    given = dict(fields)
+    if (
+        len(given) == len(fields) <= _FEW_FIELDS
+        and _DECISIVE.isdisjoint(given)
+        and (method := METHODS.get(given[b":method"])) is not None
+        and is_usual_target(target := given[b":path"])
+        and recall_host(host := given.get(b":authority", NO_HOST))
+        and len(b"".join(given)) + len(b"".join(given.values())) <= _SMALL_HEAD
+    ):
+        return Asked(method, target, [(b"host", host), *fields[4:]], b"")
+    return None
+
+
 def read(fields: Headers) -> Asked:
     """Return the request of these fields, whose order and names libnghttp2 has checked."""
     pseudo = {name: value for name, value in fields if name[:1] == b":"}
@@ -28,9 +57,18 @@ def read(fields: Headers) -> Asked:
     authority = pseudo.get(b":authority")
     if authority is not None and not any(name == b"host" for name, _ in headers):
         headers.insert(0, (b"host", authority))
+    headers = _join_cookies(headers)
     protocol = pseudo.get(b":protocol", b"")
     method = "GET" if protocol else pseudo.get(b":method", b"").decode("latin-1")
     return Asked(method, pseudo.get(b":path", b""), headers, protocol)
+
+
+def _join_cookies(headers: Headers) -> Headers:
+    """Return the headers with one Cookie, as an app may expect it: a client may split it (RFC 9113 section 8.2.3)."""
+    crumbs = [value for name, value in headers if name == b"cookie"]
+    if len(crumbs) < 2:
+        return headers
+    return [*(field for field in headers if field[0] != b"cookie"), (b"cookie", b"; ".join(crumbs))]
 
 
 def find_fault(asked: Asked, limit_post: int, buffer_size: int) -> Refusal | None:

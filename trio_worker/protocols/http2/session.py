@@ -40,7 +40,8 @@ REFUSED_STREAM, ENHANCE_YOUR_CALM = ErrorCode.REFUSED_STREAM, ErrorCode.ENHANCE_
 
 Error = NGH2Error
 
-Requested, Data, Trailers = of.RequestReceived, of.DataReceived, of.TrailersReceived
+Requested = of.RequestReceived
+Data, Trailers = of.DataReceived, of.TrailersReceived
 Reset, StreamClosed, Closed, GoAway = of.StreamReset, of.StreamClosed, of.ConnectionClosed, of.GoAwayReceived
 
 # Frames that ask for nothing and bring nothing: too many of them are a flood.
@@ -105,23 +106,31 @@ class Session:
 
     def respond(self, stream: int, fields: Sequence[tuple[bytes, bytes]], end: bool) -> None:
         """Send the head of a response. Raises OSError where the stream is closed, as do the other three."""
-        with _closed_streams():
+        try:
             self._connection.send_response(stream, fields, end_stream=end)
+        except Error as error:
+            raise _ended(error) from error
 
     def inform(self, stream: int, fields: Headers) -> None:
         """Send an informational response."""
-        with _closed_streams():
+        try:
             self._connection.send_informational_response(stream, fields)
+        except Error as error:
+            raise _ended(error) from error
 
     def send(self, stream: int, data: bytes | memoryview, end: bool) -> None:
         """Send a piece of a body."""
-        with _closed_streams():
+        try:
             self._connection.send_data(stream, data, end_stream=end)
+        except Error as error:
+            raise _ended(error) from error
 
     def send_trailers(self, stream: int, fields: Iterable[tuple[bytes, bytes]]) -> None:
         """Send trailers, which end the stream."""
-        with _closed_streams():
+        try:
             self._connection.send_trailers(stream, fields)
+        except Error as error:
+            raise _ended(error) from error
 
     def queued(self, stream: int) -> int:
         """Return how many bytes of a body wait for the client's window."""
@@ -148,12 +157,6 @@ class Session:
             self._connection.send_goaway(code, last_stream_id=self.last_stream)
 
 
-class _closed_streams:
-    """Tell by an OSError that a stream has ended."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        if isinstance(error, Error):
-            raise BrokenPipeError(EPIPE, "the stream has ended") from error
+def _ended(error: NGH2Error) -> OSError:
+    """Return the error of an app that writes to a stream which has ended."""
+    return BrokenPipeError(EPIPE, f"the stream has ended: {error}")

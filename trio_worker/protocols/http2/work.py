@@ -3,6 +3,7 @@
 import logging
 
 from trio_worker.http.intake import Intake
+from trio_worker.protocols.http1.rules import expects_continue
 from trio_worker.protocols.http2.carrier import Carrier
 from trio_worker.protocols.http2.exchange import StreamExchange
 from trio_worker.protocols.http2.rules import Asked, find_fault
@@ -11,6 +12,9 @@ from trio_worker.refusal import Refusal, text_headers
 from trio_worker.transport.connections import CLOSE, Outcome, Work
 
 log = logging.getLogger(__name__)
+
+# One that is open.
+Stream = StreamExchange | Tunnel
 
 
 class StreamWork(Work):
@@ -72,19 +76,26 @@ def refuse(connection: Carrier, exchange: StreamExchange, refusal: Refusal, over
         connection.reset(exchange.stream, is_fault=False)
 
 
-def begin(
-    connection: Carrier, exchange: StreamExchange, asked: Asked, over: bool
-) -> tuple[StreamExchange | Tunnel | None, Work | None]:
+def begin_plain(connection: Carrier, number: int, asked: Asked) -> tuple[StreamExchange, StreamWork]:
+    """Return the stream of a plain request (see `rules.read_plain`) and the work for it."""
+    exchange = StreamExchange(connection, number, asked)
+    exchange.body_complete = True
+    return exchange, StreamWork(exchange)
+
+
+def begin(connection: Carrier, number: int, asked: Asked, over: bool) -> tuple[Stream | None, Work | None]:
     """Return a new stream and the work for it, or refuse it.
 
     Args:
         connection: that the stream is on.
-        exchange: of the stream.
+        number: of the stream.
         asked: the request.
         over: whether the client sends nothing more on the stream.
     """
     options = connection.service.options
+    exchange = StreamExchange(connection, number, asked)
     exchange.body_complete = over or bool(asked.protocol)
+    exchange.expects_continue = expects_continue(asked.headers)
     refusal = find_fault(asked, options.limit_post, options.buffer_size)
     if refusal is not None:
         refuse(connection, exchange, refusal, over)
