@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/$(notdir $(PYTHON))
 
-.PHONY: serve test test-quick test-long lint bench plugin profile fuzz
+.PHONY: serve test test-quick test-long lint docs docs-serve bench plugin profile fuzz
 serve: $(VENV)/ready
 	$(VENV)/bin/uwsgi --ini uwsgi.ini
 
@@ -17,6 +17,12 @@ test-long: $(VENV)/ready
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
+
+docs: $(VENV)/ready
+	$(VENV)/bin/pip install --quiet -e '.[docs]' && $(VENV)/bin/python docs/generated.py && NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict $(ARGS)
+
+docs-serve: $(VENV)/ready
+	$(VENV)/bin/pip install --quiet -e '.[docs]' && NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs serve $(ARGS)
 
 bench: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet -e '.[bench]' && $(VENV)/bin/python -m benchmarks $(ARGS)

@@ -1,12 +1,15 @@
 """The examples of the documentation, as they stand there."""
 
+import json
 import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from support.http1 import Http1
-from support.uwsgi import Servers
+from support.uwsgi import Server, Servers
+from support.waiting import eventually
 
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
@@ -35,3 +38,55 @@ def test_a_stream_that_ends_when_the_worker_does(uwsgi: Servers) -> None:
         server.reload("r", timeout=10)
         while chunk := client.chunk():
             assert chunk == b"data: tick\n\n"
+
+
+def test_cleanup_of_a_request_whose_client_has_gone(uwsgi: Servers) -> None:
+    server = uwsgi(module="reserve:app", pythonpath=str(EXAMPLES))
+    with Http1(server.address) as client:
+        client.request("/reserve/12a")
+        eventually(lambda: _json(server, "/taken") == ["12a"])
+    eventually(lambda: _json(server, "/taken") == [])
+
+
+def test_a_background_task_runs_in_every_worker_and_another_in_one(uwsgi: Servers) -> None:
+    server = uwsgi(module="background:app", pythonpath=str(EXAMPLES), processes=2, lazy_apps=True)
+
+    def by_worker() -> dict[int, bool]:
+        """Ask until both have answered; True for the one that sweeps."""
+        answers: dict[int, bool] = {}
+        eventually(lambda: answers.update(_sweeps(server)) or len(answers.keys() & set(server.worker_pids())) == 2)
+        return {pid: answers[pid] for pid in server.worker_pids()}
+
+    assert sorted(by_worker().values()) == [False, True]
+    server.reload("c")
+    eventually(lambda: sorted(by_worker().values()) == [False, True])
+
+
+def _sweeps(server: Server) -> dict[int, bool]:
+    answer = _json(server, "/done")
+    assert answer["refreshed"] > 0
+    return {answer["worker"]: answer["swept"] > 0}
+
+
+def test_uwsgis_api(uwsgi: Servers) -> None:
+    lines = dict(line.split(" = ", 1) for line in (EXAMPLES / "visits.ini").read_text().splitlines() if " = " in line)
+    server = uwsgi(
+        module=lines["module"],
+        cache2=lines["cache2"],
+        log_format=lines["log-format"],
+        pythonpath=str(EXAMPLES),
+    )
+    assert _json(server, "/visits") == {"visits": 1}
+    assert _json(server, "/visits") == {"visits": 2}
+    server.wait_log("^GET /visits 200 visit=2$")
+
+
+def test_state_of_lifespan_in_starlette(uwsgi: Servers) -> None:
+    server = uwsgi(module="state:app", pythonpath=str(EXAMPLES))
+    with Http1(server.address) as client:
+        assert client.get("/").text == "4 free, draining: False"
+
+
+def _json(server: Server, path: str) -> Any:
+    with Http1(server.address) as client:
+        return json.loads(client.get(path).body)
