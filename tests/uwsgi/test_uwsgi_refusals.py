@@ -27,7 +27,7 @@ def test_chunks_that_are_none_get_400(server: Server) -> None:
         ({"CONTENT_LENGTH": "-1"}, 400),
         ({"CONTENT_LENGTH": "9" * 30}, 400),
         ({"CONTENT_LENGTH": "1000001"}, 413),
-        ({"HTTP_TRANSFER_ENCODING": "gzip"}, 400),
+        ({"HTTP_TRANSFER_ENCODING": "gzip"}, 501),
         ({"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "5", "UWSGI_ROUTER": "http"}, 400),
         ({"HTTP_X": "a\r\n b"}, 400),
         ({"HTTP_X": "a\0b"}, 400),

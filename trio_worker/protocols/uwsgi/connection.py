@@ -28,8 +28,7 @@ from trio_worker.protocols.uwsgi.packet import (
     RequestError,
     parse_header,
 )
-from trio_worker.protocols.uwsgi.request import Reader
-from trio_worker.protocols.uwsgi.sender import Sender
+from trio_worker.protocols.uwsgi.request import PacketRequest
 from trio_worker.protocols.websocket.connection import WebSocketConnection
 from trio_worker.refusal import Refusal, too_large
 from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome
@@ -39,9 +38,6 @@ log = logging.getLogger(__name__)
 
 # The refusal of a body in chunks that cannot be read.
 MALFORMED = Refusal(400, "The chunks of the body cannot be read (RFC 9112 section 7.1).")
-
-# One for all connections of the worker: to a front's client, each of its requests is a connection here.
-_reader = Reader()
 
 
 class UwsgiConnection(RequestConnection[PacketExchange]):
@@ -98,11 +94,11 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
             await self.wire.send(PONG)
             return None
         try:
-            request = _reader.read(block)
+            request = PacketRequest(block)
         except RequestError as error:
-            await self._refuse_packet(Refusal(400, str(error)))
+            await self._refuse_packet(error.refusal)
             return None
-        self._take_names(request.sender)
+        self._take_names(request)
         if request.wants_websocket:
             return WebSocketConnection(self.service, self.wire).ask(PacketExchange(self, request), rest)
         await self._respond(PacketExchange(self, request), rest)
@@ -140,16 +136,16 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
             raise PacketError("it ended before it was complete")
         return data
 
-    def _take_names(self, sender: Sender) -> None:
+    def _take_names(self, request: PacketRequest) -> None:
         """From here on the wire has the names that the front gives to both ends of its client's connection."""
         wire = self.wire
-        wire.client = sender.client
-        if sender.server is not None:
-            wire.server = sender.server
-        wire.scheme = sender.scheme
-        if sender.root_path:
-            wire.root_path = sender.root_path.decode("utf-8", "replace")
-        wire.extensions = {"uwsgi": sender.others.copy()}
+        wire.client = request.client
+        if request.server is not None:
+            wire.server = request.server
+        wire.scheme = request.scheme
+        if request.root_path:
+            wire.root_path = request.root_path.decode("utf-8", "replace")
+        wire.extensions = {"uwsgi": request.others}
 
     async def _respond(self, exchange: PacketExchange, rest: bytes) -> None:
         """Run the app for the request."""
@@ -162,17 +158,17 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
             exchange.cancel()  # An app that does not wait for anything still answers.
         await self.service.application.run(exchange)
         if not (exchange.complete or exchange.gone or self._hung_up):
-            log.error("the app ended before its response to %s was complete", printable(exchange.request.asked.path))
+            log.error("the app ended before its response to %s was complete", printable(exchange.request.path))
         self.state = LINGERING if self._may_send_on(exchange) else CLOSED
 
     def _may_send_on(self, exchange: PacketExchange) -> bool:
         """Return True if the client may still be sending; in raw mode it may do so behind its body."""
-        return not exchange.body_complete or exchange.request.asked.length is None
+        return not exchange.body_complete or exchange.request.length is None
 
     def _take_in(self, exchange: PacketExchange, rest: bytes) -> Refusal | None:
         """Begin the account of a body with what came behind the packet, and return the refusal of a large one."""
         limit = self.service.options.limit_post
-        if limit and (exchange.request.asked.length or 0) > limit:
+        if limit and (exchange.request.length or 0) > limit:
             return too_large(limit)
         exchange.intake = Intake(limit)
         return self._take(exchange, rest) if rest else None

@@ -27,30 +27,29 @@ class PacketExchange(Exchange):
     may_chunk = False
 
     def __init__(self, source: Source, request: PacketRequest) -> None:
-        asked = request.asked
-        super().__init__(source, asked.method, asked.target, request.sender.version, request.headers, False)
+        super().__init__(source, request.method, request.target, request.version, request.headers, False)
         self.request = request
         self.malformed = False
-        self._left = asked.length or 0
+        self._left = request.length or 0
         self._chunks: httptools.HttpRequestParser | None = None
-        if asked.length is None:
+        if request.length is None:
             self._chunks = httptools.HttpRequestParser(_Chunks(self))
             self._chunks.feed_data(_CHUNKED_HEAD)
         else:
-            self.body_complete = not asked.length
+            self.body_complete = not request.length
 
     def _make_scope(self) -> Scope:
         """Return the ASGI scope of this request (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
-        asked, wire = self.request.asked, self.wire
+        request, wire = self.request, self.wire
         return {
             "type": "http",
             "asgi": ASGI,
             "http_version": self.version,
-            "method": asked.method,
+            "method": request.method,
             "scheme": wire.scheme,
-            "path": asked.path,
-            "raw_path": asked.raw_path,
-            "query_string": asked.query,
+            "path": request.path,
+            "raw_path": request.raw_path,
+            "query_string": request.query,
             "root_path": wire.root_path,
             "headers": self.headers,
             "client": wire.client,

@@ -7,12 +7,12 @@ The variables are CGI's (RFC 3875), so a header comes as HTTP_NAME, and the body
 of its own. Nothing here does I/O.
 """
 
-from collections.abc import Container, Iterable
 from typing import NamedTuple
 
 from trio_worker.asgi import Headers
 from trio_worker.http.response_head import TOKEN
 from trio_worker.memory import Memory
+from trio_worker.refusal import Refusal
 
 HEADER_SIZE = 4
 
@@ -25,7 +25,7 @@ PING_HEADER = bytes([PING, 0, 0, 0])
 # The answer of uWSGI's ping plugin: modifier2 1 says that the node is well, a block would be a warning.
 PONG = bytes([PING, 0, 0, 1])
 
-# The variables that say what is asked for. Fronts begin with them; the others say who asks.
+# The variables that say what is asked for, of which CONTENT_TYPE and CONTENT_LENGTH are headers of HTTP.
 ASKED = frozenset(b"QUERY_STRING REQUEST_METHOD CONTENT_TYPE CONTENT_LENGTH REQUEST_URI PATH_INFO".split())
 
 # CGI has variables of their own for the first two; the third says how a body came to the front, not how it comes to us.
@@ -45,7 +45,15 @@ class PacketError(ValueError):
 
 
 class RequestError(ValueError):
-    """A packet is well-formed, the request in it is not; the message says why."""
+    """A packet is well-formed, the request in it is not.
+
+    Args:
+        refusal: what its client is told.
+    """
+
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.reason)
+        self.refusal = refusal
 
 
 class PacketHeader(NamedTuple):
@@ -61,15 +69,11 @@ def parse_header(data: bytes) -> PacketHeader:
     return PacketHeader(data[0], data[1] | data[2] << 8, data[3])
 
 
-def parse_block(block: bytes, only: Container[bytes] | None = None) -> tuple[Headers, Variables, int]:
-    """The HTTP_* variables as headers, with lower-case names and in order, and all the others.
+def parse_block(block: bytes) -> tuple[Headers, Variables]:
+    """Return the HTTP_* variables as headers, with lower-case names and in order, and all the others.
 
     Args:
-        block: of a packet, or a part of one.
-        only: the names to go on with: the first other one ends it.
-
-    Returns:
-        The headers, the variables, and how many bytes they are.
+        block: of a packet.
 
     Raises:
         PacketError: the sizes do not add up, or a name is empty or no header's.
@@ -79,15 +83,12 @@ def parse_block(block: bytes, only: Container[bytes] | None = None) -> tuple[Hea
     position, end, find = 0, len(block), _known.get
     try:
         while position < end:
-            before = position
             size = block[position]
             if block[position + 1]:  # Hardly ever.
                 size |= block[position + 1] << 8
             start = position + 2
             position = start + size
             name = block[start:position]
-            if only is not None and name not in only:
-                return headers, variables, before
             size = block[position]
             if block[position + 1]:
                 size |= block[position + 1] << 8
@@ -104,7 +105,7 @@ def parse_block(block: bytes, only: Container[bytes] | None = None) -> tuple[Hea
         position = end + 1
     if position != end:
         raise PacketError("a variable is longer than the packet")
-    return headers, variables, end
+    return headers, variables
 
 
 def _learn(name: bytes) -> bytes:
@@ -117,14 +118,3 @@ def _learn(name: bytes) -> bytes:
     if header in _BODYS_OWN:
         header = b""  # From a front that leaves names as clients write them.
     return _known.keep(name, header, len(name))
-
-
-def check_values(values: Iterable[bytes]) -> None:
-    """Refuse what uWSGI's http router passes on as its client sent it, folded lines and NULs included.
-
-    Raises:
-        RequestError: there is such a byte in one of the values.
-    """
-    joined = b"".join(values)
-    if b"\r" in joined or b"\n" in joined or b"\0" in joined:
-        raise RequestError("a header's value or the target has a line break or a NUL in it")
