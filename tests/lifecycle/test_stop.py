@@ -85,3 +85,18 @@ def test_the_master_sees_at_once_what_becomes_of_its_workers(uwsgi: Servers) -> 
     server.signal(signal.SIGKILL, pid)
     eventually(lambda: server.count("DAMN ! worker 1"))
     assert time.monotonic() - killed < 0.6
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_second_signal_waits_for_nothing(uwsgi: Servers, number: signal.Signals) -> None:
+    hooks = HOOK.findall((ROOT / "trio_worker/starter.ini").read_text())
+    server = uwsgi(processes=2, hook_master_start=hooks, worker_reload_mercy=60)
+    with Http1(server.address) as client:
+        client.request("/sleep?seconds=50")
+        server.wait_log("sleeping")
+        server.signal(number)
+        server.wait_log("draining", count=2)
+        server.signal(number)
+        assert client.response().status == 503
+    assert server.wait_end(5) == 0
+    assert server.count("the master is asked again to stop") == 1

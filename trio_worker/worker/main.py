@@ -38,7 +38,7 @@ from trio_worker.transport.wire import Address
 from trio_worker.worker import logs, notices, signals, watchdog
 from trio_worker.worker.assembly import make_service, open_request_log
 from trio_worker.worker.drain import abort, drain, leave_pool
-from trio_worker.worker.ending import DESTROY_LAST_CALL, Ending, Reason, mercy
+from trio_worker.worker.ending import DESTROY_LAST_CALL, QUIET, Ending, Reason, mercy
 from trio_worker.worker.exit import disarm, exit_now, leave
 from trio_worker.worker.failure import FailedStart
 from trio_worker.worker.limits import FatalExceptions
@@ -48,6 +48,10 @@ from trio_worker.worker.upkeep import Upkeep
 
 # To those who read the log it is the worker that speaks, whichever module of this folder does.
 log = logging.getLogger("trio_worker.worker")
+
+# The exit codes of a worker that is asked to end while it loads its app: nothing is lost, so nobody waits.
+ENDED_EARLY: dict[int, int] = dict.fromkeys(signals.DESTROY, int(Reason.DESTROY))
+ENDED_EARLY |= dict.fromkeys((signals.RELOAD, signals.MAKE_WAY), QUIET)
 
 # One name for the tasks of all connections: a name made for each would be kept with each.
 CONNECTION_TASK = "trio_worker.serving.attendant.attend"
@@ -114,6 +118,7 @@ class Worker:
                 nursery.start_soon(signals.dispatch, received, self._handlers())
                 if master := uwsgi.masterpid():  # 0 without `master`, where this is the only process
                     nursery.start_soon(watchdog.watch_master, master, self._ending.begun, self.destroy)
+                    nursery.start_soon(watchdog.watch_impatience, master, self._ending.begun, self.destroy)
                 nursery.start_soon(self._last_call)
                 code = await self._live()
                 nursery.cancel_scope.cancel()
@@ -161,7 +166,8 @@ class Worker:
     async def _live(self) -> int:
         failure: BaseExceptionGroup[BaseException] | None = None
         try:
-            app = load(self._options, read_mounts(self._raw))
+            with signals.ending(ENDED_EARLY):
+                app = load(self._options, read_mounts(self._raw))
             if self._options.quart_direct:
                 quart.install(app)
             self._request_log = open_request_log(self._options, self._native)

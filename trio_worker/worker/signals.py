@@ -13,7 +13,7 @@
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 import trio
 
@@ -51,6 +51,19 @@ def nudge(master: int) -> None:
 def unblock() -> None:
     """Let the signals come that override.py has blocked while nobody listened."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
+
+
+@contextmanager
+def ending(exits: Mapping[int, int]) -> Iterator[None]:
+    """Let these signals end the process at once, each with its code: what blocks here listens to nothing else."""
+    before = {number: signal.getsignal(number) for number in exits}
+    try:
+        for number in exits:
+            signal.signal(number, lambda number, frame: exit_now(exits[number]))
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def exit_at(code: int) -> None:
