@@ -4,7 +4,7 @@ trio-worker path          the override script, for `python-worker-override = @(e
 trio-worker metrics       the metrics' declarations, for `ini = exec://trio-worker metrics`
 trio-worker starter       a starter ini, which calls this very command by its whole path
 trio-worker check FILE    what each line of an ini means under this worker, and what is wrong with it; with `--app`
-                          the app is started as well, in a process of its own
+                          the app is started as well, in a process of its own; with `--strict` warnings are errors
 trio-worker reload FILE   try the new code, then replace the workers one after the other, and see each of them accept
 trio-worker options       every option that this worker knows, as Markdown; `--own` for its own alone
 trio-worker build-plugin  the native plugin for the uWSGI in use
@@ -15,7 +15,6 @@ they do not need, and the other commands import what they need when they run.
 
 import argparse
 import shlex
-import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     elif given.command == "check":
         from trio_worker import check
 
-        return check.main(given.file, sys.stdout, given.app)
+        return check.main(given.file, sys.stdout, given.app, given.strict)
     elif given.command == "reload":
         from trio_worker.check import reload
 
@@ -59,6 +58,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("starter", help="print a starter ini")
     checking = commands.add_parser("check", help="say what each line of an ini means under this worker")
     checking.add_argument("file", help="the ini, perhaps with :section")
+    checking.add_argument("--strict", action="store_true", help="take warnings for errors")
     checking.add_argument("--app", action="store_true", help="start the app as well, in a process of its own")
     reloading = commands.add_parser("reload", help="try the new code, then replace the workers")
     reloading.add_argument("file", help="the ini, perhaps with :section")
@@ -93,8 +93,9 @@ def _options(own: bool) -> str:
 
 
 def _build(uwsgi: str | None, into: Path) -> int:
-    beside = Path(sys.executable).parent / "uwsgi"
-    binary = uwsgi or (str(beside) if beside.exists() else shutil.which("uwsgi"))
+    from trio_worker.check.binary import find
+
+    binary = uwsgi or find()
     if binary is None:
         print("trio-worker: there is no uwsgi beside this Python nor on PATH; name one with --uwsgi", file=sys.stderr)
         return 1

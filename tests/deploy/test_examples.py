@@ -1,6 +1,7 @@
 """The examples of the documentation, as they stand there."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,9 @@ def test_check_finds_nothing_wrong_with_the_readmes_ini(tmp_path: Path) -> None:
     for name in ("hello.py", "hello.ini"):
         shutil.copy(EXAMPLES / name, tmp_path)
     command = [sys.executable, "-m", "trio_worker", "check", "hello.ini"]
-    checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    # The ini calls `trio-worker`, which an environment has on its PATH when it is activated.
+    activated = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    checked = subprocess.run(command, cwd=tmp_path, env=activated, capture_output=True, text=True)
     assert checked.returncode == 0, checked.stdout + checked.stderr
     assert "errors: 0, warnings: 0" in checked.stdout
 

@@ -34,6 +34,14 @@ def test_a_dead_option_is_named_with_what_to_use_instead(uwsgi: Servers) -> None
         )
 
 
+def test_a_rule_that_denies_is_an_error_until_the_ini_accepts_that_it_is_dead(uwsgi: Servers) -> None:
+    rules = ["^/admin break:403 Forbidden", "^/a addheader:X-A: b"]
+    server = uwsgi(route_uri=rules, route="^/b basicauth:B,u:p", trio_accept_dead_rules="route, route-qs")
+    line = server.wait_log("ERROR .*route-uri denies nothing in a Trio worker.*")
+    assert "`trio-accept-dead-rules = route-uri`" in line
+    assert "route denies" not in server.log
+
+
 def test_nothing_is_said_again_by_a_worker_that_is_respawned(uwsgi: Servers) -> None:
     server = uwsgi(threads=2)
     server.wait_log(NEEDS_PLUGIN)

@@ -42,6 +42,7 @@ SERVING = (*GOOD, "socket = 127.0.0.1:8080", "module = site_app:app")
 def site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A directory with an app, in which the ini is checked."""
     (tmp_path / "site_app.py").write_text(APP)
+    monkeypatch.setenv("PATH", str(UWSGI.parent), prepend=os.pathsep)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -52,7 +53,7 @@ def write(*lines: str) -> str:
 
 
 def findings(*lines: str) -> list[Finding]:
-    return check(write(*lines))
+    return [each for each in check(write(*lines)) if each.level is not Level.NOTE]
 
 
 def the_only(level: Level, *lines: str) -> Finding:
@@ -108,7 +109,7 @@ def test_the_command_that_finds_the_override_must_be_found_itself(monkeypatch: p
 
 
 def test_a_slip_of_the_pen_is_noticed() -> None:
-    finding = the_only(Level.WARNING, *SERVING, "harakri = 5")
+    finding = the_only(Level.ERROR, *SERVING, "harakri = 5")
     assert finding.message == "uWSGI 2.0.31 has no such option: did you mean harakiri?"
     assert finding.setting is not None
     assert (finding.setting.key, finding.setting.line) == ("harakri", len(SERVING) + 1)
@@ -118,7 +119,7 @@ def test_a_slip_of_the_pen_is_noticed() -> None:
     "lines",
     [
         ("base = /srv", "logto = %(base)/log"),
-        ("cpu = 2", "listen = %(cpu * 64)"),
+        ("cpu = 2", "processes = %(cpu * 64)"),
         ("set-placeholder = base=/srv",),
         ("declare-option = site=socket=$1", "site = :8081"),
     ],
@@ -141,7 +142,7 @@ def test_a_value_that_the_worker_cannot_use_is_an_error(line: str, allowed: str)
 
 
 @pytest.mark.parametrize(
-    "line", ["threads = 4", "async = 10", "gevent = 10", "thunder-lock = true", "route = / break:"]
+    "line", ["threads = 4", "async = 10", "gevent = 10", "thunder-lock = true", "route = / addheader:X-A: 1"]
 )
 def test_an_option_that_is_dead_is_named_with_what_to_use(line: str) -> None:
     message = the_only(Level.WARNING, *SERVING, line).message
@@ -153,8 +154,10 @@ def test_an_option_that_is_switched_off_is_not_named() -> None:
     assert findings(*SERVING, "thunder-lock = false") == []
 
 
-@pytest.mark.parametrize("plugin", ["plugin = trio", "need-plugin = python3, trio", "plugins = /opt/trio_plugin.so"])
+@pytest.mark.parametrize("plugin", ["plugin = trio", "need-plugin = python3, trio", "plugins = ./trio_plugin.so"])
 def test_what_needs_the_plugin_is_named_without_it(plugin: str) -> None:
+    for name in ("trio", "python3"):
+        Path(f"{name}_plugin.so").touch()
     assert "needs `plugin = trio`" in the_only(Level.WARNING, *SERVING, "stats = :1717").message
     assert findings(*SERVING, "stats = :1717", plugin) == []
 
@@ -162,6 +165,7 @@ def test_what_needs_the_plugin_is_named_without_it(plugin: str) -> None:
 def test_undeclared_metrics_are_named_unless_the_plugin_declares_them() -> None:
     without = [line for line in SERVING if "metrics.ini" not in line]
     assert "no trio. metric is declared" in the_only(Level.WARNING, *without).message
+    Path("trio_plugin.so").touch()
     assert findings(*without, "plugin = trio") == []
     assert findings(*without, "ini = exec://trio-worker metrics") == []
 
@@ -171,7 +175,8 @@ def test_a_file_that_cannot_be_included_is_an_error() -> None:
 
 
 def test_nothing_is_missed_where_a_file_was_not_read() -> None:
-    assert "not an ini file" in the_only(Level.WARNING, "[uwsgi]", "include = site.yaml").message
+    message = the_only(Level.WARNING, "[uwsgi]", "ini = exec://printf x").message
+    assert "depends on the machine" in message
 
 
 @pytest.mark.parametrize(
@@ -214,12 +219,12 @@ def test_an_app_is_loaded_in_its_own_surroundings(site: Path) -> None:
 
 def test_an_app_that_needs_uwsgi_itself_cannot_be_judged(site: Path) -> None:
     (site / "inside.py").write_text("import uwsgi\n")
-    finding = the_only(Level.WARNING, *GOOD, "module = inside:app")
+    finding = the_only(Level.WARNING, *GOOD, "socket = 127.0.0.1:8080", "module = inside:app")
     assert "inside of uWSGI only" in finding.message
 
 
 def test_an_ini_without_an_app_is_an_error() -> None:
-    assert "no app is named" in the_only(Level.ERROR, *GOOD).message
+    assert "no app is named" in the_only(Level.ERROR, *GOOD, "socket = 127.0.0.1:8080").message
 
 
 @pytest.mark.parametrize(
@@ -268,7 +273,7 @@ def printed(path: str) -> tuple[int, list[str]]:
 
 
 def test_every_key_is_printed_with_its_line_and_meaning() -> None:
-    status, lines = printed(write(*SERVING, "threads = 2", "spooler = x", "trio-drain-linger = 1", "odd = 1"))
+    status, lines = printed(write(*SERVING, "threads = 2", "spooler = .", "trio-drain-linger = 1", "odd = 1"))
     assert status == 0
     assert lines[0] == "uwsgi.ini:"
     assert "2 master master's own needed: it forks, reloads and replaces the workers" in lines

@@ -1,44 +1,13 @@
 """The reader of ini files: rule by rule, and against what uWSGI itself makes of the same file."""
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from support.settings import pairs, uwsgi_pairs, write
 
 from trio_worker.options import parse
-from trio_worker.options.ini import Setting, Unread, read
-from trio_worker.options.raw import repeated
+from trio_worker.options.ini import Unread, read
 from trio_worker.options.values import OptionError
-
-UWSGI = Path(sys.executable).with_name("uwsgi")
-
-
-def write(path: Path, *lines: str) -> str:
-    path.write_text("\n".join(lines) + "\n")
-    return str(path)
-
-
-def pairs(settings: list[Setting]) -> list[tuple[str, str]]:
-    return [(setting.key, setting.value) for setting in settings]
-
-
-def uwsgi_pairs(path: str, directory: Path) -> list[tuple[str, str]]:
-    """What uWSGI makes of an ini: with no socket it prints the configuration and ends."""
-    done = subprocess.run(
-        [UWSGI, "--ini", path, "--show-config"],
-        cwd=directory,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=30,
-    )
-    _, _, shown = done.stderr.partition(";uWSGI instance configuration\n[uwsgi]\n")
-    lines = [line.partition(" = ") for line in shown.partition("\n;end of configuration")[0].splitlines()]
-    found = [(key, value) for key, _, value in lines]
-    assert found[0] == ("ini", path)
-    assert found[-1] == ("show-config", "true")
-    return found[1:-1]
 
 
 def test_a_setting_knows_its_file_and_line(tmp_path: Path) -> None:
@@ -66,7 +35,13 @@ def test_the_section_is_uwsgi_unless_the_path_names_another(tmp_path: Path) -> N
     assert pairs(read(f"{path}:production")) == [("b", "2")]
 
 
-@pytest.mark.parametrize("key", ["ini", "include", "inherit"])
+def test_what_is_inherited_comes_last(tmp_path: Path) -> None:
+    write(tmp_path / "b.ini", "[uwsgi]", "b = %(name)")
+    path = write(tmp_path / "a.ini", "[uwsgi]", "name = b", "inherit = %d%(name).ini", "c = 3")
+    assert pairs(read(path))[2:] == [("c", "3"), ("b", "%(name)")]
+
+
+@pytest.mark.parametrize("key", ["ini", "include"])
 def test_an_included_file_is_read_where_it_stands(tmp_path: Path, key: str) -> None:
     other = write(tmp_path / "b.ini", "[uwsgi]", "b = 2")
     path = write(tmp_path / "a.ini", "[uwsgi]", "a = 1", f"{key} = %d/b.ini", "c = 3")
@@ -96,11 +71,12 @@ def test_included_names_count_from_the_working_directory(tmp_path: Path, monkeyp
         ("ini = %d", Unread.MISSING),
         ("include = %d/a.ini:section", Unread.MISSING),
         ("ini = %d/a.ini", Unread.CIRCLE),
-        ("include = more.yaml", Unread.NOT_INI),
+        ("include = more.yaml", Unread.MISSING),
         ("ini = %(base)/b.ini", Unread.MISSING),
         ("ini = @(exec://trio-worker path)", Unread.MISSING),
-        ("inherit = %(base)/b.ini", Unread.UNRESOLVED),
-        ("ini = %(_).ini", Unread.UNRESOLVED),
+        ("inherit = %(base)/b.ini", Unread.MISSING),
+        ("inherit = @(exec://printf b.ini)", Unread.UNRESOLVED),
+        ("ini = %(_).ini", Unread.MISSING),
         ("ini = exec://printf", Unread.UNRESOLVED),
     ],
 )
@@ -136,50 +112,81 @@ def test_the_environment_is_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert pairs(read(path)) == [("socket", ":8081"), ("env", "A=$(TRIO_WORKER_NONE)")]
 
 
-@pytest.mark.parametrize("value", ["%(missing)", "%(a + 1)", "@(exec://x)", "$(TRIO_WORKER_NONE)", "%(_)", "%h.x%(y)"])
+@pytest.mark.parametrize("value", ["@(exec://x)", "$(TRIO_WORKER_NONE)", "@(nowhere.txt)", "%j.@(exec://x)"])
 def test_what_depends_on_the_machine_is_left_as_it_stands(tmp_path: Path, value: str) -> None:
     (setting,) = read(write(tmp_path / "a.ini", "[uwsgi]", f"a = {value}"))
     assert setting.value == value
     assert not setting.resolved
 
 
+@pytest.mark.parametrize("value", ["%(missing)", "%(_)", "%(method) %%(uri)"])
+def test_a_placeholder_of_no_setting_stays_as_it_stands(tmp_path: Path, value: str) -> None:
+    (setting,) = read(write(tmp_path / "a.ini", "[uwsgi]", f"a = {value}"))
+    assert setting.value == value.replace("%%", "%")
+    assert setting.resolved
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("%(two + 1)", "3"),
+        ("%(two ten)", "210"),
+        ("%(two ten + 1)", "211"),
+        ("%(ten / 4)", "2"),
+        ("%(ten / 0)", "0"),
+        ("%(two * ten - 5)x", "15x"),
+        ("%(two ++)", "3"),
+        ("%(no * 3)", "0"),
+    ],
+)
+def test_a_placeholder_computes_from_left_to_right(tmp_path: Path, value: str, expected: str) -> None:
+    settings = read(write(tmp_path / "a.ini", "[uwsgi]", "two = 2", "ten = 10", f"a = {value}"))
+    assert settings[-1].value == expected
+
+
+def test_a_file_stands_for_a_value(tmp_path: Path) -> None:
+    (tmp_path / "name").write_text("x\n")
+    (setting,) = read(write(tmp_path / "a.ini", "[uwsgi]", "a = @(%dname)/y"))
+    assert setting.value == "x/y"
+
+
+def test_what_uwsgi_reads_at_once_keeps_its_placeholders(tmp_path: Path) -> None:
+    settings = read(write(tmp_path / "a.ini", "[uwsgi]", "n = 5", "listen = %(n)", "processes = %(n)"))
+    assert pairs(settings)[1:] == [("listen", "%(n)"), ("processes", "5")]
+
+
 def test_placeholders_in_a_circle_come_to_an_end(tmp_path: Path) -> None:
-    settings = read(write(tmp_path / "a.ini", "[uwsgi]", "a = %(b)", "b = %(a)"))
-    assert not settings[0].resolved
+    assert len(read(write(tmp_path / "a.ini", "[uwsgi]", "a = %(b)", "b = %(a)"))) == 2
 
 
-def test_blocks_are_read_as_if_they_were_entered(tmp_path: Path) -> None:
-    path = write(
-        tmp_path / "a.ini",
-        "[uwsgi]",
-        "if-not-exists = /x",
-        "a = 1",
-        "endif =",
-        "b = 2",
-        "for = 1 2",
-        "metric = name=m.%(_)",
-        "end-for =",
-        "iface = eth0",
-        "format = x",
-    )
-    assert [(s.key, s.conditional) for s in read(path)] == [
-        ("a", True),
-        ("b", False),
-        ("metric", True),
-        ("iface", False),
-        ("format", False),
-    ]
+@pytest.mark.parametrize(
+    ("lines", "refused"),
+    [
+        (("blacklist = a b", "a = 1", "end-blacklist = true", "b = 1"), ["a"]),
+        (("whitelist = a end-whitelist", "a = 1", "b = 1", "end-whitelist = true", "c = 1"), ["b"]),
+    ],
+)
+def test_what_a_list_forbids_ends_uwsgi(tmp_path: Path, lines: tuple[str, ...], refused: list[str]) -> None:
+    settings = read(write(tmp_path / "a.ini", "[uwsgi]", *lines))
+    assert [each.key for each in settings if each.refused] == refused
 
 
-def test_what_a_block_includes_is_conditional(tmp_path: Path) -> None:
-    write(tmp_path / "b.ini", "[uwsgi]", "b = 2")
-    path = write(tmp_path / "a.ini", "[uwsgi]", "if-env = X", "ini = %d/b.ini", "endif =", "c = 3")
-    assert [(s.key, s.conditional) for s in read(path)] == [("ini", True), ("b", True), ("c", False)]
+def test_an_option_of_the_files_own_is_what_it_stands_for(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.ini", "[uwsgi]", "declare-option = site=socket=:$1;chdir=$2", "site = 8081 /srv")
+    assert pairs(read(path))[1:] == [("site", "8081 /srv"), ("socket", ":8081"), ("chdir", "/srv")]
 
 
 def test_uwsgi_reads_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "conf.d").mkdir()
-    write(tmp_path / "conf.d" / "other.ini", "[deep]", "own = %s %d %x", "first = %S %D", "late = %(base)")
+    write(
+        tmp_path / "conf.d" / "other.ini",
+        "[uwsgi]",
+        "inherited = %(four)",
+        "[deep]",
+        "own = %s %d %x",
+        "first = %S %D",
+        "late = %(base)",
+    )
     write(
         tmp_path / "conf.d" / "site.one.ini",
         "[elsewhere]",
@@ -193,29 +200,43 @@ def test_uwsgi_reads_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         "percent = 100%% of %Y, %and",
         "late = x%(zone)",
         "env = A=$(HOME)",
+        "sum = %(four * 2)",
+        "four = 4",
+        "text = @(conf.d/text)",
+        "machine = %h %U %0 %9.",
+        "for = one two",
+        "item = %(_)",
+        "endfor =",
+        "for-times = 2",
+        "item = n%(_)",
+        "endfor =",
+        "if-dir = conf.d",
+        "there = %(_)",
+        "ini = :within",
+        "endif =",
+        "if-opt = four=5",
+        "not-there = 1",
+        "end =",
+        "inherit = conf.d/%(last).ini",
+        "last = other",
         "empty",
         "spaces\t=  a  b\t",
         "comment = b ; c",
         "ini = %dother.ini:deep",
         "[more]",
         "from = %x",
+        "[within]",
+        "endif =",
+        "within = 1",
     )
+    (tmp_path / "conf.d" / "text").write_text("t\n")
     monkeypatch.chdir(tmp_path)
     expected = uwsgi_pairs("conf.d/site.one.ini", tmp_path)
     assert ("late", "x/srv/site.one/zone") in expected
     # uWSGI shows a placeholder as it was set, and replaces it where it is used
-    shown = [pair for pair in pairs(read("conf.d/site.one.ini")) if pair[0] not in ("set-placeholder", "zone")]
+    settings = [each for each in read("conf.d/site.one.ini") if each.entered]
+    shown = [pair for pair in pairs(settings) if pair[0] not in ("set-placeholder", "zone")]
     assert shown == [pair for pair in expected if pair[0] not in ("set-placeholder", "zone")]
-
-
-@pytest.mark.parametrize(
-    ("last", "expected"),
-    [("10.0.0.2", ["10.0.0.1", "10.0.0.2"]), ("127.0.0.1", ["10.0.0.1", "10.0.0.2", "127.0.0.1"])],
-)
-def test_what_a_block_repeats_counts_only_where_it_was_entered(tmp_path: Path, last: str, expected: list[str]) -> None:
-    block = ("if-env = X", "allow = 127.0.0.1", "endif =")
-    path = write(tmp_path / "a.ini", "[uwsgi]", *block, "allow = 10.0.0.1", "allow = 10.0.0.2")
-    assert repeated({"ini": str(path).encode(), "allow": last.encode()}, "allow") == expected
 
 
 @pytest.mark.parametrize(("value", "expected"), [("y", True), ("", True), ("No", False), ("off", False), ("0", False)])

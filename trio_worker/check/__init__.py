@@ -6,6 +6,7 @@ its own; no socket is bound and nothing is started.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import groupby
 from typing import TextIO
 
@@ -15,7 +16,8 @@ from trio_worker.check.findings import Finding, Level
 from trio_worker.check.rules import RULES
 from trio_worker.options import ini
 from trio_worker.options import table as option_table
-from trio_worker.options.ini import Setting
+from trio_worker.options.formats import FormatError
+from trio_worker.options.setting import Setting
 
 __all__ = ["Finding", "Level", "check", "main"]
 
@@ -23,6 +25,7 @@ OWN = "this worker's own"
 UNRELATED = "not about workers"
 PLACEHOLDER = "placeholder"
 UNKNOWN = "unknown"
+NOT_ENTERED = "does not count"
 
 
 def check(path: str) -> list[Finding]:
@@ -32,14 +35,20 @@ def check(path: str) -> list[Finding]:
     `path` may name a section behind a colon. Relative names in the ini count from the working
     directory, as in uWSGI. Loading the app runs its code.
 
-    Raises OSError where the file cannot be read.
+    Raises OSError where the file cannot be read, FormatError where it is not what its name promises.
     """
     return _findings(Configuration(ini.read(path), option_table.load()))
 
 
-def main(path: str, out: TextIO, start_app: bool = False) -> int:
+def main(path: str, out: TextIO, start_app: bool = False, is_strict: bool = False) -> int:
     """
-    Print what each key of an ini means, then what is wrong with it; with `start_app` by starting the app too.
+    Print what each key of an ini means, then what is wrong with it.
+
+    Args:
+        path: see `check`.
+        out: where to.
+        start_app: start the app too.
+        is_strict: take warnings for errors.
 
     Returns the exit status: 1 where there is an error, 0 otherwise.
     """
@@ -48,13 +57,22 @@ def main(path: str, out: TextIO, start_app: bool = False) -> int:
     except OSError as error:
         print(f"error: {path}: {error.strerror}", file=out)
         return 1
+    except FormatError as error:
+        print(f"error: {path}: {error}", file=out)
+        return 1
     configuration = Configuration(settings, option_table.load())
     findings = _findings(configuration)
     if start_app and not _count(findings, Level.ERROR):
         findings += _start(configuration)
+    if is_strict:
+        findings = [_as_error(each) if each.level is Level.WARNING else each for each in findings]
     for line in (*_listing(configuration), *_report(findings)):
         print(line, file=out)
     return 1 if _count(findings, Level.ERROR) else 0
+
+
+def _as_error(finding: Finding) -> Finding:
+    return replace(finding, level=Level.ERROR)
 
 
 def _start(configuration: Configuration) -> list[Finding]:
@@ -72,13 +90,16 @@ def _findings(configuration: Configuration) -> list[Finding]:
 
 
 def _listing(configuration: Configuration) -> Iterator[str]:
-    width = max((len(setting.key) for setting in configuration.settings), default=0)
+    width = max((len(setting.key) for setting in configuration.everything), default=0)
     file = None
-    for (its_file, key), run in groupby(configuration.settings, key=lambda each: (each.file, each.key)):
+    lines = groupby(configuration.everything, key=lambda each: (each.file, each.key, each.entered))
+    for (its_file, key, is_entered), run in lines:
         if its_file != file:
             file = its_file
             yield f"{file}:"
-        meaning, note = _meaning(key, configuration)
+        meaning, note = (
+            _meaning(key, configuration) if is_entered else (NOT_ENTERED, "uWSGI does not enter this block here")
+        )
         yield f"{_lines(list(run)):>9}  {key:{width}}  {meaning:24}  {note}".rstrip()
 
 

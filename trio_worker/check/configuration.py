@@ -1,9 +1,13 @@
-"""An ini as the rules of the check look at it: each setting under the first name of its option."""
+"""A configuration as the rules of the check look at it: each setting under the first name of its option."""
 
+import functools
+import os
 import re
 
+from trio_worker.check.binary import plugin_directory
 from trio_worker.check.values import AppPlace
-from trio_worker.options.ini import SETTING_KEYS, Setting
+from trio_worker.options.formats import YAML_END
+from trio_worker.options.setting import SETTING_KEYS, Setting
 from trio_worker.options.table import OptionTable
 from trio_worker.options.values import OFF
 
@@ -14,15 +18,28 @@ _DECLARING_KEYS = (*SETTING_KEYS, "declare-option", "declare-option2")
 # Prints the ini that declares the metrics of the workers.
 _METRICS_COMMAND = re.compile(r"exec://(.*/)?trio-worker metrics")
 
+# Options of an instance that may have no worker of ours: an Emperor, a router, a pool of sockets.
+_OTHER_ROLES = (
+    *("emperor", "early-emperor", "zergpool", "fastrouter", "rawrouter", "sslrouter", "sslrouter2"),
+    *("http", "http-to-https", "https", "https2", "http-subscription-server", "fastrouter-subscription-server"),
+)
+_WORKER_KEYS = ("python-worker-override", "module", "wsgi-file", "mount", "socket", "http-socket", "http11-socket")
+
 
 class Configuration:
-    """The settings of an ini under the first name of each option."""
+    """The settings of a configuration that count on this machine.
+
+    Args:
+        settings: all of them, those of blocks that uWSGI does not enter too.
+        table: every option that there is.
+    """
 
     def __init__(self, settings: list[Setting], table: OptionTable) -> None:
-        self.settings = settings
+        self.everything = settings
+        self.settings = [each for each in settings if each.entered]
         self.table = table
         self._by_name: dict[str, list[Setting]] = {}
-        for setting in settings:
+        for setting in self.settings:
             self._by_name.setdefault(self.name(setting.key), []).append(setting)
 
     def name(self, key: str) -> str:
@@ -52,19 +69,54 @@ class Configuration:
     @property
     def has_plugin(self) -> bool:
         """True if the C plugin of this worker is loaded."""
-        named = [*self.all("plugins"), *self.all("need-plugins")]
-        return any(_PLUGIN_NAME.fullmatch(part.strip()) for each in named for part in each.value.split(","))
+        named = (part.strip() for each in self.plugins for part in each.value.split(","))
+        return any(_PLUGIN_NAME.fullmatch(part) for part in named)
+
+    @property
+    def plugins(self) -> list[Setting]:
+        """Every line that loads plugins."""
+        return [*self.all("plugins"), *self.all("need-plugins")]
+
+    @property
+    def has_workers(self) -> bool:
+        """False for an instance that has another task than to serve: an Emperor, a router, a pool of sockets."""
+        return any(map(self.all, _WORKER_KEYS)) or not any(map(self.all, _OTHER_ROLES))
 
     @property
     def is_whole(self) -> bool:
         """True if every included file was read, so that a missing option is missing indeed."""
-        return not any(setting.unread and not prints_metrics(setting) for setting in self.settings)
+        return not any(each.key == YAML_END or (each.unread and not prints_metrics(each)) for each in self.settings)
+
+    def is_declared(self, key: str) -> bool:
+        """Return True if a key is declared as a placeholder or an option."""
+        return key in (each.value.partition("=")[0] for name in _DECLARING_KEYS for each in self.all(name))
 
     def is_placeholder(self, key: str) -> bool:
-        """Return True if a key is declared as a placeholder or an option, or used as a placeholder."""
-        declared = (each.value.partition("=")[0] for name in _DECLARING_KEYS for each in self.all(name))
+        """Return True if a key is declared as a placeholder or an option, or used as a placeholder or a condition."""
         reference = re.compile(rf"%\([^)]*(?<![\w-]){re.escape(key)}(?![\w-])")
-        return key in declared or any(reference.search(setting.raw) for setting in self.settings)
+        return (
+            self.is_declared(key)
+            or key in self._conditions
+            or any(reference.search(each.raw) for each in self.everything)
+        )
+
+    @functools.cached_property
+    def _conditions(self) -> set[str]:
+        asking = (each for each in self.everything if each.key in ("if-opt", "if-not-opt"))
+        return {each.value.partition("=")[0] for each in asking}
+
+    def missing_plugins(self, setting: Setting) -> list[str]:
+        """Return the plugins of this line that uWSGI does not find: it looks into the folders of the lines above."""
+        above = self.settings[: self.settings.index(setting)]
+        folders = [each.value for each in above if each.key in ("plugin-dir", "plugins-dir")]
+        names = [part.strip() for part in setting.value.split(",") if part.strip()]
+        return [name for name in names if not _is_plugin(name, [*folders, plugin_directory()])]
+
+
+def _is_plugin(name: str, folders: list[str]) -> bool:
+    name = name.partition("|")[0].rpartition(":")[2]
+    file = name if name.endswith("_plugin.so") else f"{name}_plugin.so"
+    return os.path.exists(file) if "/" in file else any(os.path.exists(os.path.join(each, file)) for each in folders)
 
 
 def prints_metrics(setting: Setting) -> bool:

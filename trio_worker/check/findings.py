@@ -3,7 +3,7 @@
 import enum
 from dataclasses import dataclass
 
-from trio_worker.options.ini import Setting
+from trio_worker.options.setting import Setting
 
 
 class Level(enum.Enum):
@@ -11,11 +11,12 @@ class Level(enum.Enum):
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something about an ini that its author should know."""
+    """Something about a configuration that its author should know."""
 
     level: Level
     message: str
@@ -24,10 +25,15 @@ class Finding:
 
 
 def error(message: str, setting: Setting | None = None) -> Finding:
-    """A finding that keeps the instance from starting or from serving."""
+    """A finding that keeps the instance from starting or from serving, or an option that fails in silence."""
     return Finding(Level.ERROR, message, setting)
 
 
 def warning(message: str, setting: Setting | None = None) -> Finding:
-    """A finding about something that does not do what the ini says."""
+    """A finding about something that does less than the configuration says."""
     return Finding(Level.WARNING, message, setting)
+
+
+def note(message: str, setting: Setting | None = None) -> Finding:
+    """A finding that is no fault, and does not count as one with `--strict`."""
+    return Finding(Level.NOTE, message, setting)

@@ -119,10 +119,19 @@ def app_fault(options: Mapping[str, str], mounts: Mapping[str, str], place: AppP
 
     `options` are the settings that name it (module, callable ...), `mounts` map a prefix to an app.
     """
-    command = [interpreter(place.home), "-c", _LOAD_APP, json.dumps([options, mounts])]
+    return _fault_of(["-c", _LOAD_APP, json.dumps([options, mounts])], place, "the app")
+
+
+def import_fault(module: str, place: AppPlace) -> str | None:
+    """Return the reason why Python could not import a module, or run a file, that `import` names."""
+    code = f"import runpy; runpy.run_path({module!r})" if module.endswith(".py") else f"import {module}"
+    return _fault_of(["-c", code], place, module)
+
+
+def _fault_of(arguments: Sequence[str], place: AppPlace, name: str) -> str | None:
     try:
         done = subprocess.run(
-            command,
+            [interpreter(place.home), *arguments],
             cwd=place.directory,
             env=environment(place),
             stdin=subprocess.DEVNULL,
@@ -132,9 +141,9 @@ def app_fault(options: Mapping[str, str], mounts: Mapping[str, str], place: AppP
             timeout=_IMPORT_TIMEOUT,
         )
     except subprocess.TimeoutExpired:
-        return f"the app was not imported within {_IMPORT_TIMEOUT:g} s"
+        return f"{name} was not imported within {_IMPORT_TIMEOUT:g} s"
     except OSError as error:
-        return f"the app was not imported: {error}"
+        return f"{name} was not imported: {error}"
     return None if done.returncode == 0 else _last_line(done.stderr)
 
 

@@ -28,6 +28,7 @@ from trio_worker.options.values import (
     one_of,
     peers,
     static_maps,
+    words,
 )
 
 
@@ -125,6 +126,7 @@ class Options:
     client_certificates: str = _option("trio-client-certificates", one_of("required", "optional"), "required")
     certificates: tuple[str, ...] = _option("trio-certificate", lines, (), many=True)
     clear_text: bool = _option("trio-clear-text", a_flag, False)
+    accepted_dead_rules: tuple[str, ...] = _option("trio-accept-dead-rules", words, (), many=True)
     max_connections: int = _option("trio-max-connections", a_number, _descriptor_limit())
     metrics_interval: float = _option("trio-metrics-interval", an_interval, 1.0)
     date_header: bool = _option("trio-date-header", a_flag, True)

@@ -1,217 +1,197 @@
-"""A reader of ini files that follows uWSGI's, and remembers where each setting stands.
+"""A reader of uWSGI's configuration files that follows uWSGI's own, and remembers where each setting stands.
 
-A line is a section, a comment or a setting. There are no comments behind a value and no
-continued lines; a key that occurs twice has a list of values. Only one section is read, [uwsgi] or the
-one named behind the file's name (`uwsgi.ini:production`). From the file to a value it takes
-three steps, each one of uWSGI's:
+From a file to a value it takes these steps, each one of uWSGI's:
 
-    magic variables   %d (the file's directory), %n (its name) ... replaced in the whole text
-    inclusion         ini, include and inherit are followed where they stand
-    placeholders      $(ENVIRONMENT), then %(key) by the first value of that key
+    magic variables   %d (the file's directory), %n (its name) ... replaced in the whole text (placeholders.py)
+    format            INI, YAML, XML or JSON; one section is read, [uwsgi] or the one named behind a colon (formats.py)
+    blocks            if-exists ... endif, for ... endfor (blocks.py)
+    inclusion         ini, include and the like are followed where they stand, inherit at the end
+    own options       what `declare-option` has made of others
+    placeholders      $(ENVIRONMENT), then @(file), then %(key) by the first value of that key (placeholders.py)
 
-What depends on the machine that uWSGI runs on (%h, @(exec://...), %(a + 1)) is left as it
-stands. Blocks (if-exists ... endif, for ... endfor) are read as if they were entered once; their
-settings are marked as conditional.
+A key that occurs twice has two settings. What no block enters is read as well, and marked. What a command prints
+(@(exec://...), ini = exec://...) is left as it stands: nothing is run.
 
-Sources: core/ini.c, core/config.c and config_magic_table_fill() of uWSGI 2.0.
+Sources: core/ini.c and core/config.c of uWSGI 2.0.
 """
 
-import enum
 import os
-import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-INCLUDING_KEYS = frozenset({"ini", "include", "inherit"})
-SETTING_KEYS = frozenset({"set", "set-placeholder", "set-ph"})
+from trio_worker.options import formats
+from trio_worker.options.blocks import BLOCK_BEGINS, BLOCK_ENDS, LOOPS, items
+from trio_worker.options.formats import BY_KEY, BY_SUFFIX, FormatError
+from trio_worker.options.placeholders import magic, replace_magic, resolve
+from trio_worker.options.setting import SETTING_KEYS, Setting, Unread
 
-_BLOCK_BEGINS = re.compile(
-    r"for(-glob|-times|-readline)?|if(env|exists|plugin|dir)"
-    r"|if-(not-)?(opt|env|reload|hostname|hostname-match|exists|plugin|file|dir|directory)"
+__all__ = ["Setting", "Unread", "read"]
+
+# Options that uWSGI obeys where it reads them, before any placeholder has its value (UWSGI_OPT_IMMEDIATE).
+IMMEDIATE_KEYS = frozenset(
+    {"listen", "umask", "plugin", "plugins", "need-plugin", "need-plugins", "plugin-dir", "plugins-dir"}
 )
-_BLOCK_ENDS = frozenset({"end", "endfor", "end-for", "endif", "end-if"})
 
-_MAGIC = re.compile(r"%(.)")
-# Host, time, processors, user ...: left as they stand, and so is the % of a placeholder. uWSGI replaces
-# every other letter by nothing: who writes a % must double it.
-_MACHINE_MAGIC = frozenset("(bgGhijkItTuUVJ[0123456789")
+_INCLUDING_KEYS = frozenset({*BY_KEY, "include", "inherit"})
 
-_REFERENCE = re.compile(r"([$%])\(([^()\s]+)\)")
-_UNRESOLVED = re.compile(r"[$%@]\(")
-
-# A placeholder may refer to another one; uWSGI would follow a circle for ever.
-_LONGEST_CHAIN = 16
-
+_LISTS = {"blacklist": True, "whitelist": False}
 
 _Files = tuple[tuple[str, str], ...]
 """Files being read, each with its section, the outermost first."""
 
 
-class Unread(enum.Enum):
-    """The reasons for which the file that a setting includes was not read."""
-
-    MISSING = "uWSGI cannot read this file and does not start"
-    CIRCLE = "this file includes itself"
-    NOT_INI = "not an ini file: its settings are not checked"
-    UNRESOLVED = "the name of the file depends on the machine: its settings are not checked"
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """One line of an ini file."""
-
-    key: str
-    value: str
-    file: str
-    line: int
-    conditional: bool = False
-    """True inside of an `if-` or `for` block."""
-    raw: str = ""
-    """The value before its placeholders were replaced."""
-    unread: Unread | None = None
-
-    @property
-    def resolved(self) -> bool:
-        """False where the value depends on the machine that uWSGI runs on."""
-        return not _UNRESOLVED.search(self.value)
-
-
 def read(path: str) -> list[Setting]:
-    """Read the settings of an ini file and of those it includes, in the order in which uWSGI meets them.
+    """Read the settings of a file and of those it includes, in the order in which uWSGI meets them.
 
     `path` may name a section behind a colon. Names of included files are relative to the
     working directory, as they are in uWSGI.
 
-    Raises OSError where the file itself cannot be read; an included one is marked in its setting.
+    Raises:
+        OSError: the file itself cannot be read; an included one is marked in its setting.
+        FormatError: it is not in the format that its name promises.
     """
-    return _resolve(_Reader(path).read(path, ()))
+    return _Reader(path).read_all(path)
 
 
 class _Reader:
-    """A reader that follows inclusions; the first file's magic variables hold in all of them."""
+    """A reader that goes on through inclusions: the first file's magic variables and declarations hold in all."""
 
     def __init__(self, path: str) -> None:
-        self._first = {letter.upper(): value for letter, value in _magic(*_split(path)).items()}
+        self._first_file = {
+            letter.upper(): value for letter, value in magic(*_split(path)).items() if letter in "odspcenx"
+        }
+        self._found: list[Setting] = []
+        self._first: dict[str, str] = {}
+        self._block: tuple[str, str] | None = None
+        self._is_within = False
+        """True in a file that a block includes: uWSGI looks at the block no more."""
+        self._declared: dict[str, str] = {}
+        self._lists: dict[str, frozenset[str]] = {}
 
-    def read(self, path: str, outer: _Files) -> list[Setting]:
-        file, section = _split(path)
-        text = Path(file).read_text("utf-8", "replace")
-        text = _replace_magic(text, _magic(file, section) | self._first)
-        inner = (*outer, (os.path.realpath(file), section or "uwsgi"))
-        found: list[Setting] = []
-        for setting in _settings(text, file, section or "uwsgi"):
-            found += self._follow(setting, inner) if setting.key in INCLUDING_KEYS else [setting]
+    def read_all(self, path: str) -> list[Setting]:
+        file, _ = _split(path)
+        self._read(path, BY_SUFFIX.get(os.path.splitext(file)[1], formats.ini), ())
+        found = [self._resolved(each) for each in self._found]
+        # uWSGI takes up what is inherited when all else has been read and replaced.
+        for at, setting in enumerate(found):
+            if setting.key == "inherit" and setting.entered:
+                self._found = []
+                found[at] = self._include(setting, ())
+                found += self._found
         return found
 
-    def _follow(self, setting: Setting, outer: _Files) -> list[Setting]:
-        path = setting.value
-        if path.startswith(":"):  # another section of the same file
-            path = setting.file + path
+    def _read(self, path: str, reader: formats.Reader, outer: _Files) -> None:
         file, section = _split(path)
-        if unread := _why_unread(setting, file, section, outer):
-            return [replace(setting, unread=unread)]
-        included = self.read(path, outer)
-        if setting.conditional:
-            included = [replace(each, conditional=True) for each in included]
-        return [setting, *included]
+        text = Path(file).read_text("utf-8", "replace")
+        text = replace_magic(text, magic(file, section) | self._first_file)
+        inner = (*outer, (os.path.realpath(file), section or "uwsgi"))
+        for key, value, number in reader(text, section or "uwsgi"):
+            for setting in self._through_block(Setting(key, value, file, number)):
+                self._add(setting, inner)
+
+    def _through_block(self, line: Setting) -> Iterator[Setting]:
+        """Yield a line as often as the block that it stands in has it."""
+        if line.key in BLOCK_ENDS:
+            self._block = self._block if self._is_within else None
+        elif self._is_within:
+            yield replace(line, conditional=True)
+        elif self._block is None:
+            yield line
+        else:
+            key, argument = self._block
+            found = items(key, argument, self._first)
+            line = replace(line, conditional=key not in LOOPS)
+            if not found and key not in LOOPS:
+                yield replace(line, entered=False)
+            for item in found:
+                yield replace(line, value=line.value.replace("%(_)", item))
+
+    def _add(self, setting: Setting, files: _Files) -> None:
+        key = setting.key
+        if not setting.entered:
+            self._found.append(replace(setting, raw=setting.value))
+        elif key in BLOCK_BEGINS and self._block is not None:
+            self._keep(replace(setting, refused="uWSGI knows no block within a block, and does not start"))
+        elif key in BLOCK_BEGINS:
+            self._block = (key, setting.value)
+            self._found.append(replace(setting, raw=setting.value))
+        elif key in _INCLUDING_KEYS and key != "inherit":
+            self._keep(setting)
+            at = len(self._found) - 1
+            self._found[at] = self._include(self._found[at], files)
+        else:
+            self._keep(replace(setting, refused=self._forbidden(key)))
+            for each in self._meant(setting):
+                self._keep(each)
+
+    def _keep(self, setting: Setting) -> None:
+        self._found.append(replace(setting, raw=setting.value))
+        self._first.setdefault(setting.key, setting.value)
+
+    def _forbidden(self, key: str) -> str:
+        for name, is_black in _LISTS.items():
+            if name in self._lists and (key in self._lists[name]) is is_black:
+                return f"forbidden by the {name}: uWSGI does not start"
+        return ""
+
+    def _meant(self, setting: Setting) -> Iterator[Setting]:
+        """Yield the settings that this one sets, as `set` and options of the file's own do."""
+        key, value = setting.key, setting.value
+        name, equals, rest = value.partition("=")
+        if key in _LISTS:
+            self._lists[key] = frozenset(value.split())
+        elif key.removeprefix("end-") in _LISTS:
+            self._lists.pop(key.removeprefix("end-"), None)
+        elif key in SETTING_KEYS and equals:
+            yield replace(setting, key=name, value=rest)
+        elif key in ("declare-option", "declare-option2") and equals:
+            self._declared[name] = rest
+        elif key in self._declared:
+            for part in filter(None, self._declared[key].split(";")):
+                name, _, template = part.partition("=")
+                yield replace(setting, key=_filled(name, value), value=_filled(template, value))
+
+    def _include(self, setting: Setting, files: _Files) -> Setting:
+        """Read the file that a setting names; returns the setting, marked where that was not possible."""
+        path = setting.value
+        if path.startswith(":") and setting.key == "ini":  # another section of the same file
+            path = setting.file + path
+        reader = BY_KEY.get(setting.key) or BY_SUFFIX.get(os.path.splitext(path)[1])
+        if unread := _why_unread(setting, path, reader, files):
+            return replace(setting, unread=unread)
+        assert reader is not None
+        outer, self._is_within = self._is_within, self._is_within or self._block is not None
+        try:
+            self._read(path, reader, files)
+        except FormatError as error:
+            return replace(setting, refused=f"{error}: uWSGI does not start")
+        finally:
+            self._is_within = outer
+        return setting
+
+    def _resolved(self, setting: Setting) -> Setting:
+        if setting.key in IMMEDIATE_KEYS or setting.key in BY_KEY or setting.key == "include":
+            return setting
+        return replace(setting, value=resolve(setting.value, self._first))
 
 
-def _why_unread(setting: Setting, file: str, section: str, outer: _Files) -> Unread | None:
-    if not setting.resolved:
-        return _why_unresolved(setting)
-    if "://" in setting.value:
-        return Unread.UNRESOLVED
-    # include and inherit judge by the end of the name, so they take no section either
-    if setting.key != "ini" and not setting.value.endswith(".ini"):
-        return Unread.NOT_INI if file == setting.value else Unread.MISSING
-    if not os.access(file, os.R_OK) or os.path.isdir(file):
-        return Unread.MISSING
+def _why_unread(setting: Setting, path: str, reader: formats.Reader | None, outer: _Files) -> Unread | None:
+    file, section = _split(path)
+    if "://" in path:
+        # Of these, only `inherit` is followed when placeholders have their values.
+        return Unread.MISSING if "(" in path and setting.key != "inherit" else Unread.UNRESOLVED
+    if reader is None or not os.access(file, os.R_OK) or os.path.isdir(file):
+        return Unread.UNRESOLVED if setting.key == "inherit" and not setting.resolved else Unread.MISSING
     return Unread.CIRCLE if (os.path.realpath(file), section or "uwsgi") in outer else None
 
 
-def _why_unresolved(setting: Setting) -> Unread:
-    """Tell why a name with a placeholder in it was not followed."""
-    # uWSGI follows ini and include before it replaces placeholders, all but those of a loop.
-    is_late = setting.key == "inherit" or not _UNRESOLVED.search(setting.value.replace("%(_)", ""))
-    return Unread.UNRESOLVED if is_late else Unread.MISSING
+def _filled(template: str, value: str) -> str:
+    for number, argument in enumerate(filter(None, value.split(" ")), 1):
+        template = template.replace(f"${number}", argument)
+    return template
 
 
 def _split(path: str) -> tuple[str, str]:
     file, colon, section = path.rpartition(":")
     return (file, section) if colon else (path, "")
-
-
-def _magic(file: str, section: str) -> dict[str, str]:
-    full = os.path.abspath(file) if os.path.islink(file) else os.path.realpath(file)
-    directory, name = os.path.split(full)
-    stem, dot, extension = name.rpartition(".")
-    return {
-        "o": f"{file}:{section}" if section else file,
-        "p": full,
-        "s": name,
-        "d": directory.rstrip("/") + "/",
-        "n": stem if dot else name,
-        "e": extension if dot else "",
-        "c": os.path.basename(directory),
-        "x": section,
-        "v": os.getcwd(),
-        "%": "%",
-    }
-
-
-def _replace_magic(text: str, variables: dict[str, str]) -> str:
-    def value(found: re.Match[str]) -> str:
-        return found[0] if found[1] in _MACHINE_MAGIC else variables.get(found[1], "")
-
-    return _MAGIC.sub(value, text)
-
-
-def _settings(text: str, file: str, asked: str) -> Iterator[Setting]:
-    section, conditional = "", False
-    for number, line in enumerate(text.split("\n"), 1):
-        line = line.strip(" \t\r")
-        if line.startswith("["):
-            section = line[1:-1]
-        elif not line or line[0] in ";#" or section != asked:
-            continue
-        else:
-            key, _, value = (part.strip(" \t\r") for part in line.partition("="))
-            if _BLOCK_BEGINS.fullmatch(key) or key in _BLOCK_ENDS:
-                conditional = key not in _BLOCK_ENDS
-            else:
-                setting = Setting(key, value, file, number, conditional, raw=value)
-                yield setting
-                if key in SETTING_KEYS:
-                    yield from _set(setting)
-
-
-def _set(setting: Setting) -> Iterator[Setting]:
-    """Yield the option or placeholder that `set = key=value` sets."""
-    key, equals, value = setting.value.partition("=")
-    if equals:
-        yield replace(setting, key=key, value=value, raw=value)
-
-
-def _resolve(settings: list[Setting]) -> list[Setting]:
-    first = _first_values(settings)
-    return [replace(setting, value=_replaced(setting.value, first)) for setting in settings]
-
-
-def _first_values(settings: list[Setting]) -> dict[str, str]:
-    values: dict[str, str] = {}
-    for setting in settings:
-        values.setdefault(setting.key, setting.value)
-    return values
-
-
-def _replaced(value: str, first: dict[str, str]) -> str:
-    def referred(found: re.Match[str]) -> str:
-        values = os.environ if found[1] == "$" else first
-        return values.get(found[2], found[0])
-
-    for _ in range(_LONGEST_CHAIN):
-        before, value = value, _REFERENCE.sub(referred, value)
-        if value == before:
-            break
-    return value

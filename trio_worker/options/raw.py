@@ -10,12 +10,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from trio_worker.options.formats import BY_KEY, FormatError
 from trio_worker.options.ini import read as read_ini
 
 RawOptions = Mapping[str, Any]
 
-# The name of an ini file, and of a section in it.
-_INI_NAME = re.compile(r"\.ini(:[^/]*)?$")
+# The name of a configuration file, and of a section in it; and the options that name one.
+_FILE_NAME = re.compile(r"\.(ini|xml|ya?ml|json|js)(:[^/]*)?$")
+_FILE_OPTION = re.compile(r"^--(ini|xml|ya?ml|json|js)=")
 
 # Other names of the options that a worker reads. They stand in table.toml too, in which a test looks for them: reading
 # that takes 60 ms, which a worker need not wait for at its start.
@@ -67,8 +69,8 @@ def repeated(raw: RawOptions, key: str) -> list[str]:
         return []
     if isinstance(value, list):
         return [text(each) for each in value]
-    for file in _ini_files(raw):
-        with contextlib.suppress(OSError):
+    for file in _files(raw):
+        with contextlib.suppress(OSError, FormatError):
             settings = [each for each in read_ini(file) if each.key == key]
             if any(each.value == text(value) for each in settings):
                 # uWSGI keeps the last value, so only of its block is it known that uWSGI has entered it.
@@ -77,16 +79,15 @@ def repeated(raw: RawOptions, key: str) -> list[str]:
     return [text(value)]
 
 
-def _ini_files(raw: RawOptions) -> Iterator[str]:
+def _files(raw: RawOptions) -> Iterator[str]:
     """Yield the files that may hold the configuration, the likeliest first.
 
     `ini` itself is an option that is given more than once where one file includes another: its last value is not the
     file that uWSGI was started with. The command line names that one, unless `procname` has written over it.
     """
     arguments = Path("/proc/self/cmdline").read_text("utf-8", "replace").split("\0")[1:]
-    named = [each.removeprefix("--ini=") for each in arguments if _INI_NAME.search(each)]
+    named = [_FILE_OPTION.sub("", each) for each in arguments if _FILE_NAME.search(each)]
     # Relative to where uWSGI was started: `chdir` may have moved us.
     yield from (os.path.join(os.environ.get("PWD", ""), each) for each in named)
     yield from named
-    if "ini" in raw:
-        yield text(raw["ini"])
+    yield from (text(raw[key]) for key in BY_KEY if key in raw)

@@ -122,6 +122,11 @@ def lines(key: str, value: str) -> tuple[str, ...]:
     return tuple(value.splitlines())
 
 
+def words(key: str, value: str) -> tuple[str, ...]:
+    """Read words with spaces or commas between them."""
+    return tuple(value.replace(",", " ").split())
+
+
 def headers(key: str, value: str) -> tuple[tuple[bytes, bytes], ...]:
     """Read HTTP headers; their names become lower case."""
     return tuple(_header(key, line) for line in value.splitlines())

@@ -11,11 +11,15 @@ from typing import Any
 import trio
 
 from trio_worker.options import table as option_table
-from trio_worker.options.raw import RawOptions, text
+from trio_worker.options.dead_rules import denies
+from trio_worker.options.raw import RawOptions, repeated, text
 from trio_worker.options.table import Meaning, Option
-from trio_worker.options.values import OFF
+from trio_worker.options.values import OFF, words
 
 log = logging.getLogger(__name__)
+
+ACCEPT = "trio-accept-dead-rules"
+DENIES_NOTHING = "%s denies nothing in a Trio worker, what it has denied reaches the app: %s (if you know: `%s = %s`)"
 
 
 def is_speaker(worker_id: int, workers: Sequence[Mapping[str, Any]]) -> bool:
@@ -33,9 +37,14 @@ async def warn_of_dead_options(raw: RawOptions, has_plugin: bool) -> None:
     table = await trio.to_thread.run_sync(option_table.load)
     keys = [key for key, value in raw.items() if text(value).lower() not in OFF]
     dead = table.unsupported(keys, plugin=has_plugin)
+    accepted = {word for value in repeated(raw, ACCEPT) for word in words(ACCEPT, value)}
     for key, option in dead:
-        if option.meaning is Meaning.NOT_HERE:
+        if option.meaning is not Meaning.NOT_HERE:
+            continue
+        if not any(denies(key, value) for value in repeated(raw, key)):
             log.warning("%s does nothing in a Trio worker: %s", key, option.hint)
+        elif key not in accepted:
+            log.error(DENIES_NOTHING, key, option.hint, ACCEPT, key)
     missing = [_with_note(key, option) for key, option in dead if option.meaning is Meaning.WITH_PLUGIN]
     if missing:
         log.warning(

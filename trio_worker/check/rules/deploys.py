@@ -26,7 +26,7 @@ def _chain(ini: Configuration) -> Iterator[Finding]:
 
 
 def _queue(ini: Configuration) -> Iterator[Finding]:
-    if ini.is_whole and not ini.all("listen"):
+    if ini.is_whole and ini.has_workers and not ini.all("listen"):
         yield warning("`listen` is missing: 100 connections may wait while workers are replaced; 1024 is a good start")
     for setting in ini.all("listen")[-1:]:
         highest = _highest_queue()
@@ -43,7 +43,7 @@ def _highest_queue() -> int:
 
 def _stop(ini: Configuration) -> Iterator[Finding]:
     graceful = any(_GRACEFUL_TERM.fullmatch(each.value.strip()) for each in ini.all("hook-master-start"))
-    if ini.is_whole and ini.is_on("master") and not graceful:
+    if ini.is_whole and ini.has_workers and ini.is_on("master") and not graceful:
         line = "hook-master-start = unix_signal:15 gracefully_kill_them_all"
         yield warning(f"`{line}` is missing: SIGTERM ends requests in flight")
 

@@ -1,23 +1,33 @@
 """The faults of an ini that stand in a single option: missing, unknown, dead, or with a value that nobody can use."""
 
 import difflib
+import sys
 from collections.abc import Callable, Iterable, Iterator
 
+from trio_worker.check.binary import has_libyaml
 from trio_worker.check.configuration import Configuration, prints_metrics
-from trio_worker.check.findings import Finding, error, warning
+from trio_worker.check.findings import Finding, error, note, warning
 from trio_worker.options import parse
-from trio_worker.options.ini import Unread
+from trio_worker.options.dead_rules import denies
+from trio_worker.options.formats import YAML_END
+from trio_worker.options.setting import Unread
 from trio_worker.options.table import Meaning
 from trio_worker.options.values import OFF, OptionError
 
-# Seconds, of uWSGI's default too.
-_MIN_LIFETIME = parse({}).min_worker_lifetime
+# The first Python on which every worker dies without uWSGI's fork hooks.
+_NEEDS_FORK_HOOKS = (3, 13)
 
 
 def _includes(ini: Configuration) -> Iterator[Finding]:
     for setting in ini.settings:
-        if setting.unread in (Unread.MISSING, Unread.CIRCLE):
+        if setting.refused:
+            yield error(setting.refused, setting)
+        elif setting.unread in (Unread.MISSING, Unread.CIRCLE):
             yield error(setting.unread.value, setting)
+        elif setting.key == YAML_END and has_libyaml():
+            yield note("what follows is not checked", setting)
+        elif setting.key == YAML_END:
+            yield error("uWSGI without libyaml reads no further than to here: write a line for each value", setting)
         elif setting.unread and not prints_metrics(setting):
             yield warning(setting.unread.value, setting)
 
@@ -25,22 +35,32 @@ def _includes(ini: Configuration) -> Iterator[Finding]:
 def _essentials(ini: Configuration) -> Iterator[Finding]:
     for name, why in (
         ("master", "without it nothing reloads or replaces the workers"),
-        ("py-call-uwsgi-fork-hooks", "without it every worker dies at once on Python 3.13"),
         ("enable-threads", "without it an older uWSGI runs no Python thread"),
     ):
-        if ini.is_whole and not ini.is_on(name):
+        if ini.is_whole and ini.has_workers and not ini.is_on(name):
             yield warning(f"`{name} = true` is missing: {why}")
+    if ini.is_whole and ini.has_workers and not ini.is_on("py-call-uwsgi-fork-hooks"):
+        missing = "`py-call-uwsgi-fork-hooks = true` is missing"
+        if sys.version_info >= _NEEDS_FORK_HOOKS:
+            yield error(f"{missing}: every worker dies at once on this Python")
+        else:
+            yield warning(f"{missing}: without it every worker dies at once on Python 3.13")
 
 
 def _unknown_keys(ini: Configuration) -> Iterator[Finding]:
     table = ini.table
     known = {**table.by_name, **table.unrelated, **table.own}
-    for setting in (each for each in ini.settings if each.key not in known):
+    for setting in ini.settings:
+        if setting.key in known or setting.key == YAML_END or ini.is_declared(setting.key):
+            continue
         guess = _guess(setting.key, known)
         if setting.key.startswith("trio-"):
             yield error(f"there is no such option of this worker{guess}", setting)
+        elif ini.is_on("strict"):
+            yield error(f"strict refuses it: uWSGI has no such option{guess}", setting)
         elif not ini.is_placeholder(setting.key):
-            yield warning(f"uWSGI 2.0.31 has no such option{guess}", setting)
+            # uWSGI takes up every key in silence, so only its likeness to an option tells a slip from a placeholder.
+            yield (error if guess else warning)(f"uWSGI 2.0.31 has no such option{guess}", setting)
 
 
 def _guess(key: str, known: Iterable[str]) -> str:
@@ -49,15 +69,23 @@ def _guess(key: str, known: Iterable[str]) -> str:
 
 
 def _dead_options(ini: Configuration) -> Iterator[Finding]:
+    if not ini.has_workers:
+        return
     dead = dict(ini.table.unsupported((setting.key for setting in ini.settings), plugin=ini.has_plugin))
+    accepted = {word for each in ini.all("trio-accept-dead-rules") for word in each.value.replace(",", " ").split()}
     for setting in ini.settings:
         if setting.key not in dead or setting.value.lower() in OFF:
             continue
         option = dead[setting.key]
         if option.meaning is Meaning.WITH_PLUGIN:
             yield warning(f"needs `plugin = trio`: {option.hint}", setting)
-        else:
+        elif not denies(setting.key, setting.value):
             yield warning(f"dead under an override: {option.hint}", setting)
+        elif setting.key in accepted:
+            yield note("denies nothing here, which `trio-accept-dead-rules` accepts", setting)
+        else:
+            accept = f"`trio-accept-dead-rules = {setting.key}` says that you know"
+            yield error(f"denies nothing under an override, so it fails open: {option.hint}; {accept}", setting)
 
 
 def _values(ini: Configuration) -> Iterator[Finding]:
@@ -70,23 +98,9 @@ def _values(ini: Configuration) -> Iterator[Finding]:
             yield error(str(wrong).removeprefix(f"{setting.key} = "), setting)
 
 
-def _refused_by_uwsgi(ini: Configuration) -> Iterator[Finding]:
-    if 0 < ini.number("max-worker-lifetime", 0) <= ini.number("min-worker-lifetime", _MIN_LIFETIME):
-        default = f"({_MIN_LIFETIME} by default)"
-        for setting in ini.all("max-worker-lifetime")[-1:]:
-            yield error(f"uWSGI does not start unless it exceeds min-worker-lifetime {default}", setting)
-    if ini.number("processes", 1) <= ini.number("cheaper", 0):
-        for setting in ini.all("cheaper")[-1:]:
-            yield error("uWSGI does not start unless it is lower than processes", setting)
-    if ini.is_on("strict") and not ini.has_plugin:
-        own = (each for each in ini.settings if each.key in ini.table.own)
-        for setting in (each for each in own if not ini.is_placeholder(each.key)):
-            yield error("strict refuses it: only `plugin = trio` declares it", setting)
-
-
 def _metrics(ini: Configuration) -> Iterator[Finding]:
     declares = any("name=trio." in each.value or prints_metrics(each) for each in ini.settings)
-    if ini.is_whole and not ini.has_plugin and not declares:
+    if ini.is_whole and ini.has_workers and not ini.has_plugin and not declares:
         yield warning("no trio. metric is declared: include trio_worker/metrics.ini or load the plugin")
 
 
@@ -96,7 +110,6 @@ RULES: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (
     _unknown_keys,
     _dead_options,
     _values,
-    _refused_by_uwsgi,
     _metrics,
 )
 """Every rule, in the order in which their findings are reported."""

@@ -1,35 +1,29 @@
 """The faults of an ini that keep its workers from serving: no override, no app, an address that cannot be bound."""
 
 import os
-import re
-import shutil
+import socket
 from collections.abc import Callable, Iterator
 
 from trio_worker.check.configuration import Configuration, app_place
-from trio_worker.check.findings import Finding, error, warning
-from trio_worker.check.values import AppPlace, address_fault, app_fault, certificate_fault
-from trio_worker.options.ini import Setting
+from trio_worker.check.findings import Finding, error, note, warning
+from trio_worker.check.values import AppPlace, address_fault, app_fault, certificate_fault, import_fault
+from trio_worker.options.setting import Setting
 
 SOCKET_KEYS = ("socket", "uwsgi-socket", "http-socket", "http11-socket", "https-socket")
 APP_KEYS = ("module", "wsgi-file", "mount")
 
 
-# uWSGI has a shell run it, with the PATH that it was started with.
-_COMMAND = re.compile(r"@\(exec://(?P<name>[^\s'\")]+)[^)]*\)")
-
-
 def _override(ini: Configuration) -> Iterator[Finding]:
     found = ini.all("python-worker-override")
-    if not found and ini.is_whole:
+    if not ini.has_workers:
+        yield note("this instance has no Trio worker: it is an Emperor, a router, or a pool of sockets")
+    elif not found and ini.is_whole:
         yield error("`python-worker-override` is missing: uWSGI's own workers would run")
     for setting in found[-1:]:
         # opened in the worker, so behind chdir
         script = os.path.join(ini.last("chdir") or "", setting.value)
         if setting.resolved and not os.path.isfile(script):
             yield error(f"there is no file {script}: every worker would end at once", setting)
-        command = _COMMAND.fullmatch(setting.value)
-        if command and not shutil.which(command["name"]):
-            yield error(f"uWSGI does not find {command['name']}: write its whole path", setting)
 
 
 def _combinations(ini: Configuration) -> Iterator[Finding]:
@@ -42,31 +36,83 @@ def _combinations(ini: Configuration) -> Iterator[Finding]:
             yield error(f"{crash}: add `lazy-apps = true`", setting)
 
 
+def _mules(ini: Configuration) -> Iterator[Finding]:
+    if ini.is_on("py-call-uwsgi-fork-hooks"):
+        for setting in (*ini.all("mules"), *ini.all("mule")):
+            instead = (
+                "a mule without the hooks needs Python 3.12 or older; a spooler or `attach-daemon` works with them"
+            )
+            yield error(
+                f"with py-call-uwsgi-fork-hooks a mule of uWSGI 2.0.31 crashes again and again: {instead}", setting
+            )
+
+
 def _sockets(ini: Configuration) -> Iterator[Finding]:
     shared = len(ini.all("shared-socket")) + len(ini.all("undeferred-shared-socket"))
     directory = ini.last("chdir") or ""
     for setting in (each for name in SOCKET_KEYS for each in ini.all(name) if each.resolved):
         is_tls = setting.key == "https-socket"
         address = setting.value.partition(",")[0] if is_tls else setting.value
-        fault = address_fault(address, shared, directory)
+        fault = address_fault(address, shared, directory) or _fault_of_host(address)
         if fault is None and is_tls:
             fault = certificate_fault(setting.value)
         if fault:
             yield error(fault, setting)
+        elif address.isdecimal():
+            yield warning(f"a UNIX socket in a file of that name: a TCP port is :{address}", setting)
+
+
+def _fault_of_host(address: str) -> str | None:
+    """Return the reason why a name is no host: uWSGI would bind 255.255.255.255, and nobody could reach it."""
+    host, colon, _ = address.rpartition(":")
+    if not colon or not host or host[0] in "=@[" or "/" in host or host == "fd":
+        return None
+    try:
+        socket.gethostbyname(host)
+    except OSError:
+        return f"this machine knows no host {host}"
+    return None
+
+
+# Options that bring a listening socket, besides those that name one.
+_BRINGING = ("http", "http-to-https", "https", "https2", "zerg", "map-socket", "emperor", "zergpool")
+
+
+def _no_socket(ini: Configuration) -> Iterator[Finding]:
+    if ini.is_whole and ini.has_workers and not any(map(ini.all, (*SOCKET_KEYS, *_BRINGING))):
+        yield warning("no socket is named: uWSGI ends at once, unless systemd or the Emperor hands one over")
+
+
+def _http_router(ini: Configuration) -> Iterator[Finding]:
+    for setting in (*ini.all("http"), *ini.all("https"))[:1]:
+        if not ini.is_on("http-websockets"):
+            instead = (
+                "with `http-websockets = true` it does; with `http-socket` in its place workers speak HTTP themselves"
+            )
+            yield warning(f"this router passes no WebSocket on: {instead}", setting)
 
 
 def _app(ini: Configuration) -> Iterator[Finding]:
     named = [each for name in APP_KEYS for each in ini.all(name)]
-    if not named and ini.is_whole:
+    if not named and ini.is_whole and ini.has_workers:
         yield error("no app is named: module, wsgi-file or mount is missing")
     place = app_place(ini)
+    if place.directory and not os.path.isdir(place.directory):
+        return
     for setting in (each for each in named if each.resolved):
-        fault = _fault_of_app(setting, ini.last("callable"), place)
-        # The module uwsgi exists inside of uWSGI only.
-        if fault and "No module named 'uwsgi'" in fault:
-            yield warning(f"the app can be loaded inside of uWSGI only: {fault}", setting)
-        elif fault:
-            yield error(fault, setting)
+        yield from _finding_of_app(setting, _fault_of_app(setting, ini.last("callable"), place))
+    if not ini.is_on("lazy-apps") and not ini.is_on("lazy"):
+        for setting in (each for each in ini.all("import") if each.resolved):
+            fault = import_fault(setting.value, place)
+            yield from _finding_of_app(setting, fault and f"uWSGI goes on without it: {fault}")
+
+
+def _finding_of_app(setting: Setting, fault: str | None) -> Iterator[Finding]:
+    # The module uwsgi exists inside of uWSGI only.
+    if fault and "No module named 'uwsgi'" in fault:
+        yield warning(f"it can be loaded inside of uWSGI only: {fault}", setting)
+    elif fault:
+        yield error(fault, setting)
 
 
 def _fault_of_app(setting: Setting, callable_: str | None, place: AppPlace) -> str | None:
@@ -77,5 +123,13 @@ def _fault_of_app(setting: Setting, callable_: str | None, place: AppPlace) -> s
     return app_fault(options, {prefix: target}, place) if equals else "a mount is /prefix=module:app"
 
 
-RULES: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (_override, _combinations, _sockets, _app)
+RULES: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (
+    _override,
+    _combinations,
+    _mules,
+    _sockets,
+    _no_socket,
+    _http_router,
+    _app,
+)
 """Every rule, in the order in which their findings are reported."""

@@ -36,6 +36,7 @@ struct uwsgi_option uwsgi_trio_options[] = {
 	VALUE("client-certificates", "whether TLS clients must have a certificate: required or optional"),
 	VALUE("certificate", "NAME=CERT,KEY: serve TLS with that certificate to clients that ask for that name"),
 	VALUE("clear-text", "speak clear text as well on sockets with trio-certfile"),
+	VALUE("accept-dead-rules", "names of options whose rules deny nothing in a Trio worker, seen to elsewhere"),
 	VALUE("max-connections", "stop accepting in a worker that holds the specified number of connections"),
 	VALUE("metrics-interval", "flush metrics and statistics every specified seconds"),
 	VALUE("date-header", "add a Date header to responses: true or false"),
