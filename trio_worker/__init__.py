@@ -10,6 +10,7 @@ uWSGI:
     async_handler      the same for uwsgidecorators
     set_logvar         a variable of log-format for the current request; also get_logvar, log_this_request
     uwsgi_api          the blocking calls of the `uwsgi` module, for async code
+    publish            a message to all workers of the instance; also subscribe, Subscription, MessagesLost
 """
 
 from importlib import import_module
@@ -19,18 +20,34 @@ if TYPE_CHECKING:
     from trio_worker.application.current import get_logvar, log_this_request, set_logvar
     from trio_worker.master import api as uwsgi_api
     from trio_worker.master.uwsgi_signals import async_handler, on_signal
+    from trio_worker.messages import MessagesLost, Subscription, publish, subscribe
 
-__all__ = ["async_handler", "get_logvar", "log_this_request", "on_signal", "set_logvar", "uwsgi_api"]
+__all__ = [
+    "MessagesLost",
+    "Subscription",
+    "async_handler",
+    "get_logvar",
+    "log_this_request",
+    "on_signal",
+    "publish",
+    "set_logvar",
+    "subscribe",
+    "uwsgi_api",
+]
 
 __version__ = "0.1.0"
 
 # Which module each name comes from.
 _SOURCES = {
+    "MessagesLost": "trio_worker.messages",
+    "Subscription": "trio_worker.messages",
     "async_handler": "trio_worker.master.uwsgi_signals",
     "get_logvar": "trio_worker.application.current",
     "log_this_request": "trio_worker.application.current",
     "on_signal": "trio_worker.master.uwsgi_signals",
+    "publish": "trio_worker.messages",
     "set_logvar": "trio_worker.application.current",
+    "subscribe": "trio_worker.messages",
 }
 
 

@@ -93,3 +93,13 @@ def test_state_of_lifespan_in_starlette(uwsgi: Servers) -> None:
 def _json(server: Server, path: str) -> Any:
     with Http1(server.address) as client:
         return json.loads(client.get(path).body)
+
+
+def test_messages_between_workers(uwsgi: Servers) -> None:
+    server = uwsgi(module="news:app", pythonpath=str(EXAMPLES), processes=2)
+    with Http1(server.address) as reader, Http1(server.address) as speaker:
+        reader.request("/news")
+        reader.head()
+        assert reader.chunk() == b": subscribed\n\n"
+        assert speaker.post("/say", b"Trio").text == "said\n"
+        assert reader.chunk() == b"data: Trio\n\n"

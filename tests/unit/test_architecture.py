@@ -22,6 +22,7 @@ ORDER = (
     ("quart",),
     ("application",),
     ("master",),
+    ("messages",),
     ("transport",),
     ("options",),
     ("refusal",),

@@ -27,6 +27,7 @@ from trio_worker.master.metrics import Counters
 from trio_worker.master.native import Native, PluginRefused
 from trio_worker.master.native import load as load_plugin
 from trio_worker.master.uwsgi_signals import UwsgiSignals
+from trio_worker.messages import HUB
 from trio_worker.options import Options, parse
 from trio_worker.options.raw import RawOptions, collect
 from trio_worker.options.values import OptionError
@@ -175,6 +176,7 @@ class Worker:
                 app, self._counters, self._options, self._ledger, self._request_log, self._raised
             )
             async with trio.open_nursery() as nursery:
+                await nursery.start(HUB.run)
                 lifespans = await self._start_up(app, nursery)
                 if self._ending.reason is None:
                     await self._serve()
