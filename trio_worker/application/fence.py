@@ -118,6 +118,10 @@ class Application:
                 if self._idle is not None:
                     self._idle.set()
 
+    def count_running(self) -> int:
+        """Count the requests and WebSocket sessions that run."""
+        return len(self.in_flight) + self._sessions
+
     async def wait_idle(self) -> None:
         """Wait until no request runs."""
         while self.in_flight:

@@ -129,6 +129,7 @@ class Options:
     accepted_dead_rules: tuple[str, ...] = _option("trio-accept-dead-rules", words, (), many=True)
     max_connections: int = _option("trio-max-connections", a_number, _descriptor_limit())
     metrics_interval: float = _option("trio-metrics-interval", an_interval, 1.0)
+    proctitle: bool = _option("trio-proctitle", a_flag, True)
     date_header: bool = _option("trio-date-header", a_flag, True)
     server_header: bool = _option("trio-server-header", a_flag, True)
 

@@ -45,6 +45,7 @@ from trio_worker.worker.failure import FailedStart
 from trio_worker.worker.limits import FatalExceptions
 from trio_worker.worker.pause import Pause, status
 from trio_worker.worker.siblings import Siblings
+from trio_worker.worker.title import make_title
 from trio_worker.worker.upkeep import Upkeep
 
 # To those who read the log it is the worker that speaks, whichever module of this folder does.
@@ -219,6 +220,8 @@ class Worker:
             background.start_soon(service.clock.sweep, service.connections)
             background.start_soon(upkeep.run)
             background.start_soon(self._uwsgi_signals.run)
+            if title := make_title(uwsgi, service, self._raw, self._pause.__bool__):
+                background.start_soon(title.run)
             with listeners:
                 async with trio.open_nursery() as accepting:
                     accepting.start_soon(listeners.run)

@@ -27,6 +27,10 @@ class Pause:
         self._by_master = self._paused = status() == b"pause"
         self._listeners: Listeners | None = None
 
+    def __bool__(self) -> bool:
+        """Return True while accepting is paused."""
+        return self._paused
+
     def apply_to(self, listeners: Listeners) -> None:
         """The worker is about to accept on these."""
         self._listeners = listeners
