@@ -105,6 +105,45 @@ def test_endless_failures_are_paced_and_said(uwsgi: Servers, tmp_path: Path) -> 
     server.wait_log("3 of 4 workers serve on; the next try is in 2 s$", count=2)
 
 
+CRASH = """\
+import os, sys
+if os.path.exists({away!r}):
+    print("crashing", file=sys.stderr, flush=True)
+    os.kill(os.getpid(), 11)
+from probe import app
+"""
+
+
+@pytest.mark.parametrize("lazy_mode", ["lazy-apps", "lazy-apps need-app"])
+def test_an_app_that_crashes_at_its_import_ends_an_instance_that_never_served(
+    uwsgi: Servers, tmp_path: Path, lazy_mode: str
+) -> None:
+    code, away = tmp_path / "crashing.py", tmp_path / "away"
+    away.touch()
+    code.write_text(CRASH.format(away=str(away)))
+    server = uwsgi(module=None, wsgi_file=code, callable="app", processes=2, ready=False, **MODES[lazy_mode])
+    assert server.wait_end(20) not in (0, None)
+    assert server.count(r"CRITICAL .*the last \d workers have died before they accepted; no worker has served yet") == 1
+    assert server.count("^crashing") < 12
+
+
+def test_crashes_at_the_import_are_paced_and_said(uwsgi: Servers, tmp_path: Path) -> None:
+    code, away = tmp_path / "crashing.py", tmp_path / "away"
+    code.write_text(CRASH.format(away=str(away)))
+    server = uwsgi(module=None, wsgi_file=code, callable="app", lazy_apps=True, processes=2, disable_logging=True)
+    away.touch()
+    with hammer(server.address, [Ask("/", expected=b"hello")], clients=2) as tally:
+        server.signal(signal.SIGHUP, server.worker_pids()[0])
+        died = "CRITICAL .*the last 3 workers have died before they accepted; 1 of 2 workers serve on"
+        server.wait_log(died + "; the next try is in 2 s$", timeout=20)
+        server.wait_log(died + r"; the next try is in 2 s \(3 starts in a row have failed\)$", timeout=20)
+        server.wait_log(died + r"; the next try is in 5 s \(4 starts in a row have failed\)$", timeout=20)
+        assert server.count("^crashing") == 6
+        away.unlink()
+        server.wait_accepting(3)
+    assert tally.failures == []
+
+
 @pytest.mark.parametrize("mistake", ["app = (\n", "import no_such_module\n", None], ids=["syntax", "import", "startup"])
 def test_a_broken_deploy_keeps_the_old_code(uwsgi: Servers, tmp_path: Path, mistake: str | None) -> None:
     touched = tmp_path / "touched"

@@ -66,6 +66,7 @@ def main() -> NoReturn:
     native = _load_plugin()
     raw = uwsgi.opt if native is None else collect(native.options())
     siblings = Siblings(uwsgi.sockets, uwsgi.masterpid(), uwsgi.workers)
+    siblings.begin_to_start()
     try:
         options = parse(raw)
     except OptionError as error:
@@ -74,6 +75,7 @@ def main() -> NoReturn:
     disarm(os.getpid())
     worker = Worker(options, raw, native, siblings)
     code = trio.run(worker.run)
+    siblings.end_start()
     leave(code, worker.seconds_left, options.skip_atexit)
 
 
@@ -168,7 +170,9 @@ class Worker:
     async def _live(self) -> int:
         failure: BaseExceptionGroup[BaseException] | None = None
         try:
-            with signals.ending(ENDED_EARLY):
+            if self._siblings.has_crashed:
+                raise AppError(f"the last {self._siblings.crashes} workers have died before they accepted")
+            with signals.ending(ENDED_EARLY, self._siblings.end_start):
                 app = load(self._options, read_mounts(self._raw))
             if self._options.quart_direct:
                 quart.install(app)

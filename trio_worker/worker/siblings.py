@@ -6,9 +6,10 @@ kernel keeps with an open socket:
 
 - its owner (F_SETOWN) is the master from the moment when a worker has accepted: the name of the instance, which a
   reload of the master keeps;
-- its signal (F_SETSIG) is the number of starts that have failed in a row;
-- a lock on the byte at the offset of its own process id says that a worker accepts (F_SETLK); the kernel drops it when
-  the worker closes the socket, or dies.
+- its signal (F_SETSIG) holds two numbers, of the starts in a row that have failed, and of those that have no end yet: a
+  worker that dies in one leaves it counted;
+- a lock on the byte at the offset of its own process id says that a worker accepts (F_SETLK), one further up that it
+  starts; the kernel drops it when the worker closes the socket, or dies.
 
 Owner and signal mean nothing else here: the kernel looks at them for descriptors with O_ASYNC alone.
 """
@@ -27,8 +28,16 @@ _FLOCK = struct.Struct("hhqqi4x")
 # The byte locked by a worker that may speak for all whose first start failed; no process has the id 0.
 _SPEAKER = 0
 
-# The highest number that a descriptor's signal can be.
-MOST_FAILURES = 64
+# Added to the process id of a worker that starts; no process id is as high.
+_STARTING = 1 << 32
+
+# The two numbers have three bits each, since 64 is the highest signal; that one says that a worker has spoken for all.
+MOST = 7
+_SPOKEN = 64
+
+
+# Starts in a row that have crashed before the next one is not tried at once.
+CRASHES = 3
 
 
 class Siblings:
@@ -38,6 +47,9 @@ class Siblings:
         descriptors: of the listening sockets.
         master: the process id of the master, 0 where there is none.
         workers: `uwsgi.workers`.
+
+    Attributes:
+        crashes: the starts before this one that have ended without a word, none having accepted since.
     """
 
     def __init__(
@@ -48,20 +60,43 @@ class Siblings:
         self._board = sockets[0] if sockets and master else None
         self._master = master
         self._workers = workers
+        self._starts = False
+        self.crashes = 0
+
+    def begin_to_start(self) -> None:
+        """Let the others know that this worker starts; sets `crashes`."""
+        if self._board is not None:
+            failures, unseen = self._counts()
+            self.crashes = max(0, unseen - self._count(_STARTING))
+            _lock(self._board, fcntl.F_RDLCK, os.getpid() + _STARTING)
+            self._starts = True
+            self._set_counts(failures, unseen + 1)
+
+    def end_start(self) -> None:
+        """Take that back, as a worker that ends before it accepts: it has not crashed."""
+        if self._board is not None and self._starts:
+            self._starts = False
+            failures, unseen = self._counts()
+            self._set_counts(failures, max(0, unseen - 1))
+            _lock(self._board, fcntl.F_UNLCK, os.getpid() + _STARTING)
 
     def begin_to_accept(self) -> None:
         """Let the others know that this worker accepts; closing the socket takes that back."""
         if self._board is not None:
+            self.end_start()
             _lock(self._board, fcntl.F_RDLCK, os.getpid())
             fcntl.fcntl(self._board, fcntl.F_SETOWN, self._master)
             fcntl.fcntl(self._board, fcntl.F_SETSIG, 0)
 
     def others(self) -> int:
         """Count the other workers that accept."""
+        return self._count(0)
+
+    def _count(self, offset: int) -> int:
         board = self._board
         if board is None:
             return 0
-        return sum(each["pid"] > 0 and _is_locked(board, each["pid"]) for each in self._workers())
+        return sum(each["pid"] > 0 and _is_locked(board, each["pid"] + offset) for each in self._workers())
 
     @property
     def any_has_served(self) -> bool:
@@ -72,13 +107,37 @@ class Siblings:
         """Count a start that has failed; returns how many have, one after the other."""
         if self._board is None:
             return 1
-        failures = min(fcntl.fcntl(self._board, fcntl.F_GETSIG) + 1, MOST_FAILURES)
-        fcntl.fcntl(self._board, fcntl.F_SETSIG, failures)
-        return failures
+        self.end_start()
+        failures, unseen = self._counts()
+        # One crash below the limit: the next start is tried again.
+        self._set_counts(min(failures + 1, MOST), min(unseen, CRASHES - 1) if self.has_crashed else unseen)
+        return min(failures + 1, MOST)
+
+    @property
+    def has_crashed(self) -> bool:
+        """True if so many starts before this one have crashed that another one should not follow at once."""
+        return self.crashes >= CRASHES
+
+    def _counts(self) -> tuple[int, int]:
+        assert self._board is not None
+        both: int = fcntl.fcntl(self._board, fcntl.F_GETSIG)
+        return (0, 0) if both == _SPOKEN else divmod(both, MOST + 1)
+
+    def _set_counts(self, failures: int, unseen: int) -> None:
+        assert self._board is not None
+        if fcntl.fcntl(self._board, fcntl.F_GETSIG) != _SPOKEN:
+            fcntl.fcntl(self._board, fcntl.F_SETSIG, failures * (MOST + 1) + min(unseen, MOST))
 
     def speaks_for_all(self) -> bool:
         """Return True to the first worker that asks in the life of an instance, before any has accepted."""
-        return self._board is None or (_lock(self._board, fcntl.F_WRLCK, _SPEAKER) and self.count_failure() == 1)
+        board = self._board
+        if board is None:
+            return True
+        if not _lock(board, fcntl.F_WRLCK, _SPEAKER) or fcntl.fcntl(board, fcntl.F_GETSIG) == _SPOKEN:
+            return False
+        self._starts = False
+        fcntl.fcntl(board, fcntl.F_SETSIG, _SPOKEN)
+        return True
 
 
 def _lock(descriptor: int, kind: int, offset: int) -> bool:

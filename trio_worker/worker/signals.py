@@ -14,6 +14,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from types import FrameType
 
 import trio
 
@@ -54,12 +55,17 @@ def unblock() -> None:
 
 
 @contextmanager
-def ending(exits: Mapping[int, int]) -> Iterator[None]:
+def ending(exits: Mapping[int, int], before_exit: Callable[[], None]) -> Iterator[None]:
     """Let these signals end the process at once, each with its code: what blocks here listens to nothing else."""
+
+    def end(number: int, frame: FrameType | None) -> None:
+        before_exit()
+        exit_now(exits[number])
+
     before = {number: signal.getsignal(number) for number in exits}
     try:
         for number in exits:
-            signal.signal(number, lambda number, frame: exit_now(exits[number]))
+            signal.signal(number, end)
         yield
     finally:
         for number, handler in before.items():
