@@ -4,8 +4,9 @@ uWSGI tells a worker neither whether another one accepts, nor whether any ever h
 of them share, and what the master keeps open while workers come and go; so that is where each leaves word, in what the
 kernel keeps with an open socket:
 
-- its owner (F_SETOWN) is the master from the moment when a worker has accepted: the name of the instance, which a
-  reload of the master keeps;
+- its owner (F_SETOWN_EX) is the master, the name of the instance which a reload of the master keeps: as a process from
+  the moment when a worker has accepted, as a thread when none has and one has said why. Another process may hold the
+  socket for several instances, one after the other, as systemd and a zerg pool do;
 - its signal (F_SETSIG) holds two numbers, of the starts in a row that have failed, and of those that have no end yet: a
   worker that dies in one leaves it counted;
 - a lock on the byte at the offset of its own process id says that a worker accepts (F_SETLK), one further up that it
@@ -31,9 +32,13 @@ _SPEAKER = 0
 # Added to the process id of a worker that starts; no process id is as high.
 _STARTING = 1 << 32
 
-# The two numbers have three bits each, since 64 is the highest signal; that one says that a worker has spoken for all.
+# The two numbers have three bits each, since 64 is the highest signal.
 MOST = 7
-_SPOKEN = 64
+
+# struct f_owner_ex (fcntl(2)): type, process or thread. Python has no names for the two calls.
+_OWNER = struct.Struct("ii")
+_SETOWN_EX, _GETOWN_EX = 15, 16
+_SPOKEN, _SERVED = 0, 1  # F_OWNER_TID, F_OWNER_PID
 
 
 # Starts in a row that have crashed before the next one is not tried at once.
@@ -85,8 +90,8 @@ class Siblings:
         if self._board is not None:
             self.end_start()
             _lock(self._board, fcntl.F_RDLCK, os.getpid())
-            fcntl.fcntl(self._board, fcntl.F_SETOWN, self._master)
-            fcntl.fcntl(self._board, fcntl.F_SETSIG, 0)
+            self._own(_SERVED)
+            self._set_counts(0, 0)
 
     def others(self) -> int:
         """Count the other workers that accept."""
@@ -101,7 +106,7 @@ class Siblings:
     @property
     def any_has_served(self) -> bool:
         """True if any worker of this instance has accepted yet, before a reload of the master or after it."""
-        return self._board is not None and fcntl.fcntl(self._board, fcntl.F_GETOWN) == self._master
+        return self._owner() == (_SERVED, self._master)
 
     def count_failure(self) -> int:
         """Count a start that has failed; returns how many have, one after the other."""
@@ -120,24 +125,34 @@ class Siblings:
 
     def _counts(self) -> tuple[int, int]:
         assert self._board is not None
-        both: int = fcntl.fcntl(self._board, fcntl.F_GETSIG)
-        return (0, 0) if both == _SPOKEN else divmod(both, MOST + 1)
+        return divmod(fcntl.fcntl(self._board, fcntl.F_GETSIG), MOST + 1)
 
     def _set_counts(self, failures: int, unseen: int) -> None:
         assert self._board is not None
-        if fcntl.fcntl(self._board, fcntl.F_GETSIG) != _SPOKEN:
-            fcntl.fcntl(self._board, fcntl.F_SETSIG, failures * (MOST + 1) + min(unseen, MOST))
+        fcntl.fcntl(self._board, fcntl.F_SETSIG, failures * (MOST + 1) + min(unseen, MOST))
 
     def speaks_for_all(self) -> bool:
         """Return True to the first worker that asks in the life of an instance, before any has accepted."""
-        board = self._board
+        board, owner = self._board, self._owner()
         if board is None:
             return True
-        if not _lock(board, fcntl.F_WRLCK, _SPEAKER) or fcntl.fcntl(board, fcntl.F_GETSIG) == _SPOKEN:
+        if not _lock(board, fcntl.F_WRLCK, _SPEAKER) or owner == (_SPOKEN, self._master):
             return False
+        if owner[1] in (0, self._master):
+            self._own(_SPOKEN)
         self._starts = False
-        fcntl.fcntl(board, fcntl.F_SETSIG, _SPOKEN)
+        self._set_counts(0, 0)  # The next instance on this socket begins anew.
         return True
+
+    def _owner(self) -> tuple[int, int]:
+        if self._board is None:
+            return _SPOKEN, 0
+        found: bytes = fcntl.fcntl(self._board, _GETOWN_EX, bytes(_OWNER.size))
+        return _OWNER.unpack(found)[0], _OWNER.unpack(found)[1]
+
+    def _own(self, kind: int) -> None:
+        assert self._board is not None
+        fcntl.fcntl(self._board, _SETOWN_EX, _OWNER.pack(kind, self._master))
 
 
 def _lock(descriptor: int, kind: int, offset: int) -> bool:
