@@ -31,7 +31,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if given.command == "path":
         print(PACKAGE / "override.py")
     elif given.command == "metrics":
-        print((PACKAGE / "metrics.ini").read_text(), end="")
+        from trio_worker.master.declarations import declarations
+
+        print(declarations(given.workers), end="")
     elif given.command == "starter":
         print(_starter(), end="")
     elif given.command == "options":
@@ -54,7 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("path", help="print where the override script is")
-    commands.add_parser("metrics", help="print the declarations of the metrics")
+    declaring = commands.add_parser("metrics", help="print the declarations of the metrics")
+    declaring.add_argument(
+        "--workers", type=int, default=None, help="how many (default: as many as the uWSGI above has)"
+    )
     commands.add_parser("starter", help="print a starter ini")
     checking = commands.add_parser("check", help="say what each line of an ini means under this worker")
     checking.add_argument("file", help="the ini, perhaps with :section")

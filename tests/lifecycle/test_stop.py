@@ -1,5 +1,6 @@
 """The end of an instance by a signal to its master, with the inis as they are shipped."""
 
+import os
 import re
 import signal
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 from support.http1 import Http1
 from support.ini import APPS, free_port
 from support.uwsgi import Server, Servers
-from support.waiting import eventually
+from support.waiting import eventually, throughout
 
 ROOT = Path(__file__).parents[2]
 HOOK = re.compile(r"^hook-master-start = (.*)$", re.MULTILINE)
@@ -49,6 +50,15 @@ def starter(uwsgi: Servers, directory: Path, **options: Any) -> Server:
     server.address = address
     server.wait_accepting(2)
     return server
+
+
+def test_the_starter_has_nothing_that_is_warned_of(uwsgi: Servers, tmp_path: Path) -> None:
+    server = starter(uwsgi, tmp_path, pythonpath=[APPS, ROOT])
+    program = str(Path(sys.executable).parent / "trio-worker")
+    command = [program, "check", "--strict", str(tmp_path / "starter.ini")]
+    checked = subprocess.run(command, env=os.environ | {"PYTHONPATH": str(APPS)}, capture_output=True, text=True)
+    assert checked.stdout.endswith("errors: 0, warnings: 0\n"), checked.stdout
+    throughout(lambda: not server.count("WARNING trio_worker"), 1.5, lambda: server.log)
 
 
 def test_sigterm_under_load_loses_nothing(uwsgi: Servers, tmp_path: Path) -> None:

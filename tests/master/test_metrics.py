@@ -2,7 +2,9 @@
 
 import random
 import signal
+import sys
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -130,3 +132,11 @@ def test_undeclared_metrics_are_one_warning(uwsgi: Servers) -> None:
         assert client.get().text == "hello"
     server.end()
     assert server.count("these metrics are not declared") == 1
+
+
+def test_the_command_declares_as_many_gauges_as_there_are_workers(uwsgi: Servers) -> None:
+    command = Path(sys.executable).parent / "trio-worker"
+    # The metrics are there before any of the workers, which `cheap` forks at the first connection.
+    server = uwsgi(ini=f"exec://{command} metrics", processes=34, cheap=True, ready=False)
+    gauges = [name for name in server.metrics() if name.endswith(".in_flight")]
+    assert sorted(gauges) == sorted(f"worker.{number}.in_flight" for number in range(1, 35))

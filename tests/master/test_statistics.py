@@ -169,7 +169,7 @@ def test_the_average_response_time(start: Callable[..., Server]) -> None:
 
 
 def test_the_plugin_declares_the_metrics(start: Callable[..., Server]) -> None:
-    server = start(ini=None, enable_metrics=True)
+    server = start(ini=None)
     ask(server, 10)
     eventually(lambda: server.metrics()["requests"] == 10)
     assert server.metrics()["worker.1.connections"] == 0
@@ -177,7 +177,7 @@ def test_the_plugin_declares_the_metrics(start: Callable[..., Server]) -> None:
 
 
 def test_without_metrics_one_line_says_so(start: Callable[..., Server]) -> None:
-    server = start(ini=None)
+    server = start(ini=None, enable_metrics="false")
     server.wait_log("no metrics are kept")
     assert "not declared" not in server.log
     assert "metrics" not in server.stats()

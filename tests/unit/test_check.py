@@ -119,7 +119,7 @@ def test_a_slip_of_the_pen_is_noticed() -> None:
     "lines",
     [
         ("base = /srv", "logto = %(base)/log"),
-        ("cpu = 2", "processes = %(cpu * 64)"),
+        ("cpu = 2", "processes = %(cpu * 2)"),
         ("set-placeholder = base=/srv",),
         ("declare-option = site=socket=$1", "site = :8081"),
     ],
@@ -168,6 +168,13 @@ def test_undeclared_metrics_are_named_unless_the_plugin_declares_them() -> None:
     Path("trio_plugin.so").touch()
     assert findings(*without, "plugin = trio") == []
     assert findings(*without, "ini = exec://trio-worker metrics") == []
+
+
+def test_gauges_of_too_few_workers_are_named() -> None:
+    assert (
+        "the gauges of 32 workers are declared, and there are 33"
+        in the_only(Level.WARNING, *SERVING, "processes = 33").message
+    )
 
 
 def test_a_file_that_cannot_be_included_is_an_error() -> None:

@@ -16,7 +16,7 @@ _PLUGIN_NAME = re.compile(r"(.*/)?trio(_plugin\.so)?")
 _DECLARING_KEYS = (*SETTING_KEYS, "declare-option", "declare-option2")
 
 # Prints the ini that declares the metrics of the workers.
-_METRICS_COMMAND = re.compile(r"exec://(.*/)?trio-worker metrics")
+_METRICS_COMMAND = re.compile(r"exec://(.*/)?trio-worker metrics( --workers[ =]\d+)?")
 
 # Options of an instance that may have no worker of ours: an Emperor, a router, a pool of sockets.
 _OTHER_ROLES = (

@@ -147,7 +147,7 @@ class Metrics:
         gauges = [self._prefix + name for name in self._gauges]
         self._undeclared |= {name for name in gauges if self._put(name, 0) is None}
         if self._undeclared and has_plugin:
-            log.info("no metrics are kept (`enable-metrics = true` has them kept)")
+            log.info("no metrics are kept: enable-metrics is off, or there is no master")
         elif self._undeclared:
             log.warning(
                 "these metrics are not declared and will not be kept: %s "

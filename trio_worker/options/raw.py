@@ -85,9 +85,16 @@ def _files(raw: RawOptions) -> Iterator[str]:
     `ini` itself is an option that is given more than once where one file includes another: its last value is not the
     file that uWSGI was started with. The command line names that one, unless `procname` has written over it.
     """
-    arguments = Path("/proc/self/cmdline").read_text("utf-8", "replace").split("\0")[1:]
-    named = [_FILE_OPTION.sub("", each) for each in arguments if _FILE_NAME.search(each)]
+    named = named_files("self")
     # Relative to where uWSGI was started: `chdir` may have moved us.
     yield from (os.path.join(os.environ.get("PWD", ""), each) for each in named)
     yield from named
     yield from (text(raw[key]) for key in BY_KEY if key in raw)
+
+
+def named_files(process: str) -> list[str]:
+    """Return the configuration files that the command line of a process names; `process` is its number, or self."""
+    with contextlib.suppress(OSError):
+        arguments = Path(f"/proc/{process}/cmdline").read_text("utf-8", "replace").split("\0")[1:]
+        return [_FILE_OPTION.sub("", each) for each in arguments if _FILE_NAME.search(each)]
+    return []

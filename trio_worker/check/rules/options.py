@@ -102,6 +102,10 @@ def _metrics(ini: Configuration) -> Iterator[Finding]:
     declares = any("name=trio." in each.value or prints_metrics(each) for each in ini.settings)
     if ini.is_whole and ini.has_workers and not ini.has_plugin and not declares:
         yield warning("no trio. metric is declared: include trio_worker/metrics.ini or load the plugin")
+    gauges = [each for each in ini.settings if "name=trio.worker." in each.value and ".in_flight" in each.value]
+    if gauges and not ini.has_plugin and len(gauges) < ini.number("processes", 1):
+        count = f"the gauges of {len(gauges)} workers are declared, and there are {ini.number('processes', 1)}"
+        yield warning(f"{count}: `ini = exec://trio-worker metrics` declares as many as there are", gauges[0])
 
 
 RULES: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (

@@ -55,8 +55,15 @@ static void declare_gauge(int worker, int place) {
 	declare(name, oid, UWSGI_METRIC_GAUGE);
 }
 
+/* Who loads the plugin wants the metrics that it declares, unless the ini says enable-metrics = false.
+ * The master keeps them. */
+static void keep_metrics(void) {
+	if (uwsgi.master_process && !uwsgi_get_exported_opt("enable-metrics")) uwsgi.has_metrics = 1;
+}
+
 void uwsgi_trio_register_metrics(void) {
 	int place, worker;
+	keep_metrics();
 	if (!uwsgi.has_metrics) return;
 	for (place = 0; counters[place]; place++) declare_counter(place);
 	for (worker = 1; worker <= uwsgi.numproc; worker++) {
