@@ -31,7 +31,7 @@ plugin: $(VENV)/ready
 	$(VENV)/bin/trio-worker build-plugin
 
 profile: $(VENV)/ready
-	$(VENV)/bin/pip install --quiet -e '.[bench]' && $(VENV)/bin/python -m benchmarks.profile
+	$(VENV)/bin/pip install --quiet -e '.[bench]' && $(VENV)/bin/python -m benchmarks.profile $(ARGS)
 
 fuzz: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet -e '.[fuzz]' && $(VENV)/bin/python -m fuzz $(ARGS)

@@ -1,4 +1,4 @@
-"""`make profile`: a flame graph of one worker under load, as `profile.svg`.
+"""`make profile`: a flame graph of one worker under load, as `profile.html`.
 
 `python -m benchmarks.profile [bare|quart] [seconds]`
 """
@@ -8,26 +8,33 @@ import sys
 from pathlib import Path
 
 from .cores import leave_the_server_core, on_client_core
+from .flamegraph import of_thread, page
 from .load import wrk_in_background
 from .running import BARE, QUART, running
 from .servers import SERVERS
 
-OUTPUT = Path("profile.svg")
+OUTPUT = Path("profile.html")
 
 
 def main() -> int:
-    """Record the graph; returns py-spy's exit status."""
+    """Record the stacks and draw them; returns py-spy's exit status."""
     apps = BARE if "bare" in sys.argv[1:] else QUART
     seconds = next((word for word in sys.argv[1:] if word.isdigit()), "8")
     server = next(each for each in SERVERS if each.name == "trio-worker")
     leave_the_server_core()
     with running(server, apps) as started, wrk_in_background(started.url):
         (worker,) = started.workers()
-        command = ["py-spy", "record", "--rate", "500", "--duration", seconds, "--output", str(OUTPUT)]
-        program = [str(Path(sys.executable).parent / command[0]), *command[1:], "--pid", str(worker.pid)]
-        status = subprocess.run(on_client_core(program), check=False).returncode
+        stacks = started.site.folder / "stacks"
+        program = [str(Path(sys.executable).parent / "py-spy"), "record", "--pid", str(worker.pid), "--threads"]
+        recording = ["--rate", "500", "--duration", seconds, "--format", "raw", "--output", str(stacks)]
+        status = subprocess.run(on_client_core([*program, *recording]), check=False).returncode
+        if status:
+            return status
+        # The main thread of a process has its number.
+        root = of_thread(stacks.read_text().splitlines(), worker.pid)
+    OUTPUT.write_text(page(root, "a worker under load"))
     print(f"{OUTPUT}: open it in a browser; the widest boxes are where the next gain is")
-    return status
+    return 0
 
 
 if __name__ == "__main__":

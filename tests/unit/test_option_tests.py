@@ -26,5 +26,7 @@ def test_the_list_names_exactly_the_options_that_are_honoured() -> None:
 
 @pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: proof.option)
 def test_the_test_of_an_option_starts_a_uwsgi_with_it(proof: Proof) -> None:
-    assert proof.words() & set(TABLE.by_name[proof.option].names)
-    assert proof.starts_uwsgi()
+    option = TABLE.by_name.get(proof.option)
+    assert option, f"tests/options/option_tests.toml names {proof.option}, which is missing in options/table.toml"
+    assert proof.words() & set(option.names), f"{proof.node} does not use {proof.option}"
+    assert proof.starts_uwsgi(), f"{proof.node} starts no uWSGI"
