@@ -1,12 +1,8 @@
-"""What `trio-worker check` finds in an ini, and that uWSGI itself agrees where it refuses one."""
+"""What `trio-worker check` finds in an ini; that uWSGI agrees is what tests/check finds out."""
 
-import contextlib
 import io
 import os
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -232,45 +228,6 @@ def test_an_app_that_needs_uwsgi_itself_cannot_be_judged(site: Path) -> None:
 
 def test_an_ini_without_an_app_is_an_error() -> None:
     assert "no app is named" in the_only(Level.ERROR, *GOOD, "socket = 127.0.0.1:8080").message
-
-
-@pytest.mark.parametrize(
-    "lines",
-    [
-        ("ini = nowhere.ini",),
-        ("ini = @(exec://trio-worker metrics)",),
-        ("include = uwsgi.ini:other",),
-        ("max-worker-lifetime = 10",),
-        ("processes = 2", "cheaper = 2", "plugin = trio"),
-        ("strict = true", "trio-drain-linger = 1"),
-        ("http-socket = =1",),
-        ("http-socket = /nowhere/socket",),
-        ("https-socket = 127.0.0.1:0",),
-        ("mount = /a=site_app:app",),
-    ],
-    ids=lambda lines: lines[-1],
-)
-def test_what_uwsgi_refuses_is_an_error(lines: tuple[str, ...]) -> None:
-    path = write(*GOOD, "http-socket = 127.0.0.1:0", *lines)
-    assert Level.ERROR in {finding.level for finding in check(path) if finding.setting}
-    assert subprocess.run([UWSGI, "--ini", path], stdin=subprocess.DEVNULL, timeout=30).returncode != 0
-
-
-def test_what_is_no_error_starts() -> None:
-    path = write(*GOOD, "http-socket = site.sock", "module = site_app:app", f"pythonpath = {PACKAGE.parent}")
-    assert check(path) == []
-    uwsgi = subprocess.Popen([UWSGI, "--ini", path], stdin=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + 20
-        while not Path("site.sock").is_socket():
-            assert uwsgi.poll() is None
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-    finally:
-        while uwsgi.poll() is None:  # A SIGINT that comes before the master listens for it is lost.
-            uwsgi.send_signal(signal.SIGINT)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                uwsgi.wait(1)
 
 
 def printed(path: str) -> tuple[int, list[str]]:
