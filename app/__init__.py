@@ -18,10 +18,12 @@ from . import (
     disconnects,
     download,
     echo,
+    errors,
     faults,
     hello,
     index,
     slow,
+    status,
     thread,
     upload,
     websocket_echo,
@@ -39,6 +41,7 @@ ROOMS = (
     slow.blueprint,
     background.blueprint,
     thread.blueprint,
+    status.blueprint,
 )
 
 
@@ -51,6 +54,7 @@ def create_app(*, with_faults: bool = False) -> QuartTrio:
     demo = QuartTrio(__name__)
     demo.request_class = upload.UploadRequest
     disconnects.handle(demo)
+    errors.handle(demo)
     for room in ROOMS:
         demo.register_blueprint(room)
     if with_faults:

@@ -1,12 +1,18 @@
 // One WebSocket to the chat room, opened again when the worker behind it is reloaded.
+//
+// A message has an id, and is said again after each reconnection until it has come back. What was said meanwhile comes
+// with the last messages, of which the ids tell those that are here already.
 
-const RETRY_MILLISECONDS = 500;
+const RETRY_MILLISECONDS = 300;
 const MOST_LINES = 500;
 
 const log = document.getElementById("log");
 const status = document.getElementById("status");
 const form = document.getElementById("say");
+const lines = new Map();
+const unheard = new Map();
 let socket = null;
+let ready = false;
 
 form.elements.name.value =
   sessionStorage.getItem("name") ?? `guest-${Math.random().toString(36).slice(2, 5)}`;
@@ -16,35 +22,56 @@ function connect() {
   url.protocol = url.protocol.replace("http", "ws");
   url.searchParams.set("name", form.elements.name.value);
   socket = new WebSocket(url);
-  socket.onopen = () => { status.textContent = "connected"; };
-  socket.onmessage = (event) => add(JSON.parse(event.data));
+  socket.onmessage = (event) => hear(JSON.parse(event.data));
   socket.onclose = (event) => {
+    ready = false;
     status.textContent = `closed (${event.code} ${event.reason || "no reason"}), connecting again`;
     setTimeout(connect, RETRY_MILLISECONDS);
   };
 }
 
-// What members write goes into text nodes only, never into HTML.
-function add(message) {
-  const line = document.createElement("li");
+function hear(message) {
   if (message.event === "said") {
-    const name = document.createElement("b");
-    name.textContent = message.name;
-    line.append(name, `: ${message.text}`);
-  } else {
-    line.className = "event";
-    line.textContent = `${message.name} ${message.event}, ${message.members} here`;
-    status.textContent = `connected, ${message.members} here`;
+    show(message).classList.remove("unheard");
+    unheard.delete(message.id);
+  } else if (message.event === "ready") {
+    ready = true;
+    for (const text of unheard.values()) socket.send(text);
+  } else if (message.event === "here") {
+    status.textContent = `connected, ${message.members} here: ${message.names.join(", ")}`;
   }
+}
+
+// What members write goes into text nodes only, never into HTML.
+function show(message) {
+  const known = lines.get(message.id);
+  if (known) return known;
+  const line = document.createElement("li");
+  const name = document.createElement("b");
+  name.textContent = message.name;
+  line.append(name, `: ${message.text}`);
   log.append(line);
-  while (log.childElementCount > MOST_LINES) log.firstElementChild.remove();
+  lines.set(message.id, line);
+  while (log.childElementCount > MOST_LINES) {
+    const [oldest, first] = lines.entries().next().value;
+    lines.delete(oldest);
+    first.remove();
+  }
   log.scrollTop = log.scrollHeight;
+  return line;
+}
+
+function say(text) {
+  const id = [...crypto.getRandomValues(new Uint8Array(12))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  const message = JSON.stringify({ id, text });
+  unheard.set(id, message);
+  show({ id, name: form.elements.name.value, text }).classList.add("unheard");
+  if (ready) socket.send(message);
 }
 
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (socket.readyState !== WebSocket.OPEN) return;
-  socket.send(form.elements.text.value);
+  say(form.elements.text.value);
   form.elements.text.value = "";
 });
 

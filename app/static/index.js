@@ -6,6 +6,13 @@ function socketUrl(path) {
   return url;
 }
 
+async function ask(form, show) {
+  show("asking…");
+  const answer = await fetch(form.action);
+  const text = await answer.text();
+  show(answer.ok ? text : `${answer.status}: ${text}`);
+}
+
 async function echo(form, show) {
   const headers = { "Content-Type": "application/json" };
   const answer = await fetch(form.action, { method: "POST", headers, body: form.elements.json.value });
@@ -50,8 +57,13 @@ function websocket(form, show) {
   socket.onclose = (event) => show(`closed, code ${event.code}`);
 }
 
-// The server learns of a hang-up from the network, a moment after the browser has decided it.
-const NOTICED_MILLISECONDS = 200;
+// The server learns of a hang-up from the network, and the workers from each other, a moment later.
+const LOOK_MILLISECONDS = 100;
+const LOOKS = 30;
+
+async function cancellations(form) {
+  return (await (await fetch(form.dataset.count)).json()).cancelled;
+}
 
 async function slow(form, show) {
   const start = form.querySelector("button");
@@ -60,20 +72,24 @@ async function slow(form, show) {
   cancel.onclick = () => hangUp.abort();
   start.disabled = true;
   cancel.disabled = false;
+  const before = await cancellations(form);
   show("waiting for 10 seconds…");
   try {
     const answer = await fetch(form.action, { signal: hangUp.signal });
     show(await answer.text());
   } catch {
-    await new Promise((noticed) => setTimeout(noticed, NOTICED_MILLISECONDS));
-    const count = await (await fetch(form.dataset.count)).json();
-    show(`hung up; worker ${count.pid} has seen ${count.cancelled} cancelled`);
+    let after = before;
+    for (let look = 0; look < LOOKS && after === before; look += 1) {
+      await new Promise((later) => setTimeout(later, LOOK_MILLISECONDS));
+      after = await cancellations(form);
+    }
+    show(`hung up; cancelled on all workers so far: ${after}`);
   }
   start.disabled = false;
   cancel.disabled = true;
 }
 
-const rooms = { echo, upload, clock, websocket, slow };
+const rooms = { ask, echo, upload, clock, websocket, slow };
 
 for (const form of document.querySelectorAll("form[data-room]")) {
   const output = form.parentElement.querySelector("output");
