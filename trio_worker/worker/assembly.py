@@ -15,6 +15,7 @@ from trio_worker.application import forwarded
 from trio_worker.application.fence import Application
 from trio_worker.application.loading import Mounts
 from trio_worker.application.root_path import RootPath, restoring
+from trio_worker.application.server_names import ServerNames
 from trio_worker.application.static_files import StaticFiles
 from trio_worker.asgi import App
 from trio_worker.http.service import Service
@@ -23,6 +24,7 @@ from trio_worker.master.accounting import Ledger
 from trio_worker.master.metrics import Counters
 from trio_worker.master.native import Native
 from trio_worker.options import Options
+from trio_worker.protocols.hypercorn.file import HypercornFile, read
 
 
 def make_service(
@@ -47,33 +49,37 @@ def make_service(
         OptionError: a file that the ini names cannot be used.
     """
     draining = trio.Event()
-    layers = _behind_fronts(_behind_files(_in_its_place(app, options), options), options)
+    file = HypercornFile() if options.engine == "hypercorn" else read(options)
+    layers = _behind_fronts(_behind_files(_in_its_place(app, options, file), options), options, file)
+    added = (*options.add_headers, *file.added_headers)
     write = request_log.chooser()
     return Service(
         options=options,
         counters=counters,
-        application=Application(layers, counters, draining, write, options.add_headers, ledger, raised),
+        application=Application(layers, counters, draining, write, added, ledger, raised),
         draining=draining,
         state={"draining": draining},
         hypercorn=_configure_hypercorn(options),
     )
 
 
-def _in_its_place(app: App, options: Options) -> App:
+def _in_its_place(app: App, options: Options, file: HypercornFile) -> App:
     """Return the app with the whole path, where a front may have taken a part of it; mounts see to that themselves."""
-    if isinstance(app, Mounts) or not (options.root_path or options.proxy_allow):
+    if isinstance(app, Mounts) or not (options.root_path or file.root_path or options.proxy_allow):
         return app
     return restoring(app)
 
 
-def _behind_fronts(app: App, options: Options) -> App:
+def _behind_fronts(app: App, options: Options, file: HypercornFile) -> App:
     app = forwarded.layer(app, options)
-    return RootPath(app, options.root_path) if options.root_path else app
+    root_path = options.root_path or file.root_path
+    app = RootPath(app, root_path) if root_path else app
+    return ServerNames(app, file.server_names) if file.server_names else app
 
 
 def _configure_hypercorn(options: Options) -> Any:
-    """Return Hypercorn's configuration where it serves, or where the ini names one that may be wrong."""
-    if options.engine != "hypercorn" and options.hypercorn_config is None:
+    """Return Hypercorn's configuration where it serves."""
+    if options.engine != "hypercorn":
         return None
     # Imported where it is used: it would be a quarter of what every worker's start takes.
     from trio_worker.protocols.hypercorn.config import make_config

@@ -26,7 +26,7 @@ class EngineConfig(Config):
             headers.append((b"date", format_date_time(time.time()).encode()))
         if self.include_server_header:
             headers.append((b"server", b"trio-worker"))
-        return headers
+        return headers + [(b"alt-svc", each.encode()) for each in self.alt_svc_headers]
 
 
 def make_config(options: Options) -> Config:
