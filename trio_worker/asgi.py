@@ -15,6 +15,9 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 # The headers of a request or a response.
 Headers = list[tuple[bytes, bytes]]
 
+# The messages that have the headers of a response.
+HEADS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
+
 # The key in a scope's `extensions` under which the layers around the app find the running request.
 RUNNING = "trio_worker.running"
 

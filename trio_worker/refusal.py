@@ -15,10 +15,12 @@ class Refusal(NamedTuple):
     Attributes:
         status: of the answer.
         reason: a sentence that says what is wrong and, where there is a limit, what is allowed.
+        cause: a word for the logs: why a request that an app has seen was not brought to its end.
     """
 
     status: int
     reason: str
+    cause: str = "refused"
 
     @property
     def body(self) -> bytes:
@@ -27,23 +29,23 @@ class Refusal(NamedTuple):
 
 
 # Answers in the app's place.
-APP_FAILED = Refusal(500, "The server failed to answer this request.")
-SHUTTING_DOWN = Refusal(503, "The server is shutting down.")
-TOOK_TOO_LONG = Refusal(504, "The request took longer than this server allows (harakiri).")
+APP_FAILED = Refusal(500, "The server failed to answer this request.", "app")
+SHUTTING_DOWN = Refusal(503, "The server is shutting down.", "drain")
+TOOK_TOO_LONG = Refusal(504, "The request took longer than this server allows (harakiri).", "harakiri")
 
 # Requests that do not arrive.
-LATE_HEAD = Refusal(408, "The head of the request took too long to arrive.")
-LATE_BODY = Refusal(408, "The body of the request took too long to arrive.")
+LATE_HEAD = Refusal(408, "The head of the request took too long to arrive.", "late")
+LATE_BODY = Refusal(408, "The body of the request took too long to arrive.", "late")
 
 
 def too_large(limit_post: int) -> Refusal:
     """Return the refusal of a body with more than `limit_post` bytes."""
-    return Refusal(413, f"A body may have {limit_post} bytes (limit-post).")
+    return Refusal(413, f"A body may have {limit_post} bytes (limit-post).", "limit")
 
 
 def chunk_too_large(limit: int) -> Refusal:
     """Return the refusal of a chunk with more than `limit` bytes."""
-    return Refusal(413, f"A chunk may have {limit} bytes (chunked-input-limit).")
+    return Refusal(413, f"A chunk may have {limit} bytes (chunked-input-limit).", "limit")
 
 
 def text_headers(body: bytes) -> Headers:

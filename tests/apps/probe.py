@@ -2,6 +2,7 @@
 
 import gc
 import json
+import logging
 import os
 import sys
 import threading
@@ -87,6 +88,21 @@ async def _about(scope: Scope, receive: Receive, send: Send) -> None:
     told |= {"pid": os.getpid(), "imported_by": IMPORTED_BY, "frozen": gc.get_freeze_count()}
     told |= {"state": sorted(scope["state"]), "cwd": os.getcwd(), "sys_path": sys.path}
     await _answer(send, json.dumps(told).encode(), kind=b"application/json")
+
+
+async def _headers(scope: Scope, receive: Receive, send: Send) -> None:
+    """The headers of the request, and its id."""
+    headers = [[name.decode(), value.decode("latin-1")] for name, value in scope["headers"]]
+    told = {"headers": headers, "state": scope["state"].get("request_id")}
+    await _answer(send, json.dumps(told).encode(), kind=b"application/json")
+
+
+async def _logs(scope: Scope, receive: Receive, send: Send) -> None:
+    """Writes to Python's `logging`; `size` makes a record long, of lines and of one line."""
+    size = int(query(scope, "size", 0))
+    long = "ü\n" * (size // 3) + '"' * size
+    logging.getLogger("probe").warning("%s", long or 'two\nlines of "GET"')
+    await _answer(send, b"logged")
 
 
 async def _echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -218,6 +234,8 @@ async def _ws_raise(scope: Scope, receive: Receive, send: Send) -> None:
 SESSIONS: dict[str, Handler] = {"/ws/refuse": _ws_refuse, "/ws/raise": _ws_raise}
 
 ROUTES: dict[str, Handler] = {
+    "/headers": _headers,
+    "/logs": _logs,
     "/pid": _pid,
     "/about": _about,
     "/echo": _echo,

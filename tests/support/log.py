@@ -7,7 +7,7 @@ from support.waiting import eventually
 
 # What it says when a worker accepts, when a chain reload is over, when a worker failed, and when its own last
 # deadline had to end it.
-ACCEPTING = r"\[worker \d+\] INFO trio_worker\.worker: accepting on"
+ACCEPTING = r"(?:\[worker \d+\] INFO trio_worker\.worker: |\"message\":\")accepting on"
 CHAIN_END = "chain reloading complete"
 FAILED = "^(DAMN|OOPS) !"
 OUTSTAYED = "still running at the end of the time that a worker has"

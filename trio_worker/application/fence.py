@@ -14,7 +14,7 @@ import trio
 from trio_worker.application.current import CURRENT
 from trio_worker.application.running import AsgiRequest, Running
 from trio_worker.application.session import Runs, Session
-from trio_worker.asgi import RUNNING, App, Message, Receive, Record, Scope, Send
+from trio_worker.asgi import HEADS, RUNNING, App, Message, Receive, Record, Scope, Send
 from trio_worker.master.access_log.format import printable
 from trio_worker.master.accounting import Ledger
 from trio_worker.master.metrics import Counters
@@ -25,9 +25,6 @@ log = logging.getLogger(__name__)
 # An app's exceptions go no further than its request: `sys.exit` in a handler is a mistake there, and not the end of the
 # worker with all that it serves.
 FENCED = (Exception, SystemExit, KeyboardInterrupt)
-
-# The messages that have headers.
-_HEADS = ("http.response.start", "websocket.accept", "websocket.http.response.start")
 
 
 class Application:
@@ -206,7 +203,7 @@ def _with_headers(app: App, added: Sequence[tuple[bytes, bytes]]) -> App:
 
     async def adding(scope: Scope, receive: Receive, send: Send) -> None:
         def add(message: Message) -> Awaitable[None]:
-            if message["type"] in _HEADS:
+            if message["type"] in HEADS:
                 message = {**message, "headers": [*message.get("headers", ()), *added]}
             return send(message)
 

@@ -31,6 +31,9 @@ class Running:
         body_ready: whether all of the request's body had come when the app was called.
         begun: whether anything of the response has left; after that nobody can answer in the app's place.
         gone: whether the client has gone before its response was complete. This is the one place that knows.
+        queued: seconds that it waited in this worker before the app was called.
+        protocol: in which it came, where its HTTP version does not say so.
+        marks: headers that an answer in the app's place gets as well.
     """
 
     scope: Scope
@@ -47,6 +50,9 @@ class Running:
     micros = 0
     by_sendfile = False
     notes: Notes | None = None
+    queued = 0.0
+    protocol = ""
+    marks: tuple[tuple[bytes, bytes], ...] = ()
 
     async def receive(self) -> Message:
         """ASGI's `receive`."""
@@ -75,7 +81,7 @@ class Running:
             return
         self.refusal = refusal = self.refusal or refusal
         body = refusal.body
-        headers = [*text_headers(body), *added]
+        headers = [*text_headers(body), *added, *self.marks]
         if self.scope["http_version"].startswith("1"):
             headers.append((b"connection", b"close"))
         with trio.CancelScope(shield=True, deadline=trio.current_time() + REFUSAL_DEADLINE):

@@ -67,7 +67,7 @@ class Intake:
         if self._limit and self.size > self._limit:
             return too_large(self._limit)
         if self._overhead > OVERHEAD_LIMIT and not complete:
-            return Refusal(431, f"Trailers may have {OVERHEAD_LIMIT} bytes.")
+            return Refusal(431, f"Trailers may have {OVERHEAD_LIMIT} bytes.", "limit")
         return None
 
     async def pause(self) -> None:

@@ -16,6 +16,7 @@ from trio_worker.options.values import (
     OptionError,
     Reader,
     a_flag,
+    a_header,
     a_number,
     a_prefix,
     a_text,
@@ -129,6 +130,8 @@ class Options:
     accepted_dead_rules: tuple[str, ...] = _option("trio-accept-dead-rules", words, (), many=True)
     max_connections: int = _option("trio-max-connections", a_number, _descriptor_limit())
     metrics_interval: float = _option("trio-metrics-interval", an_interval, 1.0)
+    request_id: str = _option("trio-request-id", a_header, "")
+    log_json: bool = _option("trio-log-json", a_flag, False)
     proctitle: bool = _option("trio-proctitle", a_flag, True)
     date_header: bool = _option("trio-date-header", a_flag, True)
     server_header: bool = _option("trio-server-header", a_flag, True)

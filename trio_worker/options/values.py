@@ -91,6 +91,17 @@ def is_prefix(text: str) -> bool:
     return _PREFIX.fullmatch(text) is not None and not {".", ".."} & set(text.split("/"))
 
 
+# RFC 9110 section 5.1.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~\w-]+", re.ASCII)
+
+
+def a_header(key: str, value: str) -> str:
+    """Read the name of a header."""
+    if not _TOKEN.fullmatch(value):
+        raise OptionError(key, value, "the name of a header, as in x-request-id")
+    return value.lower()
+
+
 def a_prefix(key: str, value: str) -> str:
     """Read the beginning of a path."""
     if not is_prefix(value.rstrip("/")):

@@ -1,7 +1,7 @@
 """The assembly of a worker before it serves: the layers around the app, and the service on top of them.
 
-From the app outwards: files that are served in its place, the names that a front gives to its clients, and the fence
-that counts and logs.
+From the app outwards: files that are served in its place, the names that a front gives to its clients, the ids of
+requests, and the fence that counts and logs.
 """
 
 import os
@@ -11,7 +11,7 @@ from typing import Any
 import trio
 import uwsgi
 
-from trio_worker.application import forwarded
+from trio_worker.application import forwarded, request_id
 from trio_worker.application.fence import Application
 from trio_worker.application.loading import Mounts
 from trio_worker.application.root_path import RootPath, restoring
@@ -51,6 +51,7 @@ def make_service(
     draining = trio.Event()
     file = HypercornFile() if options.engine == "hypercorn" else read(options)
     layers = _behind_fronts(_behind_files(_in_its_place(app, options, file), options), options, file)
+    layers = request_id.layer(layers, options)
     added = (*options.add_headers, *file.added_headers)
     write = request_log.chooser()
     return Service(

@@ -28,7 +28,7 @@ _WIDEST = 4
 _LOG = 2
 
 # Seconds that the pieces of one record wait in all for a master that does not keep up; then they go, and may be lost.
-_PATIENCE = 1.0
+PATIENCE = 1.0
 
 
 class UwsgiHandler(logging.Handler):
@@ -59,9 +59,9 @@ class UwsgiHandler(logging.Handler):
     def _write_pieces(self, text: str) -> None:
         first, *others = _pieces(text, PIECE - len(self._continued))
         self._write(first)
-        deadline = time.monotonic() + _PATIENCE
+        deadline = time.monotonic() + PATIENCE
         for each in others:
-            _wait_for_room(deadline)
+            wait_for_room(deadline)
             self._write(self._continued + each)
 
 
@@ -88,7 +88,7 @@ def _short_lines(text: str, size: int) -> Iterator[str]:
             yield from (line[start : start + most] for start in range(0, len(line), most))
 
 
-def _wait_for_room(deadline: float) -> None:
+def wait_for_room(deadline: float) -> None:
     """Wait until the pipe to the master takes more: it does not block, and what it has no room for is lost."""
     poll = select.poll()
     poll.register(_LOG, select.POLLOUT)

@@ -36,7 +36,7 @@ from trio_worker.serving.listeners import Listeners
 from trio_worker.serving.task_pool import TaskPool
 from trio_worker.transport.socket_wire import SocketWire
 from trio_worker.transport.wire import Address
-from trio_worker.worker import logs, notices, signals, watchdog
+from trio_worker.worker import json_log, logs, notices, signals, watchdog
 from trio_worker.worker.assembly import make_service, open_request_log
 from trio_worker.worker.drain import abort, drain, leave_pool
 from trio_worker.worker.ending import DESTROY_LAST_CALL, QUIET, Ending, Reason, mercy
@@ -71,6 +71,8 @@ def main() -> NoReturn:
         options = parse(raw)
     except OptionError as error:
         leave(trio.run(FailedStart(error, siblings, uwsgi, raw).run_alone), DESTROY_LAST_CALL, skip_atexit=False)
+    if options.log_json:
+        json_log.install(uwsgi.worker_id())
     current.install(uwsgi)
     disarm(os.getpid())
     worker = Worker(options, raw, native, siblings)

@@ -1,6 +1,7 @@
 """uWSGI's request log: which requests get a line (`disable-logging`, `log-4xx` ...), its text, and its destination.
 
-format.py compiles a log-format into the text of a line; buffer.py decides when lines are made and written.
+format.py compiles a log-format into the text of a line, following.py has the variables that uWSGI does not know,
+json_lines.py makes lines that are JSON; buffer.py decides when lines are made and written.
 """
 
 import logging
@@ -9,8 +10,9 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from trio_worker.asgi import Record
+from trio_worker.master.access_log import following, json_lines
 from trio_worker.master.access_log.buffer import LogBuffer, Write, takes_many, writer
-from trio_worker.master.access_log.format import TEXTS, Value, compile_format, formatted_time, header
+from trio_worker.master.access_log.format import TEXTS, Value, compile_format, formatted_time, header, is_json
 from trio_worker.options import Options
 
 log = logging.getLogger(__name__)
@@ -123,14 +125,19 @@ def _compile(
     options: Options, own: Mapping[str, Given], read_metric: Callable[[str], object]
 ) -> Callable[[Record], str]:
     format = options.log_format
-    given = {**own, "via": lambda record: " via sendfile() " if record.by_sendfile else " "}
+    address = _forwarded if options.log_x_forwarded_for else TEXTS["addr"]
+    json_own = {"worker": own.get("wid"), "pid": own.get("pid")}
+    if options.log_json and not format:
+        return json_lines.json_line(json_own, address)
+    given = {**following.VARIABLES, **own, "via": lambda record: " via sendfile() " if record.by_sendfile else " "}
     if options.log_x_forwarded_for:
         given["addr"] = _forwarded
     if options.log_format_strftime and options.log_date.startswith("%"):
         given["ftime"] = formatted_time(options.log_date)
     for name in _METRIC.findall(format or ""):
         given[f"metric.{name}"] = _metric(name, read_metric)
-    return compile_format(format or _default_format(options), given, empty="-" if format else "")
+    render = compile_format(format or _default_format(options), given, empty="-" if format else "")
+    return json_lines.wrapped(render, json_own) if options.log_json and not is_json(format or "") else render
 
 
 def _default_format(options: Options) -> str:

@@ -1,6 +1,6 @@
 """uWSGI's `log-format`: a line with variables, compiled once into a template and one small function for each variable.
 
-A name that uWSGI does not know stands for a log variable there, which the app sets with `set_logvar`; `var.NAME` is a
+A name that uWSGI does not know stands for a log variable there, which the app sets with `setlogvar`; `var.NAME` is a
 variable of the request, `metric.NAME` a metric. What has no value is `-`. All as in core/logging.c (uwsgi_logit_lf).
 
 In a format that is a JSON document the values of texts are escaped as JSON's strings are. uWSGI writes them as they
@@ -34,12 +34,12 @@ def compile_format(format: str, given: Mapping[str, Value | int | str], empty: s
         empty: what is written where a text has no value.
     """
     template, getters = "", []
-    safe = _in_json if _is_json(format) else _as_it_is
+    safe = _in_json if is_json(format) else _as_it_is
     for text, name in _pieces(format):
         template += text.replace("%", "%%")
         value = given.get(name, CONSTANTS.get(name)) if name else ""
         if value is None:
-            value = NUMBERS.get(name) or _text(TEXTS.get(name) or _named(name), empty)
+            value = NUMBERS.get(name) or or_else(TEXTS.get(name) or _named(name), empty)
         if callable(value):
             template += "%s"
             getters.append(value if name in NUMBERS else safe(value))
@@ -58,7 +58,7 @@ def _pieces(format: str) -> list[tuple[str, str]]:
     return list(zip(split[::2], split[1::2], strict=True))
 
 
-def _is_json(format: str) -> bool:
+def is_json(format: str) -> bool:
     """Tell whether the format is an object or array of JSON once its variables have values."""
     try:
         return isinstance(json.loads(_VARIABLE.sub("0", format)), dict | list)
@@ -76,7 +76,8 @@ def _in_json(get: Value) -> Value:
     return lambda record: json.dumps(str(get(record)))[1:-1].replace("\x7f", r"\u007f")
 
 
-def _text(get: Value, empty: str) -> Value:
+def or_else(get: Value, empty: str) -> Value:
+    """Return the value with what stands in its place where it is empty."""
     return (lambda record: get(record) or empty) if empty else get
 
 
@@ -87,14 +88,15 @@ def printable(line: str) -> str:
 
 def _named(name: str) -> Value:
     if not name.startswith("var."):
-        return partial(_logvar, name)
+        return partial(logvar, name)
     name = name.removeprefix("var.")
     if name.startswith("HTTP_"):
         return partial(header, name.removeprefix("HTTP_").replace("_", "-").lower().encode())
     return REQUEST_VARIABLES.get(name, lambda record: "")
 
 
-def _logvar(name: str, record: Record) -> str:
+def logvar(name: str, record: Record) -> str:
+    """Return a log variable that the app has set, "" where it has not."""
     return "" if record.notes is None else record.notes.logvars.get(name, "")
 
 
@@ -148,7 +150,7 @@ def _strftime(format: str, second: int) -> str:
     return time.strftime(format, time.localtime(second))
 
 
-def _began(record: Record) -> float:
+def began(record: Record) -> float:
     """Return the seconds since the epoch at which the request began."""
     # Records hold the clock of perf_counter, and the line may be made a moment after the end.
     return record.began + time.time() - time.perf_counter()
@@ -156,7 +158,7 @@ def _began(record: Record) -> float:
 
 def formatted_time(format: str) -> Value:
     """Return a variable that gives the time at which a request began, by a format of strftime."""
-    return lambda record: _strftime(format, int(_began(record)))
+    return lambda record: _strftime(format, int(began(record)))
 
 
 def _memory(column: int, unit: int) -> Value:
@@ -201,7 +203,7 @@ TEXTS: dict[str, Value] = {
     "proto": _protocol,
     "uagent": partial(header, b"user-agent"),
     "referer": partial(header, b"referer"),
-    "ctime": lambda record: _ctime(int(_began(record))),
+    "ctime": lambda record: _ctime(int(began(record))),
     "ltime": formatted_time(APACHE_TIME),
     "ftime": formatted_time(APACHE_TIME),
 }
@@ -216,9 +218,9 @@ NUMBERS: dict[str, Value] = {
     "micros": attrgetter("micros"),
     "msecs": lambda record: record.micros // 1000,
     "secs": lambda record: f"{record.micros / 1_000_000:f}",
-    "tmsecs": lambda record: int(_began(record) * 1000),
-    "tmicros": lambda record: int(_began(record) * 1_000_000),
-    "time": lambda record: int(_began(record)),
+    "tmsecs": lambda record: int(began(record) * 1000),
+    "tmicros": lambda record: int(began(record) * 1_000_000),
+    "time": lambda record: int(began(record)),
     "epoch": lambda record: int(time.time()),
     "vars": lambda record: len(record.scope["headers"]),
     "pktsize": _request_size,

@@ -39,6 +39,8 @@ struct uwsgi_option uwsgi_trio_options[] = {
 	VALUE("accept-dead-rules", "names of options whose rules deny nothing in a Trio worker, seen to elsewhere"),
 	VALUE("max-connections", "stop accepting in a worker that holds the specified number of connections"),
 	VALUE("metrics-interval", "flush metrics and statistics every specified seconds"),
+	VALUE("request-id", "pass on or make an id for each request in the specified header"),
+	VALUE("log-json", "write the worker's log and its request lines as JSON: true or false"),
 	VALUE("proctitle", "show requests and state in the title of each worker's process: true or false"),
 	VALUE("date-header", "add a Date header to responses: true or false"),
 	VALUE("server-header", "add a Server header to responses: true or false"),

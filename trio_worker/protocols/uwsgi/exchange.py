@@ -25,6 +25,7 @@ class PacketExchange(Exchange):
     """
 
     may_chunk = False
+    protocol = "uwsgi"
 
     def __init__(self, source: Source, request: PacketRequest) -> None:
         super().__init__(source, request.method, request.target, request.version, request.headers, False)
