@@ -15,6 +15,7 @@ from trio_worker.asgi import Record
 from trio_worker.master.access_log import LOG_DESCRIPTOR, following
 from trio_worker.master.access_log.buffer import writer
 from trio_worker.master.access_log.json_lines import dumps, timestamp
+from trio_worker.options import Options
 from trio_worker.worker.logs import PATIENCE, PIECE, UwsgiHandler, wait_for_room
 
 # Bytes that a piece of a text has at least, however much the other fields take.
@@ -99,8 +100,10 @@ def _short_lines(text: str, room: int) -> Iterator[str]:
         yield from (line[start : start + most] for start in range(0, len(line), most))
 
 
-def install(worker_id: int) -> None:
-    """Write JSON wherever `logs.install` has had lines written."""
+def install(options: Options, worker_id: int) -> None:
+    """Write JSON wherever `logs.install` has had lines written, if the ini asks for it."""
+    if not options.log_json:
+        return
     handler = JsonHandler(worker_id)
     for logger in (logging.getLogger(), logging.getLogger("trio_worker")):
         logger.handlers = [handler if isinstance(each, UwsgiHandler) else each for each in logger.handlers]

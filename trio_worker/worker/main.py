@@ -45,7 +45,7 @@ from trio_worker.worker.failure import FailedStart
 from trio_worker.worker.limits import FatalExceptions
 from trio_worker.worker.pause import Pause, status
 from trio_worker.worker.siblings import Siblings
-from trio_worker.worker.title import make_title
+from trio_worker.worker.title import show_title
 from trio_worker.worker.upkeep import Upkeep
 
 # To those who read the log it is the worker that speaks, whichever module of this folder does.
@@ -71,8 +71,7 @@ def main() -> NoReturn:
         options = parse(raw)
     except OptionError as error:
         leave(trio.run(FailedStart(error, siblings, uwsgi, raw).run_alone), DESTROY_LAST_CALL, skip_atexit=False)
-    if options.log_json:
-        json_log.install(uwsgi.worker_id())
+    json_log.install(options, uwsgi.worker_id())
     current.install(uwsgi)
     disarm(os.getpid())
     worker = Worker(options, raw, native, siblings)
@@ -226,8 +225,7 @@ class Worker:
             background.start_soon(service.clock.sweep, service.connections)
             background.start_soon(upkeep.run)
             background.start_soon(self._uwsgi_signals.run)
-            if title := make_title(uwsgi, service, self._raw, self._pause.__bool__):
-                background.start_soon(title.run)
+            background.start_soon(show_title, uwsgi, service, self._raw, self._pause.__bool__)
             with listeners:
                 async with trio.open_nursery() as accepting:
                     accepting.start_soon(listeners.run)

@@ -63,10 +63,10 @@ class Title:
             self._write(title)
 
 
-def make_title(uwsgi: Any, service: Service, raw: RawOptions, is_paused: Callable[[], bool]) -> Title | None:
-    """Return the title of this worker, None where there is to be none, or the ini has a name of its own for it."""
+async def show_title(uwsgi: Any, service: Service, raw: RawOptions, is_paused: Callable[[], bool]) -> None:
+    """Show the title of this worker until cancelled, unless there is to be none, or the ini has a name for it."""
     if not service.options.proctitle or "procname" in raw:
-        return None
+        return
     counters, draining = service.counters, service.draining
 
     def state() -> str:
@@ -75,4 +75,4 @@ def make_title(uwsgi: Any, service: Service, raw: RawOptions, is_paused: Callabl
     def served() -> int:
         return counters.requests + counters.sessions
 
-    return Title(uwsgi.worker_id(), uwsgi.setprocname, service.application.count_running, served, state)
+    await Title(uwsgi.worker_id(), uwsgi.setprocname, service.application.count_running, served, state).run()
