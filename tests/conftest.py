@@ -48,6 +48,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # default suite.
 LONG = {
     "test_cheaper",
+    "test_containers",
     "test_debian",
     "test_deploy",
     "test_failed_start",
