@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,13 +53,16 @@ http {{
 
 
 @contextmanager
-def nginx(directory: Path, configuration: str, upstream: str) -> Iterator[tuple[str, int]]:
+def nginx(
+    directory: Path, configuration: str, upstream: str, more: Mapping[str, str] | None = None
+) -> Iterator[tuple[str, int]]:
     """Run nginx with a configuration of deploy/nginx before a worker's socket; yields its address.
 
     Args:
         directory: for its files.
         configuration: the file's name.
         upstream: the socket as nginx writes it: `127.0.0.1:8000` or `unix:/path`.
+        more: what stands in the place of something else in it, besides.
     """
     assert NGINX is not None
     directory.mkdir()
@@ -67,6 +70,7 @@ def nginx(directory: Path, configuration: str, upstream: str) -> Iterator[tuple[
     replaced = {
         "unix:/run/trio-worker/app.sock": upstream,
         "listen 80;": f"listen {address[0]}:{address[1]};",
+        **(more or {}),
     }
     deployed(f"nginx/{configuration}", directory / "site.conf", replaced)
     (directory / "uwsgi_params").write_text(_PARAMS)

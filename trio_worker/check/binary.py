@@ -30,6 +30,15 @@ def build_flags() -> str:
         return ""
 
 
+def is_pyuwsgi() -> bool:
+    """Return True for uWSGI as a module of Python, which a script starts: at its reload it executes the interpreter."""
+    binary = find()
+    try:
+        return binary is not None and b"pyuwsgi" in Path(binary).read_bytes()[:500]
+    except OSError:
+        return False
+
+
 def plugin_directory() -> str:
     """Return the folder in which uWSGI looks for plugins last."""
     found = _PLUGIN_DIRECTORY.search(build_flags())

@@ -5,14 +5,19 @@ They are warnings: the instance serves all the same, and loses requests at its n
 """
 
 import re
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from trio_worker.check.binary import is_pyuwsgi
 from trio_worker.check.configuration import Configuration
-from trio_worker.check.findings import Finding, error, warning
+from trio_worker.check.findings import Finding, error, note, warning
 
 # The kernel's limit for a queue of connections; uWSGI does not start with more (create_server_socket).
 _SOMAXCONN = Path("/proc/sys/net/core/somaxconn")
+
+# Options by which a router of uWSGI's is in front, which speaks the uwsgi protocol to workers.
+_BRING_PACKETS = ("uwsgi-socket", "http", "http-to-https", "https", "https2", "subscribe-to", "subscribe2")
 
 _GRACEFUL_TERM = re.compile(r"unix_signal:15 gracefully_kill_them_all")
 
@@ -48,5 +53,23 @@ def _stop(ini: Configuration) -> Iterator[Finding]:
         yield warning(f"`{line}` is missing: SIGTERM ends requests in flight")
 
 
-RULES: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (_chain, _queue, _stop)
+def _packets(ini: Configuration) -> Iterator[Finding]:
+    if not ini.has_workers or ini.all("buffer-size"):
+        return
+    why = "the head of a request in a uwsgi packet has 4,096 bytes at most, with its cookies, or its client gets a 502"
+    advice = f"`buffer-size = 32768` is missing: {why}"
+    for setting in [each for name in _BRING_PACKETS for each in ini.all(name)][:1]:
+        yield warning(advice, setting)
+        return
+    for setting in [each for each in ini.all("socket") if ":" not in each.value][:1]:
+        yield note(f"behind uwsgi_pass, {advice}", setting)
+
+
+def _reexecuted(ini: Configuration) -> Iterator[Finding]:
+    if ini.is_whole and is_pyuwsgi() and sys.prefix != sys.base_prefix and not ini.all("binary-path"):
+        line = f"binary-path = {sys.executable}"
+        yield warning(f"pyuwsgi forgets its virtual environment at a SIGHUP, and ends: add `{line}`")
+
+
+RULES: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (_chain, _queue, _stop, _packets, _reexecuted)
 """Every rule, in the order in which their findings are reported."""
