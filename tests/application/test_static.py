@@ -11,8 +11,8 @@ from support.http1 import Http1, Response
 from support.http2 import Http2
 from support.uwsgi import Server, Servers
 
-from trio_worker.application import static_files
-from trio_worker.options.static_map import parse_directory, parse_map
+from trio_worker.application.static.lookup import Lookup
+from trio_worker.options import parse
 
 CONTENT = b"0123456789" * 100_000
 
@@ -139,11 +139,10 @@ def test_nothing_outside_is_served(server: Server, path: str) -> None:
 @pytest.mark.parametrize("segment", ["a/", "./", "../", "below/../", "/"])
 def test_a_long_path_does_not_hold_the_others_up(files: Path, segment: str) -> None:
     """What a look-up takes of the loop, which every other request waits for."""
-    maps = [parse_map(f"/s={files}"), parse_directory(str(files))]
+    lookup = Lookup(parse({"static-map": f"/s={files}".encode(), "check-static": str(files).encode()}))
     path = "/s/" + segment * (8000 // len(segment))
-    candidates = static_files.candidates
-    assert list(candidates(maps, path)) == []
-    assert min(timeit.repeat(lambda: list(candidates(maps, path)), number=1, repeat=5)) < 0.002
+    assert lookup.find(path) is None
+    assert min(timeit.repeat(lambda: lookup.find(path), number=1, repeat=5)) < 0.002
 
 
 def test_http2(server: Server) -> None:

@@ -64,10 +64,11 @@ class Http2:
     def flush(self) -> None:
         self.socket.sendall(self.connection.data_to_send())
 
-    def request(self, path: str = "/", method: str = "GET", body: bytes | None = None) -> int:
-        """Open a stream with a request; returns its number."""
+    def request(self, path: str = "/", method: str = "GET", body: bytes | None = None, **more: str) -> int:
+        """Open a stream with a request and more headers; returns its number."""
         stream: int = self.connection.get_next_available_stream_id()
         headers = [(":method", method), (":path", path), (":scheme", "http"), (":authority", "test")]
+        headers += [(name.replace("_", "-"), value) for name, value in more.items()]
         self.connection.send_headers(stream, headers, end_stream=body is None)
         if body is not None:
             self.connection.send_data(stream, body, end_stream=True)

@@ -4,13 +4,14 @@ Keys of our own begin with `trio-`. A value that does not parse ends the start w
 allowed; nothing is guessed.
 """
 
+import re
 import resource
 import signal
 from dataclasses import dataclass, field, fields
 from typing import Any
 
 from trio_worker.options.raw import ALIASES, RawOptions, repeated, text
-from trio_worker.options.static_map import StaticMap
+from trio_worker.options.static_map import ExpiresRule, StaticMap
 from trio_worker.options.trust import LOOPBACK, NOBODY, Peers
 from trio_worker.options.values import (
     OptionError,
@@ -24,11 +25,14 @@ from trio_worker.options.values import (
     a_window,
     an_interval,
     directories,
+    expires,
     headers,
     lines,
     one_of,
+    patterns,
     peers,
     static_maps,
+    type_expires,
     words,
 )
 
@@ -96,7 +100,27 @@ class Options:
     log_format: str | None = _option("log-format", a_text, None)
     add_headers: tuple[tuple[bytes, bytes], ...] = _option("add-header", headers, (), many=True)
     check_static: tuple[StaticMap, ...] = _option("check-static", directories, (), many=True)
+    static_maps2: tuple[StaticMap, ...] = _option("static-map2", static_maps, (), many=True)
     static_maps: tuple[StaticMap, ...] = _option("static-map", static_maps, (), many=True)
+    static_index: tuple[str, ...] = _option("static-index", lines, (), many=True)
+    static_safe: tuple[str, ...] = _option("static-safe", lines, (), many=True)
+    static_skip_ext: tuple[str, ...] = _option("static-skip-ext", lines, (), many=True)
+    static_expires: tuple[ExpiresRule, ...] = _option("static-expires", expires, (), many=True)
+    static_expires_mtime: tuple[ExpiresRule, ...] = _option("static-expires-mtime", expires, (), many=True)
+    static_expires_path_info: tuple[ExpiresRule, ...] = _option("static-expires-path-info", expires, (), many=True)
+    static_expires_path_info_mtime: tuple[ExpiresRule, ...] = _option(
+        "static-expires-path-info-mtime", expires, (), many=True
+    )
+    static_expires_uri: tuple[ExpiresRule, ...] = _option("static-expires-uri", expires, (), many=True)
+    static_expires_uri_mtime: tuple[ExpiresRule, ...] = _option("static-expires-uri-mtime", expires, (), many=True)
+    static_expires_type: tuple[ExpiresRule, ...] = _option("static-expires-type", type_expires, (), many=True)
+    static_expires_type_mtime: tuple[ExpiresRule, ...] = _option(
+        "static-expires-type-mtime", type_expires, (), many=True
+    )
+    static_gzip: tuple[re.Pattern[str], ...] = _option("static-gzip", patterns, (), many=True)
+    static_gzip_all: bool = _option("static-gzip-all", a_flag, False)
+    static_gzip_dirs: tuple[str, ...] = _option("static-gzip-dir", lines, (), many=True)
+    static_gzip_exts: tuple[str, ...] = _option("static-gzip-ext", lines, (), many=True)
     websockets_max_size: int | None = _option("websockets-max-size", a_number, None)
     websockets_ping_freq: int | None = _option("websockets-ping-freq", a_number, None)
     websockets_pong_tolerance: int | None = _option("websockets-pong-tolerance", a_number, None)

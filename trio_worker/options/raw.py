@@ -35,6 +35,8 @@ ALIASES = {
     "python-auto-reload": "py-autoreload",
     "python-autoreload": "py-autoreload",
     "python-import": "import",
+    "static-gzip-prefix": "static-gzip-dir",
+    "static-gzip-suffix": "static-gzip-ext",
     "websocket-max-size": "websockets-max-size",
     "websocket-ping-freq": "websockets-ping-freq",
     "websocket-pong-tolerance": "websockets-pong-tolerance",

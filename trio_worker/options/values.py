@@ -8,7 +8,14 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from trio_worker.options.static_map import StaticMap, parse_directory, parse_map
+from trio_worker.options.static_map import (
+    ExpiresRule,
+    StaticMap,
+    parse_directory,
+    parse_expires,
+    parse_map,
+    parse_type_expires,
+)
 from trio_worker.options.trust import Peers, parse_peers
 
 Reader = Callable[[str, str], Any]
@@ -156,8 +163,33 @@ def directories(key: str, value: str) -> tuple[StaticMap, ...]:
 
 
 def static_maps(key: str, value: str) -> tuple[StaticMap, ...]:
-    """Read directories under prefixes of the path."""
+    """Read directories under prefixes of the path; with `static-map2` the prefix is a part of the files' names."""
     try:
-        return tuple(map(parse_map, value.splitlines()))
+        return tuple(parse_map(line, key.endswith("2")) for line in value.splitlines())
     except ValueError as error:
         raise OptionError(key, str(error), "/prefix=/directory") from None
+
+
+def expires(key: str, value: str) -> tuple[ExpiresRule, ...]:
+    """Read patterns, each with the seconds for which a file may be kept."""
+    return _rules(key, value, parse_expires, "a regular expression, a space and seconds")
+
+
+def type_expires(key: str, value: str) -> tuple[ExpiresRule, ...]:
+    """Read content types, each with the seconds for which a file may be kept."""
+    return _rules(key, value, parse_type_expires, "type=seconds, as in text/css=3600")
+
+
+def _rules(key: str, value: str, parse: Callable[[str, bool], ExpiresRule], allowed: str) -> tuple[ExpiresRule, ...]:
+    try:
+        return tuple(parse(line, key.endswith("-mtime")) for line in value.splitlines())
+    except ValueError:
+        raise OptionError(key, value, allowed) from None
+
+
+def patterns(key: str, value: str) -> tuple[re.Pattern[str], ...]:
+    """Read regular expressions, one a line."""
+    try:
+        return tuple(map(re.compile, value.splitlines()))
+    except re.error as error:
+        raise OptionError(key, value, f"a regular expression ({error})") from None

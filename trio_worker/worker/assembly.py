@@ -16,7 +16,7 @@ from trio_worker.application.fence import Application
 from trio_worker.application.loading import Mounts
 from trio_worker.application.root_path import RootPath, restoring
 from trio_worker.application.server_names import ServerNames
-from trio_worker.application.static_files import StaticFiles
+from trio_worker.application.static.layer import StaticFiles
 from trio_worker.asgi import App
 from trio_worker.http.service import Service
 from trio_worker.master.access_log import Given, RequestLog
@@ -89,8 +89,8 @@ def _configure_hypercorn(options: Options) -> Any:
 
 
 def _behind_files(app: App, options: Options) -> App:
-    maps = (*options.check_static, *options.static_maps)
-    return StaticFiles(app, maps) if maps else app
+    has_files = options.check_static or options.static_maps or options.static_maps2
+    return StaticFiles(app, options) if has_files else app
 
 
 def open_request_log(options: Options, native: Native | None) -> RequestLog:

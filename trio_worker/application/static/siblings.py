@@ -1,0 +1,64 @@
+"""Compressed files beside the others: `page.html.br` and `page.html.gz`, for clients that take them (`static-gzip`)."""
+
+from collections.abc import Mapping
+
+from trio_worker.application.static.lookup import File, Lookup
+from trio_worker.options import Options
+
+# In uWSGI's order (core/static.c, uwsgi_static_want_gzip): the coding and the ending of the file's name.
+CODINGS = ((b"br", ".br"), (b"gzip", ".gz"))
+
+
+class Siblings:
+    """The files of which a compressed one is looked for.
+
+    Args:
+        options: the parsed ini.
+    """
+
+    def __init__(self, options: Options) -> None:
+        self._lookup = Lookup(options)
+        self._all = options.static_gzip_all
+        self._directories = options.static_gzip_dirs
+        self._endings = options.static_gzip_exts
+        self._patterns = options.static_gzip
+
+    def may_have(self, path: str) -> bool:
+        """Return True if the ini has compressed files looked for beside this one."""
+        return (
+            self._all
+            or path.startswith(self._directories)
+            or path.endswith(self._endings)
+            or any(pattern.search(path) for pattern in self._patterns)
+        )
+
+    def choose(self, file: File, accepted: bytes) -> tuple[File, bytes]:
+        """Return the file to send and its coding, which is empty for the file itself.
+
+        Args:
+            file: that was asked for.
+            accepted: the value of Accept-Encoding.
+        """
+        weights = weigh(accepted)
+        for coding, ending in CODINGS:
+            if takes(weights, coding) and (sibling := self._lookup.beside(file, ending)) is not None:
+                return sibling, coding
+        return file, b""
+
+
+def weigh(accepted: bytes) -> dict[bytes, float]:
+    """Read Accept-Encoding (RFC 9110 section 12.5.3): the weight of each coding that it names."""
+    weights = {}
+    for each in accepted.lower().split(b","):
+        coding, _, parameter = each.partition(b";")
+        name, _, value = parameter.strip().partition(b"=")
+        try:
+            weights[coding.strip()] = float(value) if name.strip() == b"q" else 1.0
+        except ValueError:
+            weights[coding.strip()] = 0.0
+    return weights
+
+
+def takes(weights: Mapping[bytes, float], coding: bytes) -> bool:
+    """Return True if a client takes a coding."""
+    return weights.get(coding, weights.get(b"*", 0.0)) > 0
