@@ -63,6 +63,7 @@ LONG = {
     "test_request_log_options",
     "test_statistics",
     "test_systemd",
+    "test_telemetry",
     "test_traps",
     "test_uwsgi_api",
     "test_uwsgi_signals",
