@@ -60,6 +60,7 @@ LONG = {
     "test_limits",
     "test_many_hosts",
     "test_reload_command",
+    "test_pyuwsgi",
     "test_request_log_options",
     "test_statistics",
     "test_systemd",

@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,12 +9,9 @@ from pathlib import Path
 import pytest
 from support.front import Address
 from support.http1 import Http1
-from support.ini import APPS, CHECKOUT, free_port
-from support.log import ACCEPTING
+from support.ini import CHECKOUT
 from support.nginx import NGINX, nginx
-from support.processes import kill, session_members
 from support.uwsgi import Server, Servers
-from support.waiting import eventually
 
 DEPLOY = CHECKOUT / "deploy"
 BUFFER_SIZE = re.compile(r"^buffer-size = (\d+)$", re.MULTILINE)
@@ -39,71 +35,6 @@ def test_a_daemon_in_the_place_of_a_mule_lives_with_the_fork_hooks(uwsgi: Server
     server = uwsgi(attach_daemon=daemon)
     server.wait_log("^it works")
     assert server.count("crippled|DAMN") == 0
-
-
-@pytest.fixture(scope="module")
-def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A virtual environment with pyuwsgi, which finds the packages of this one."""
-    home = tmp_path_factory.mktemp("pyuwsgi")
-    subprocess.run([sys.executable, "-m", "venv", str(home)], check=True)
-    installing = [str(home / "bin/pip"), "install", "--quiet", "pyuwsgi>=2.0.30,<2.1"]
-    if subprocess.run(installing, capture_output=True).returncode:
-        pytest.skip("pyuwsgi cannot be installed here")
-    return home
-
-
-@pytest.fixture(params=["with binary-path", "without binary-path"])
-def has_path(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param == "with binary-path")
-
-
-def test_pyuwsgi_comes_back_from_a_sighup_with_binary_path_alone(
-    environment: Path, tmp_path: Path, has_path: bool
-) -> None:
-    packages = next(each for each in sys.path if each.endswith("site-packages"))
-    lines = [
-        "[uwsgi]",
-        "master = true",
-        "enable-threads = true",
-        "py-call-uwsgi-fork-hooks = true",
-        f"python-worker-override = {CHECKOUT}/trio_worker/override.py",
-        *(f"pythonpath = {path}" for path in (packages, CHECKOUT, APPS)),
-        "module = probe:app",
-        f"http-socket = 127.0.0.1:{free_port()}",
-        *([f"binary-path = {environment}/bin/python"] if has_path else []),
-    ]
-    (tmp_path / "a.ini").write_text("\n".join(lines) + "\n")
-    log = tmp_path / "log"
-    with log.open("wb") as out:
-        command = [str(environment / "bin/uwsgi"), "--ini", "a.ini"]
-        process = subprocess.Popen(command, cwd=tmp_path, stdout=out, stderr=out, start_new_session=True)
-    try:
-        eventually(lambda: re.search(ACCEPTING, log.read_text()), 20, log.read_text)
-        process.send_signal(1)
-        if has_path:
-            eventually(lambda: len(re.findall(ACCEPTING, log.read_text())) == 2, 20, log.read_text)
-        else:
-            eventually(lambda: process.poll() is not None, 20, log.read_text)
-            assert "No module named 'pyuwsgi'" in log.read_text()
-    finally:
-        kill(session_members(process.pid))
-        process.wait(10)
-
-
-def test_the_check_knows_pyuwsgi(environment: Path, tmp_path: Path) -> None:
-    (tmp_path / "a.ini").write_text("[uwsgi]\nmaster = true\n")
-    code = f"import sys; sys.path.append({str(CHECKOUT)!r}); from trio_worker.check.rules import deploys"
-    packages = next(each for each in sys.path if each.endswith("site-packages"))
-    code += "; from trio_worker.check.configuration import Configuration; from trio_worker.options import ini, table"
-    code += "; print(*(each.message for each in deploys._reexecuted(Configuration(ini.read('a.ini'), table.load()))))"
-    told = subprocess.run(
-        [environment / "bin/python", "-c", f"import sys; sys.path.append({packages!r}); {code}"],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-        text=True,
-    )
-    assert f"binary-path = {environment}/bin/python" in told.stdout
 
 
 def asked(address: Address, cookie: str) -> int:

@@ -13,6 +13,9 @@ from trio_worker.options.values import OFF
 
 _PLUGIN_NAME = re.compile(r"(.*/)?trio(_plugin\.so)?")
 
+# Python's, as Debian names it: its options stand in the table.
+_KNOWN_PLUGINS = frozenset({"python", "python3", "http", "corerouter", "fastrouter", "syslog", "router_static"})
+
 _DECLARING_KEYS = (*SETTING_KEYS, "declare-option", "declare-option2")
 
 # Prints the ini that declares the metrics of the workers.
@@ -69,8 +72,16 @@ class Configuration:
     @property
     def has_plugin(self) -> bool:
         """True if the C plugin of this worker is loaded."""
-        named = (part.strip() for each in self.plugins for part in each.value.split(","))
-        return any(_PLUGIN_NAME.fullmatch(part) for part in named)
+        return any(map(_PLUGIN_NAME.fullmatch, self._plugin_names))
+
+    @property
+    def has_foreign_plugins(self) -> bool:
+        """True if plugins are loaded of whose options the table knows nothing."""
+        return any(not _PLUGIN_NAME.fullmatch(each) and each not in _KNOWN_PLUGINS for each in self._plugin_names)
+
+    @property
+    def _plugin_names(self) -> list[str]:
+        return [part.strip() for each in self.plugins for part in each.value.split(",")]
 
     @property
     def plugins(self) -> list[Setting]:

@@ -20,6 +20,7 @@ from trio_worker.check.configuration import Configuration
 from trio_worker.check.trial import TrialError, try_app
 from trio_worker.options import ini
 from trio_worker.options import table as option_table
+from trio_worker.options.formats import FormatError
 
 # Exit statuses: the workers are new, the code would not start and nothing was touched, a worker did not come back.
 RELOADED, BROKEN, STUCK = 0, 1, 2
@@ -56,7 +57,7 @@ def main(request: Request, out: TextIO) -> int:
         path = Path(configuration.last("chdir") or "") / fifo
         is_lazy = configuration.is_on("lazy-apps") or configuration.is_on("lazy")
         return _reload(path, b"c" if is_lazy else b"r", request.timeout, report)
-    except (OSError, TrialError) as error:
+    except (OSError, FormatError, TrialError) as error:
         return report.end(BROKEN, str(error))
 
 

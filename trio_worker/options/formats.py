@@ -129,7 +129,8 @@ def json(text: str, asked: str) -> Iterator[Line]:
     for key, value in section.items():
         number = next((at for at, line in enumerate(lines, 1) if f'"{key}"' in line), 1)
         for each in value if isinstance(value, list) else [value]:
-            if isinstance(each, str | int | float | None):
+            # Jansson, which uWSGI reads it by, leaves numbers with a point to nobody.
+            if isinstance(each, str | int | None):
                 yield key, each if isinstance(each, str) else str(int(each or 0)), number
 
 

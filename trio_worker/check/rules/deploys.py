@@ -31,7 +31,8 @@ def _chain(ini: Configuration) -> Iterator[Finding]:
 
 
 def _queue(ini: Configuration) -> Iterator[Finding]:
-    if ini.is_whole and ini.has_workers and not ini.all("listen"):
+    # The sockets of a zerg are those of its pool.
+    if ini.is_whole and ini.has_workers and not ini.all("listen") and not ini.all("zerg"):
         yield warning("`listen` is missing: 100 connections may wait while workers are replaced; 1024 is a good start")
     for setting in ini.all("listen")[-1:]:
         highest = _highest_queue()

@@ -59,8 +59,10 @@ def _unknown_keys(ini: Configuration) -> Iterator[Finding]:
         elif ini.is_on("strict"):
             yield error(f"strict refuses it: uWSGI has no such option{guess}", setting)
         elif not ini.is_placeholder(setting.key):
-            # uWSGI takes up every key in silence, so only its likeness to an option tells a slip from a placeholder.
-            yield (error if guess else warning)(f"uWSGI 2.0.31 has no such option{guess}", setting)
+            # uWSGI takes up every key in silence, so only its likeness to an option tells a slip from a placeholder. A
+            # plugin that we do not know may have options of its own.
+            is_slip = bool(guess) and not ini.has_foreign_plugins
+            yield (error if is_slip else warning)(f"uWSGI 2.0.31 has no such option{guess}", setting)
 
 
 def _guess(key: str, known: Iterable[str]) -> str:
