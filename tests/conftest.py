@@ -53,6 +53,7 @@ LONG = {
     "test_deploy",
     "test_failed_start",
     "test_fronts_nginx",
+    "test_fronts_reloads",
     "test_fronts_uwsgi_router",
     "test_harakiri",
     "test_http1_corpus",

@@ -39,7 +39,7 @@ daemon off;
 worker_processes 1;
 pid {directory}/pid;
 error_log {directory}/log info;
-events {{ worker_connections 512; }}
+events {{ worker_connections 4096; }}
 http {{
     access_log off;
     client_body_temp_path {directory}/body;
