@@ -24,6 +24,7 @@ from trio_worker.options.values import (
     a_time,
     a_window,
     an_interval,
+    codings,
     directories,
     expires,
     headers,
@@ -46,6 +47,10 @@ def _descriptor_limit() -> int:
 def _option(key: str, parse: Reader, default: Any, many: bool = False) -> Any:
     """Make a field; with `many` its key may be given more than once, and each value is a line of what is parsed."""
     return field(default=default, metadata={"key": key, "parse": parse, "many": many})
+
+
+# What gets smaller by compression and has not been compressed already.
+COMPRESSED_TYPES = ("text/*", "application/json", "application/javascript", "application/xml", "*+json", "*+xml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +157,9 @@ class Options:
     certificates: tuple[str, ...] = _option("trio-certificate", lines, (), many=True)
     clear_text: bool = _option("trio-clear-text", a_flag, False)
     accepted_dead_rules: tuple[str, ...] = _option("trio-accept-dead-rules", words, (), many=True)
+    compress: tuple[str, ...] = _option("trio-compress", codings, ())
+    compress_types: tuple[str, ...] = _option("trio-compress-types", words, COMPRESSED_TYPES)
+    compress_min: int = _option("trio-compress-min", a_number, 1000)
     max_connections: int = _option("trio-max-connections", a_number, _descriptor_limit())
     metrics_interval: float = _option("trio-metrics-interval", an_interval, 1.0)
     request_id: str = _option("trio-request-id", a_header, "")
@@ -187,6 +195,8 @@ def own_defaults() -> dict[str, str]:
     special = {
         "trio-uwsgi-allow": "loopback",
         "trio-proxy-allow": "nobody",
+        "trio-compress": "nothing",
+        "trio-compress-types": " ".join(f"`{each}`" for each in COMPRESSED_TYPES),
         "trio-websocket-deflate": "on, with a window of 12 bits",
         "trio-max-connections": "what RLIMIT_NOFILE allows",
     }

@@ -145,6 +145,14 @@ def words(key: str, value: str) -> tuple[str, ...]:
     return tuple(value.replace(",", " ").split())
 
 
+def codings(key: str, value: str) -> tuple[str, ...]:
+    """Read the codings that responses may have, the preferred one first; a word for no stands for none."""
+    named = () if value.lower() in OFF else words(key, value.lower())
+    if not set(named) <= {"gzip", "br", "zstd"}:
+        raise OptionError(key, value, "a list of gzip, br and zstd, or off")
+    return tuple(dict.fromkeys(named))
+
+
 def headers(key: str, value: str) -> tuple[tuple[bytes, bytes], ...]:
     """Read HTTP headers; their names become lower case."""
     return tuple(_header(key, line) for line in value.splitlines())

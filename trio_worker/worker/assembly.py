@@ -1,7 +1,7 @@
 """The assembly of a worker before it serves: the layers around the app, and the service on top of them.
 
-From the app outwards: files that are served in its place, the names that a front gives to its clients, the ids of
-requests, and the fence that counts and logs.
+From the app outwards: its responses compressed, files that are served in its place, the names that a front gives to its
+clients, the ids of requests, and the fence that counts and logs.
 """
 
 import os
@@ -12,6 +12,7 @@ import trio
 import uwsgi
 
 from trio_worker.application import forwarded, request_id
+from trio_worker.application.compress.layer import Compression
 from trio_worker.application.fence import Application
 from trio_worker.application.loading import Mounts
 from trio_worker.application.root_path import RootPath, restoring
@@ -50,7 +51,9 @@ def make_service(
     """
     draining = trio.Event()
     file = HypercornFile() if options.engine == "hypercorn" else read(options)
-    layers = _behind_fronts(_behind_files(_in_its_place(app, options, file), options), options, file)
+    layers = _behind_fronts(
+        _behind_files(_compressed(_in_its_place(app, options, file), options), options), options, file
+    )
     layers = request_id.layer(layers, options)
     added = (*options.add_headers, *file.added_headers)
     write = request_log.chooser()
@@ -86,6 +89,10 @@ def _configure_hypercorn(options: Options) -> Any:
     from trio_worker.protocols.hypercorn.config import make_config
 
     return make_config(options)
+
+
+def _compressed(app: App, options: Options) -> App:
+    return Compression(app, options) if options.compress else app
 
 
 def _behind_files(app: App, options: Options) -> App:

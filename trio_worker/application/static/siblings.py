@@ -1,7 +1,6 @@
 """Compressed files beside the others: `page.html.br` and `page.html.gz`, for clients that take them (`static-gzip`)."""
 
-from collections.abc import Mapping
-
+from trio_worker.application.accepted import weigh, weight
 from trio_worker.application.static.lookup import File, Lookup
 from trio_worker.options import Options
 
@@ -41,24 +40,6 @@ class Siblings:
         """
         weights = weigh(accepted)
         for coding, ending in CODINGS:
-            if takes(weights, coding) and (sibling := self._lookup.beside(file, ending)) is not None:
+            if weight(weights, coding) > 0 and (sibling := self._lookup.beside(file, ending)) is not None:
                 return sibling, coding
         return file, b""
-
-
-def weigh(accepted: bytes) -> dict[bytes, float]:
-    """Read Accept-Encoding (RFC 9110 section 12.5.3): the weight of each coding that it names."""
-    weights = {}
-    for each in accepted.lower().split(b","):
-        coding, _, parameter = each.partition(b";")
-        name, _, value = parameter.strip().partition(b"=")
-        try:
-            weights[coding.strip()] = float(value) if name.strip() == b"q" else 1.0
-        except ValueError:
-            weights[coding.strip()] = 0.0
-    return weights
-
-
-def takes(weights: Mapping[bytes, float], coding: bytes) -> bool:
-    """Return True if a client takes a coding."""
-    return weights.get(coding, weights.get(b"*", 0.0)) > 0

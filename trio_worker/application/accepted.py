@@ -1,0 +1,28 @@
+"""Accept-Encoding: the codings that a client takes (RFC 9110 section 12.5.3)."""
+
+from collections.abc import Mapping, Sequence
+
+
+def weigh(accepted: bytes) -> dict[bytes, float]:
+    """Return the weight of each coding that the header names; what cannot be read weighs nothing."""
+    weights = {}
+    for each in accepted.lower().split(b","):
+        coding, _, parameter = each.partition(b";")
+        name, _, value = parameter.strip().partition(b"=")
+        try:
+            weights[coding.strip()] = float(value) if name.strip() == b"q" else 1.0
+        except ValueError:
+            weights[coding.strip()] = 0.0
+    return weights
+
+
+def weight(weights: Mapping[bytes, float], coding: bytes) -> float:
+    """Return the weight of a coding; it is 0 where the client does not take it."""
+    return weights.get(coding, weights.get(b"*", 0.0))
+
+
+def choose(accepted: bytes, offered: Sequence[bytes]) -> bytes | None:
+    """Return the coding with the greatest weight, of several the first that is offered; None where none is taken."""
+    weights = weigh(accepted)
+    best = max(offered, key=lambda coding: weight(weights, coding))
+    return best if weight(weights, best) > 0 else None

@@ -1,0 +1,1 @@
+"""Compressed responses of the app, for clients that take them: `trio-compress`."""
