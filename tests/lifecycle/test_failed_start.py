@@ -165,6 +165,21 @@ def test_a_broken_deploy_keeps_the_old_code(uwsgi: Servers, tmp_path: Path, mist
     assert tally.requests > 20
 
 
+def test_a_mistake_saved_in_development_ends_nothing(uwsgi: Servers, tmp_path: Path) -> None:
+    """A file that does not compile is no reason to reload; one that does and fails is tried again when it is mended."""
+    server, code, _ = changing(tmp_path, uwsgi, need_app=True, py_autoreload=1)
+    good = code.read_text()
+    time.sleep(1.1)  # Until the first worker has seen the file.
+    code.write_text("app = (\n")
+    server.wait_log("has changed and does not compile: .*; the old code serves on", timeout=20)
+    assert httpx.get(server.url).text == "hello"
+    code.write_text("import no_such_module\n")
+    server.wait_log("No module named 'no_such_module'.*; 0 of 4 workers serve on", timeout=30)
+    code.write_text(good + "# mended\n")
+    server.wait_accepting(8, timeout=30)
+    assert httpx.get(server.url).text == "hello"
+
+
 @pytest.mark.long
 def test_mended_code_is_served_before_the_pause_is_over(uwsgi: Servers, tmp_path: Path) -> None:
     server, code, _ = changing(tmp_path, uwsgi)

@@ -30,6 +30,12 @@ def _chain(ini: Configuration) -> Iterator[Finding]:
             yield warning("a chain reload never takes up new code without `lazy-apps = true`", setting)
 
 
+def _autoreload(ini: Configuration) -> Iterator[Finding]:
+    if not ini.is_on("lazy-apps") and not ini.is_on("lazy"):
+        for setting in ini.all("py-auto-reload")[-1:]:
+            yield warning("without `lazy-apps = true` a syntax error that is saved takes the old code away", setting)
+
+
 def _queue(ini: Configuration) -> Iterator[Finding]:
     # The sockets of a zerg are those of its pool.
     if ini.is_whole and ini.has_workers and not ini.all("listen") and not ini.all("zerg"):
@@ -72,5 +78,12 @@ def _reexecuted(ini: Configuration) -> Iterator[Finding]:
         yield warning(f"pyuwsgi forgets its virtual environment at a SIGHUP, and ends: add `{line}`")
 
 
-RULES: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (_chain, _queue, _stop, _packets, _reexecuted)
+RULES: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (
+    _chain,
+    _autoreload,
+    _queue,
+    _stop,
+    _packets,
+    _reexecuted,
+)
 """Every rule, in the order in which their findings are reported."""
