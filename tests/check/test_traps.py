@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from support.front import Address
 from support.http1 import Http1
-from support.ini import CHECKOUT
+from support.ini import APPS, CHECKOUT
 from support.nginx import NGINX, nginx
 from support.uwsgi import Server, Servers
 
@@ -28,6 +28,14 @@ def test_a_mule_crashes_again_and_again_with_the_fork_hooks(uwsgi: Servers) -> N
     server.wait_log("OOOPS mule 1 .* crippled", count=2)
     with Http1(server.address) as client:
         assert client.get().text == "hello"
+
+
+def test_a_mule_lives_with_the_fork_hooks_and_the_plugin(uwsgi: Servers, plugin: Path) -> None:
+    server = uwsgi(mule=APPS / "slow_mule.py", module="api_user:app", plugin=plugin)
+    with Http1(server.address) as client:
+        assert client.get("/mule?count=1").text == "sent"
+    server.wait_log("^mule got message 0")
+    assert server.count("crippled") == 0
 
 
 def test_a_daemon_in_the_place_of_a_mule_lives_with_the_fork_hooks(uwsgi: Servers) -> None:

@@ -37,14 +37,10 @@ def _combinations(ini: Configuration) -> Iterator[Finding]:
 
 
 def _mules(ini: Configuration) -> Iterator[Finding]:
-    if ini.is_on("py-call-uwsgi-fork-hooks"):
+    if ini.is_on("py-call-uwsgi-fork-hooks") and not ini.has_plugin:
         for setting in (*ini.all("mules"), *ini.all("mule")):
-            instead = (
-                "a mule without the hooks needs Python 3.12 or older; a spooler or `attach-daemon` works with them"
-            )
-            yield error(
-                f"with py-call-uwsgi-fork-hooks a mule of uWSGI 2.0.31 crashes again and again: {instead}", setting
-            )
+            fault = "with py-call-uwsgi-fork-hooks a mule of uWSGI 2.0.31 crashes again and again"
+            yield error(f"{fault}: `plugin = trio` mends it; a spooler and `attach-daemon` need nothing", setting)
 
 
 def _sockets(ini: Configuration) -> Iterator[Finding]:

@@ -7,6 +7,7 @@ static void on_load(void);
 
 static int init(void) {
 	uwsgi_trio_register_metrics();
+	uwsgi_trio_mend_mules();
 	return 0;
 }
 

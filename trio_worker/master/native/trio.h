@@ -92,5 +92,7 @@ void uwsgi_trio_announce_loyalty(void);
 /* metrics.c */
 void uwsgi_trio_register_metrics(void);
 void uwsgi_trio_store_metrics(void);
+/* mules.c */
+void uwsgi_trio_mend_mules(void);
 
 #endif

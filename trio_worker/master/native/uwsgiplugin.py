@@ -37,4 +37,5 @@ GCC_LIST = [
     "hooks",
     "metrics",
     "logging",
+    "mules",
 ]
