@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
 from support.deploy import APP, deployed
 from support.front import Address
 from support.http1 import Http1
@@ -61,6 +62,28 @@ def test_the_emperor_starts_reloads_and_ends_a_vassal(tmp_path: Path) -> None:
         assert answer(path) == b"hello"
         vassal.unlink()
         eventually(lambda: "removed uwsgi instance app.ini" in log.read_text(), 20, log.read_text)
+
+
+@pytest.mark.parametrize("end", ["removed", "stopped"])
+def test_a_vassal_that_is_ended_lets_requests_finish(tmp_path: Path, end: str) -> None:
+    vassals, log, path = tmp_path / "vassals", tmp_path / "log", tmp_path / "app.sock"
+    vassals.mkdir()
+    emperor = deployed("emperor/emperor.ini", tmp_path / "emperor.ini", {"/etc/trio-worker/vassals": str(vassals)})
+    names = APP | {"/run/trio-worker": str(tmp_path), "app:app": "probe:app"}
+    vassal = deployed("emperor/vassal.ini", vassals / "app.ini", names)
+    with run([UWSGI, "--ini", str(emperor)], log) as process:
+        eventually(lambda: len(re.findall(ACCEPTING, log.read_text())) == 2, 20, log.read_text)
+        with Http1(path) as client:
+            client.request("/sleep?seconds=3")
+            eventually(lambda: "sleeping" in log.read_text())
+            if end == "removed":
+                vassal.unlink()
+            else:
+                process.terminate()
+            assert client.response().text == "slept"
+        if end == "stopped":
+            assert process.wait(20) == 0
+        eventually(lambda: not path.exists(), 20, log.read_text)
 
 
 def test_a_node_subscribes_to_a_router(tmp_path: Path) -> None:
