@@ -64,6 +64,31 @@ def test_with_the_plugin_the_master_knows_that_the_worker_leaves(uwsgi: Servers,
     assert server.count("worker 1 killed successfully") == 1
 
 
+def test_max_requests_is_exact(uwsgi: Servers) -> None:
+    """The worker ends with that request, and its client is told so with the answer."""
+    server = start(uwsgi, max_requests=5, min_worker_lifetime=0)
+    with Http1(server.address) as client:
+        answers = [client.get("/pid") for _ in range(5)]
+        assert [answer.headers.get("connection") for answer in answers] == [None] * 4 + ["close"]
+        assert not client.rest()
+    assert len({answer.text for answer in answers}) == 1
+    assert get(server, "/pid") != answers[0].text
+
+
+def test_workers_of_one_age_leave_in_turn(uwsgi: Servers) -> None:
+    """Each waits until another one accepts, so nobody waits for their two seconds of startup."""
+    server = uwsgi(module="slow_start:app", processes=2, lazy_apps=True, max_requests=20, min_worker_lifetime=0)
+    pids: set[str] = set()
+    slowest, end = 0.0, time.monotonic() + 30
+    while len(pids) < 5 and time.monotonic() < end:
+        began = time.monotonic()
+        pids.add(get(server, "/pid"))
+        slowest = max(slowest, time.monotonic() - began)
+        time.sleep(0.01)  # A client that takes its time: the load, not a wait for something.
+    assert len(pids) >= 5
+    assert slowest < 1
+
+
 def test_max_requests_delta_spreads_the_workers(uwsgi: Servers) -> None:
     server = start(uwsgi, max_requests=2, max_requests_delta=1000, processes=2)
     first, second = server.worker_pids()

@@ -155,13 +155,18 @@ class Application:
         with contextlib.suppress(OSError, trio.BrokenResourceError):  # The client did not wait for its answer.
             await request.refuse(refusal, self._added)
 
-    async def run_session(self, session: Runs) -> None:
-        """Run the app for one WebSocket session to its end. Only `trio.Cancelled` comes out of it."""
+    async def run_session(self, session: Runs, app: App | None = None) -> None:
+        """Run the app for one WebSocket session to its end. Only `trio.Cancelled` comes out of it.
+
+        Args:
+            session: see `Runs`.
+            app: to be run instead of the worker's.
+        """
         self._sessions += 1
         self._busy[0] = 1
         CURRENT.set(session)
         try:
-            await session.run(self._app, self._draining)
+            await session.run(app or self._app, self._draining)
         except FENCED as error:
             self._session_failed(session, error)
         except BaseExceptionGroup as group:

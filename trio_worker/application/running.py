@@ -80,13 +80,23 @@ class Running:
         if self.begun:
             return
         self.refusal = refusal = self.refusal or refusal
-        body = refusal.body
-        headers = [*text_headers(body), *added, *self.marks]
-        if self.scope["http_version"].startswith("1"):
-            headers.append((b"connection", b"close"))
+        close = [(b"connection", b"close")] if self.scope["http_version"].startswith("1") else []
+        await self.answer(refusal, [*added, *close])
+
+    async def answer(self, answer: Refusal, added: Iterable[tuple[bytes, bytes]]) -> None:
+        """Send a response that no app has made; bounded, also in a cancelled task.
+
+        Args:
+            answer: its status and text.
+            added: headers besides those of the text.
+        """
+        headers = [*text_headers(answer.body), *added, *self.marks]
         with trio.CancelScope(shield=True, deadline=trio.current_time() + REFUSAL_DEADLINE):
-            await self.send({"type": "http.response.start", "status": refusal.status, "headers": headers})
-            await self.send({"type": "http.response.body", "body": body})
+            await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
+            await self.send({"type": "http.response.body", "body": answer.body})
+
+    def end_connection(self) -> None:
+        """Let the connection end with this request, where its protocol has a way to say so."""
 
     def __repr__(self) -> str:
         scope = getattr(self, "scope", None)

@@ -10,8 +10,9 @@ from typing import Any, Protocol
 
 import trio
 
-from trio_worker.asgi import App, Message, Notes, Receive, Record, Scope, Send
+from trio_worker.asgi import App, Headers, Message, Notes, Receive, Record, Scope, Send
 from trio_worker.master.metrics import Counters
+from trio_worker.refusal import Refusal
 
 
 class Runs(Record, Protocol):
@@ -19,6 +20,9 @@ class Runs(Record, Protocol):
 
     async def run(self, app: App, draining: trio.Event) -> None:
         """Run the app for it; what the app raises comes out."""
+
+    async def shed(self, refusal: Refusal, added: Headers) -> None:
+        """Refuse the handshake, with these headers besides, without an app."""
 
 
 SERVICE_RESTART = 1012
@@ -80,6 +84,11 @@ class Session:
             await self._send({"type": "websocket.close", "code": SERVICE_RESTART})
         await trio.sleep(CLOSE_GRACE)
         session.cancel()
+
+    async def shed(self, refusal: Refusal, added: Headers) -> None:
+        """Refuse the handshake; an engine that knows ASGI alone has no way to say more than that."""
+        await self._receive()
+        await self._send({"type": "websocket.close"})
 
     async def receive(self) -> Message:
         """The app's next event; the end of a session that we closed is told with our own code."""

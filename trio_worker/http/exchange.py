@@ -41,6 +41,8 @@ class Source(Ending, Protocol):
     @property
     def server(self) -> Address | None: ...
 
+    def start_drain(self) -> None: ...
+
     async def read_body(self) -> None:
         """Wait for more of the request, and put what came into the exchange."""
 
@@ -112,6 +114,10 @@ class Exchange(ExtendedResponse):
             "state": self.service.state.copy(),
             "extensions": extensions,
         }
+
+    def end_connection(self) -> None:
+        """Say with the response that the connection ends (HTTP/1.1), or that it takes no new streams (HTTP/2)."""
+        self.connection.start_drain()
 
     @property
     def takes_trailers(self) -> bool:

@@ -51,11 +51,13 @@ class Counters:
         "requests",
         "responses",
         "sessions",
+        "shed",
         "slots",
         "timeouts",
     )
 
     def __init__(self) -> None:
+        self.shed = 0
         self.requests = self.exceptions = self.disconnects = self.timeouts = 0
         self.bytes_in = self.bytes_out = self.connections = self.micros = 0
         self.sessions = self.messages_in = self.messages_out = 0
@@ -80,6 +82,9 @@ class Counters:
         """Count a request that was refused before the app saw it, as one that took no time."""
         self.add_request(status, 0, 0)
 
+    def __str__(self) -> str:
+        return " ".join(f"{name}={value}" for name, value in self.totals().items() if value)
+
     def totals(self) -> dict[str, int]:
         """Return every counter by its name below `trio.`; the histogram is cumulative, as its names say."""
         totals = {
@@ -87,6 +92,7 @@ class Counters:
             "exceptions": self.exceptions,
             "disconnects": self.disconnects,
             "timeouts": self.timeouts,
+            "shed": self.shed,
             "bytes.in": self.bytes_in,
             "bytes.out": self.bytes_out,
             "connections": self.connections,

@@ -19,6 +19,7 @@ from trio_worker.options.values import (
     a_flag,
     a_header,
     a_number,
+    a_path,
     a_prefix,
     a_text,
     a_time,
@@ -147,6 +148,11 @@ class Options:
     body_timeout: float = _option("trio-body-timeout", a_time, 30.0)
     write_timeout: float = _option("trio-write-timeout", a_time, 30.0)
     drain_linger: float = _option("trio-drain-linger", a_time, 1.0)
+    drain_delay: float = _option("trio-drain-delay", a_time, 0.0)
+    drain_spread: float = _option("trio-drain-spread", a_time, 0.0)
+    health: str | None = _option("trio-health", a_path, None)
+    max_requests_in_flight: int = _option("trio-max-requests-in-flight", a_number, 0)
+    queue_timeout: float = _option("trio-queue-timeout", a_time, 5.0)
     uwsgi_allow: Peers = _option("trio-uwsgi-allow", peers, LOOPBACK, many=True)  # noqa: RUF009
     proxy_allow: Peers = _option("trio-proxy-allow", peers, NOBODY, many=True)  # noqa: RUF009
     proxy_headers: str = _option("trio-proxy-headers", one_of("any", "x-forwarded", "forwarded"), "any")

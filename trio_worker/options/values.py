@@ -116,6 +116,13 @@ def a_prefix(key: str, value: str) -> str:
     return value.rstrip("/")
 
 
+def a_path(key: str, value: str) -> str:
+    """Read the path of a URL."""
+    if not value.startswith("/") or any(each in value for each in "?#% "):
+        raise OptionError(key, value, "a path without a query, as in /healthz")
+    return value
+
+
 def one_of(*words: str) -> Reader:
     """Return a reader of one of these words."""
 

@@ -4,8 +4,10 @@ From the app outwards: its responses compressed, files that are served in its pl
 clients, the ids of requests, and the fence that counts and logs.
 """
 
+import logging
 import os
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import trio
@@ -14,8 +16,10 @@ import uwsgi
 from trio_worker.application import forwarded, request_id
 from trio_worker.application.compress.layer import Compression
 from trio_worker.application.fence import Application
+from trio_worker.application.gate import GatedApplication, Room
 from trio_worker.application.loading import Mounts
 from trio_worker.application.root_path import RootPath, restoring
+from trio_worker.application.running import Running
 from trio_worker.application.server_names import ServerNames
 from trio_worker.application.static.layer import StaticFiles
 from trio_worker.asgi import App
@@ -23,9 +27,28 @@ from trio_worker.http.service import Service
 from trio_worker.master.access_log import Given, RequestLog
 from trio_worker.master.accounting import Ledger
 from trio_worker.master.metrics import Counters
-from trio_worker.master.native import Native
+from trio_worker.master.native import Native, PluginRefused
+from trio_worker.master.native import load as load_plugin
 from trio_worker.options import Options
 from trio_worker.protocols.hypercorn.file import HypercornFile, read
+from trio_worker.worker.limits import Limits
+
+log = logging.getLogger("trio_worker.worker")
+
+
+def load_native() -> Native | None:
+    """Return the plugin's side of this worker, None where uWSGI has not loaded it or it is another version's."""
+    try:
+        return load_plugin()
+    except PluginRefused as refused:
+        log.error("%s; going on without it", refused)
+        return None
+
+
+def make_limits(options: Options) -> Limits:
+    """Return the limits of this worker."""
+    number = uwsgi.worker_id()
+    return Limits(options, number, uwsgi.workers()[number - 1]["last_spawn"])
 
 
 def make_service(
@@ -35,6 +58,7 @@ def make_service(
     ledger: Ledger,
     request_log: RequestLog,
     raised: Callable[[BaseException], object],
+    begun: Callable[[Running], object],
 ) -> Service:
     """The service of a worker.
 
@@ -45,6 +69,7 @@ def make_service(
         ledger: where uWSGI's master looks whether the worker is busy.
         request_log: of this worker.
         raised: called with every exception that leaves the app.
+        begun: called with every request before its app is, where the ini counts them.
 
     Raises:
         OptionError: a file that the ini names cannot be used.
@@ -60,10 +85,23 @@ def make_service(
     return Service(
         options=options,
         counters=counters,
-        application=Application(layers, counters, draining, write, added, ledger, raised),
+        application=_gated(options, begun)(layers, counters, draining, write, added, ledger, raised),
         draining=draining,
         state={"draining": draining},
         hypercorn=_configure_hypercorn(options),
+    )
+
+
+def _gated(options: Options, begun: Callable[[Running], object]) -> Callable[..., Application]:
+    """Return the class of the application, with a gate where the ini asks for one."""
+    if not (options.health or options.max_requests_in_flight or options.max_requests):
+        return Application
+    size = options.max_requests_in_flight
+    return partial(
+        GatedApplication,
+        health=options.health,
+        room=Room(size, options.queue_timeout) if size else None,
+        begun=begun if options.max_requests else None,
     )
 
 

@@ -5,14 +5,18 @@ more chance, because a request may be on its way already; then they end; and wha
 is aborted.
 """
 
+import heapq
 import logging
+import operator
 import time
 
 import trio
 
+from trio_worker.application.gate import GatedApplication
 from trio_worker.application.running import Running
 from trio_worker.http.service import Service
 from trio_worker.master.access_log.format import printable
+from trio_worker.options import Options
 from trio_worker.options.raw import RawOptions
 from trio_worker.refusal import SHUTTING_DOWN
 
@@ -38,6 +42,11 @@ ANSWER_GRACE = 0.3
 ANSWER_POLL = 0.01
 
 
+def is_awaited(options: Options, raw: RawOptions) -> bool:
+    """Return True if a worker that is to drain goes on accepting, because somebody has to notice first."""
+    return options.drain_delay > 0 or any(key in raw for key in SUBSCRIPTIONS)
+
+
 async def leave_pool(raw: RawOptions, deadline: float) -> None:
     """Wait, while the worker still accepts, until the routers that the instance subscribes to have taken it out.
 
@@ -53,6 +62,19 @@ async def leave_pool(raw: RawOptions, deadline: float) -> None:
             await trio.sleep(LEAVE_POOL)
 
 
+async def say_goodbye(service: Service, deadline: float) -> None:
+    """Let the health check say that the worker drains, and go on accepting until those who ask it have noticed.
+
+    Args:
+        service: the worker's.
+        deadline: when it has to be over in any case, on Trio's clock in seconds.
+    """
+    if isinstance(service.application, GatedApplication):
+        service.application.serves = False
+    with trio.move_on_at(deadline):
+        await trio.sleep(service.options.drain_delay)
+
+
 async def drain(service: Service, deadline: float) -> None:
     """End all connections gracefully; returns when none is left.
 
@@ -60,21 +82,33 @@ async def drain(service: Service, deadline: float) -> None:
         service: the worker's.
         deadline: when what is still running is cancelled, on Trio's clock in seconds.
     """
-    connections = service.connections
     service.draining.set()
-    for connection in connections:
-        connection.start_drain()
-    with trio.move_on_after(service.options.drain_linger):
-        await connections.wait_empty()
-    for connection in connections:
-        connection.end_linger()
     with trio.move_on_at(deadline):
+        await _part(service)
         with trio.move_on_after(HOLD_GRACE):
             await _wait_done(service)
             return
         log.info("the drain waits for %s", _holders(service, deadline))
         await _wait_done(service)
     await abort(service)
+
+
+async def _part(service: Service) -> None:
+    """Tell each connection that it ends, and end it when its linger is over: all at once, or spread over some time."""
+    began, connections = trio.current_time(), list(service.connections)
+    step = service.options.drain_spread / max(1, len(connections))
+    linger = service.options.drain_linger
+    told = ((number * step, operator.methodcaller("start_drain"), each) for number, each in enumerate(connections))
+    ended = (
+        (number * step + linger, operator.methodcaller("end_linger"), each) for number, each in enumerate(connections)
+    )
+    for after, call, connection in heapq.merge(told, ended, key=operator.itemgetter(0)):
+        if trio.current_time() < began + after:
+            with trio.move_on_at(began + after):
+                await service.connections.wait_empty()
+                return
+        if connection.wire.fileno() >= 0:
+            call(connection)
 
 
 async def _wait_done(service: Service) -> None:

@@ -55,23 +55,29 @@ class Ending:
     Attributes:
         begun: set when the worker is to end.
         reason: why it ends, None while it does not.
+        mercy: see above.
     """
 
     def __init__(self, mercy: float, leave: Callable[[], None] | None) -> None:
         self.begun = trio.Event()
         self.reason: Reason | None = None
-        self._mercy = mercy
+        self.mercy = mercy
         self._leave = leave
         self._began_at = inf
         # The same on the clock of the process, which goes on when Trio has ended.
         self._began = inf
 
-    def begin(self, reason: Reason) -> None:
-        """End. The first reason stands; only a destroy comes before another one."""
+    def begin(self, reason: Reason, waited: float = 0.0) -> None:
+        """End. The first reason stands; only a destroy comes before another one.
+
+        Args:
+            reason: see above.
+            waited: seconds for which the mercy runs already.
+        """
         if self.reason is None or (reason is Reason.DESTROY and self.reason is not reason):
             self.reason = reason
-            self._began_at = trio.current_time()
-            self._began = time.monotonic()
+            self._began_at = trio.current_time() - waited
+            self._began = time.monotonic() - waited
             log.info("%s", "ending" if reason is Reason.DESTROY else "draining")
             if self.is_graceful and self._leave is not None:
                 self._leave()
@@ -108,12 +114,12 @@ class Ending:
     @property
     def cancel_at(self) -> float:
         """The time at which a graceful end cancels what still runs."""
-        return self._began_at + max(self._mercy - MERCY_CANCEL, 0)
+        return self._began_at + max(self.mercy - MERCY_CANCEL, 0)
 
     @property
     def shutdown_until(self) -> float:
         """The time until which the lifespan shutdown of the app may last."""
-        return self._began_at + (self._mercy - MERCY_LAST_CALL if self.is_graceful else DESTROY_SHUTDOWN)
+        return self._began_at + (self.mercy - MERCY_LAST_CALL if self.is_graceful else DESTROY_SHUTDOWN)
 
     @property
     def last_call_at(self) -> float:
@@ -122,7 +128,7 @@ class Ending:
 
     @property
     def _whole(self) -> float:
-        return max(self._mercy - MERCY_LAST_CALL, 0.5) if self.is_graceful else DESTROY_LAST_CALL
+        return max(self.mercy - MERCY_LAST_CALL, 0.5) if self.is_graceful else DESTROY_LAST_CALL
 
     @property
     def seconds_left(self) -> float:

@@ -1,8 +1,9 @@
 """The limits at which a worker is replaced: requests served, memory used, exceptions that its app may not raise.
 
-uWSGI's own workers ask this after every request and leave at once. Here one task asks once a second, and the worker
-drains. A worker younger than `min-worker-lifetime` is spared, as it is there. (core/utils.c, uwsgi_close_request;
-core/exceptions.c, uwsgi_manage_exception)
+uWSGI's own workers ask this after every request and leave at once. Here the request that reaches `max-requests` begins
+the end of the worker, and one task looks at the other limits once a second; the worker drains. A worker younger than
+`min-worker-lifetime` is spared, as it is there. (core/utils.c, uwsgi_close_request; core/exceptions.c,
+uwsgi_manage_exception)
 """
 
 import resource
@@ -36,13 +37,21 @@ class Limits:
         self._rss = options.reload_on_rss * MEGABYTE
         self._as = options.reload_on_as * MEGABYTE
 
+    def is_last(self, number: int) -> bool:
+        """Return True for the number of a request with which, or before which, the worker ends."""
+        return self._requests > 0 and number >= self._requests and not self._is_spared
+
+    @property
+    def _is_spared(self) -> bool:
+        return time.time() - self._born < self._min_lifetime
+
     def exceeded(self, requests: int) -> str | None:
         """Which limit the worker has reached, in words for the log; None while it may live on.
 
         Args:
             requests: how many it has served.
         """
-        if time.time() - self._born < self._min_lifetime:
+        if self._is_spared:
             return None
         if self._requests and requests >= self._requests:
             return f"max-requests: {requests} requests served"

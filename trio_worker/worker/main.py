@@ -24,8 +24,7 @@ from trio_worker.http.service import Service
 from trio_worker.master.access_log import RequestLog
 from trio_worker.master.accounting import Ledger
 from trio_worker.master.metrics import Counters
-from trio_worker.master.native import Native, PluginRefused
-from trio_worker.master.native import load as load_plugin
+from trio_worker.master.native import Native
 from trio_worker.master.uwsgi_signals import UwsgiSignals
 from trio_worker.messages import HUB
 from trio_worker.options import Options, parse
@@ -37,8 +36,9 @@ from trio_worker.serving.task_pool import TaskPool
 from trio_worker.transport.socket_wire import SocketWire
 from trio_worker.transport.wire import Address
 from trio_worker.worker import json_log, logs, notices, signals, watchdog
-from trio_worker.worker.assembly import make_service, open_request_log
-from trio_worker.worker.drain import abort, drain, leave_pool
+from trio_worker.worker.assembly import load_native, make_limits, make_service, open_request_log
+from trio_worker.worker.departure import Departure
+from trio_worker.worker.drain import abort, drain, is_awaited, leave_pool, say_goodbye
 from trio_worker.worker.ending import DESTROY_LAST_CALL, QUIET, Ending, Reason, mercy
 from trio_worker.worker.exit import disarm, exit_now, leave
 from trio_worker.worker.failure import FailedStart
@@ -63,7 +63,7 @@ def main() -> NoReturn:
     """Run this worker and exit with its code; called by the override script inside uWSGI."""
     signals.take_over()
     logs.install(uwsgi.log, uwsgi.worker_id())
-    native = _load_plugin()
+    native = load_native()
     raw = uwsgi.opt if native is None else collect(native.options())
     siblings = Siblings(uwsgi.sockets, uwsgi.masterpid(), uwsgi.workers)
     siblings.begin_to_start()
@@ -78,14 +78,6 @@ def main() -> NoReturn:
     code = trio.run(worker.run)
     siblings.end_start()
     leave(code, worker.seconds_left, options.skip_atexit)
-
-
-def _load_plugin() -> Native | None:
-    try:
-        return load_plugin()
-    except PluginRefused as refused:
-        log.error("%s; going on without it", refused)
-        return None
 
 
 class Worker:
@@ -107,11 +99,12 @@ class Worker:
         self._counters = Counters()
         self._fatal = FatalExceptions.read(options)
         self._ending = Ending(mercy(options), native.leave if native else None)
+        self._departure = Departure(make_limits(options), self._counters, siblings, self._ending)
+        self._is_too_old = trio.Event()
         self._leaving = trio.CancelScope()
         self._graceful = trio.CancelScope()
         self._request_log: RequestLog
         self._service: Service
-        self._listeners: Listeners | None = None
         self._upkeep: Upkeep | None = None
         self._pause = Pause()
 
@@ -125,6 +118,7 @@ class Worker:
                     nursery.start_soon(watchdog.watch_master, master, self._ending.begun, self.destroy)
                     nursery.start_soon(watchdog.watch_impatience, master, self._ending.begun, self.destroy)
                 nursery.start_soon(self._last_call)
+                nursery.start_soon(self._departure.make_way, self._is_too_old)
                 code = await self._live()
                 nursery.cancel_scope.cancel()
         return code
@@ -135,7 +129,7 @@ class Worker:
             signals.RELOAD: self.reload,
             signals.MAKE_WAY: self.make_way,
             signals.PAUSE: self._pause.turn,
-            signals.COUNTERS: self._log_counters,
+            signals.COUNTERS: lambda: log.info("counters: %s", self._counters),
             signals.TASKS: lambda: log.info("the tasks of this worker:\n%s", signals.task_tree()),
         }
         return handlers
@@ -152,7 +146,10 @@ class Worker:
 
     def make_way(self) -> None:
         """End gracefully because the master has too many workers, or this one is too old."""
-        self._ending.begin(Reason.CHEAP if status() == b"cheap" else Reason.RELOAD)
+        if status() == b"cheap":
+            self._ending.begin(Reason.CHEAP)
+        else:
+            self._is_too_old.set()
 
     def _raised(self, error: BaseException) -> None:
         if self._ending.reason is None and self._fatal.match(error):
@@ -163,10 +160,6 @@ class Worker:
     def seconds_left(self) -> float:
         """Return the seconds that the process may still take to exit."""
         return self._ending.seconds_left
-
-    def _log_counters(self) -> None:
-        totals = self._counters.totals()
-        log.info("counters: %s", " ".join(f"{name}={value}" for name, value in totals.items() if value))
 
     async def _live(self) -> int:
         failure: BaseExceptionGroup[BaseException] | None = None
@@ -179,7 +172,13 @@ class Worker:
                 quart.install(app)
             self._request_log = open_request_log(self._options, self._native)
             self._service = make_service(
-                app, self._counters, self._options, self._ledger, self._request_log, self._raised
+                app,
+                self._counters,
+                self._options,
+                self._ledger,
+                self._request_log,
+                self._raised,
+                self._departure.begin_request,
             )
             async with trio.open_nursery() as nursery:
                 await nursery.start(HUB.run)
@@ -216,10 +215,13 @@ class Worker:
     async def _serve(self) -> None:
         """Accept and serve until the worker ends; nothing of a connection is left afterwards."""
         service = self._service
-        upkeep = self._upkeep = Upkeep(service, uwsgi, self._native, self._ledger, self._backlog, self.reload)
         self._uwsgi_signals = UwsgiSignals(self._native, self.destroy)
         async with trio.open_nursery() as background, trio.open_nursery() as connections:
-            self._listeners = listeners = self._make_listeners(connections)
+            listeners = self._make_listeners(connections)
+            upkeep = self._upkeep = Upkeep(
+                service, uwsgi, self._native, self._ledger, listeners.backlog, self._departure
+            )
+            self._departure.stop_accepting = None if is_awaited(self._options, self._raw) else listeners.pause
             self._pause.apply_to(listeners)
             background.start_soon(service.readiness.run)
             background.start_soon(service.clock.sweep, service.connections)
@@ -235,6 +237,7 @@ class Worker:
                         background.start_soon(notices.warn_of_dead_options, self._raw, self._native is not None)
                     await self._ending.begun.wait()
                     with self._leaving:
+                        await say_goodbye(service, self._ending.cancel_at)
                         await leave_pool(self._raw, self._ending.cancel_at)
                     accepting.cancel_scope.cancel()
             await self._end_connections()
@@ -242,9 +245,6 @@ class Worker:
             background.cancel_scope.cancel()
         upkeep.flush()
         self._request_log.flush()
-
-    def _backlog(self) -> int:
-        return 0 if self._listeners is None else self._listeners.backlog()
 
     async def _announce(self) -> None:
         """Tell that this worker accepts; the plugin tells the Emperor as well, and runs the hooks."""

@@ -32,6 +32,9 @@ _SPEAKER = 0
 # Added to the process id of a worker that starts; no process id is as high.
 _STARTING = 1 << 32
 
+# The byte locked by a worker that leaves by its own will, until it has stopped accepting.
+_LEAVER = 1 << 33
+
 # The two numbers have three bits each, since 64 is the highest signal.
 MOST = 7
 
@@ -96,6 +99,21 @@ class Siblings:
     def others(self) -> int:
         """Count the other workers that accept."""
         return self._count(0)
+
+    def take_turn(self) -> bool:
+        """Return True if this worker may leave by its own will: another one accepts, and none is about to leave.
+
+        Where there is no other process there is nobody to wait for.
+        """
+        others = [each for each in self._workers() if each["pid"] not in (0, os.getpid()) and each["status"] != "cheap"]
+        if self._board is None or not others:
+            return True
+        if not _lock(self._board, fcntl.F_WRLCK, _LEAVER):
+            return False
+        if self.others():
+            return True
+        _lock(self._board, fcntl.F_UNLCK, _LEAVER)
+        return False
 
     def _count(self, offset: int) -> int:
         board = self._board

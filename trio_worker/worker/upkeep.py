@@ -12,9 +12,9 @@ from trio_worker.http.service import Service
 from trio_worker.master.accounting import Accounting, Ledger
 from trio_worker.master.metrics import CONNECTIONS, IN_FLIGHT, Metrics
 from trio_worker.master.native import Native
-from trio_worker.worker import autoreload, watchdog
+from trio_worker.worker import autoreload
+from trio_worker.worker.departure import Departure
 from trio_worker.worker.harakiri import Harakiri
-from trio_worker.worker.limits import Limits
 from trio_worker.worker.stall import StallAlarm
 
 
@@ -27,7 +27,7 @@ class Upkeep:
         native: the plugin, None without it.
         ledger: the one that the app's fence writes.
         backlog: how many connections wait to be accepted.
-        replace: drains the worker, to be replaced.
+        departure: ends the worker at its limits.
     """
 
     def __init__(
@@ -37,12 +37,12 @@ class Upkeep:
         native: Native | None,
         ledger: Ledger,
         backlog: Callable[[], int],
-        replace: Callable[[], None],
+        departure: Departure,
     ) -> None:
         self._service = service
         self._uwsgi = uwsgi
         self._native = native
-        self._replace = replace
+        self._departure = departure
         self._metrics = self._make_metrics(ledger)
         self._alarm = StallAlarm(service.options, uwsgi.set_user_harakiri)
         self._harakiri = Harakiri(service.options, service.application.in_flight, service.counters, backlog)
@@ -62,7 +62,7 @@ class Upkeep:
         self._harakiri.install(self._uwsgi)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._metrics.run, self._service.options.metrics_interval)
-            nursery.start_soon(watchdog.watch_limits, self._limits(), self._served, self._replace)
+            nursery.start_soon(self._departure.watch)
             nursery.start_soon(self._harakiri.run)
             nursery.start_soon(self._alarm.run)
             nursery.start_soon(self._watch_modules)
@@ -71,14 +71,6 @@ class Upkeep:
         options = self._service.options
         if autoreload.needed(options, self._uwsgi.worker_id()):
             await autoreload.watch(options.py_autoreload, options.py_autoreload_ignore, self._uwsgi.reload)
-
-    def _limits(self) -> Limits:
-        number = self._uwsgi.worker_id()
-        return Limits(self._service.options, number, self._uwsgi.workers()[number - 1]["last_spawn"])
-
-    def _served(self) -> int:
-        # To uWSGI a WebSocket session is a request.
-        return self._service.counters.requests + self._service.counters.sessions
 
     def flush(self) -> None:
         """Hand over what has been counted and not been handed over yet."""

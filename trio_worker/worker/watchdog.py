@@ -1,4 +1,4 @@
-"""The watch over a worker itself: its master must live, and its limits must not be reached."""
+"""The watch over the master: a worker ends when it is gone, and at once when it is asked twice to stop."""
 
 import logging
 import os
@@ -8,8 +8,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import trio
-
-from trio_worker.worker.limits import Limits
 
 log = logging.getLogger(__name__)
 
@@ -60,17 +58,3 @@ def _is_asked_again(master: int) -> bool:
         return False
     pending = re.search(r"^ShdPnd:\s+(\w+)$", status, re.MULTILINE)
     return pending is not None and bool(int(pending[1], 16) & _STOPS)
-
-
-async def watch_limits(limits: Limits, served: Callable[[], int], reached: Callable[[], None]) -> None:
-    """Call `reached` once when a limit is reached.
-
-    Args:
-        limits: of this worker.
-        served: how many requests it has served by now.
-        reached: makes it drain.
-    """
-    while (reason := limits.exceeded(served())) is None:  # noqa: ASYNC110 - a look a second is all it costs
-        await trio.sleep(INTERVAL)
-    log.info("this worker is replaced: %s", reason)
-    reached()

@@ -12,7 +12,7 @@
 static const char *counters[] = {
 	"requests",
 	"responses.1xx", "responses.2xx", "responses.3xx", "responses.4xx", "responses.5xx",
-	"exceptions", "disconnects", "timeouts",
+	"exceptions", "disconnects", "timeouts", "shed",
 	"bytes.in", "bytes.out",
 	"connections",
 	"websocket.sessions", "websocket.messages.in", "websocket.messages.out",

@@ -36,6 +36,9 @@ class Carrier(Protocol):
     def ends_here(self) -> bool:
         """Return False: a response says nothing of the connection."""
 
+    def start_drain(self) -> None:
+        """Ask the client not to open new streams."""
+
     async def read_body(self) -> None:
         """Do nothing: bodies come by themselves."""
 

@@ -8,6 +8,7 @@ only when they come, and only up to the next message. So a slow app slows its cl
 heard all the same.
 """
 
+import contextlib
 import logging
 import time
 from errno import EPIPE
@@ -15,7 +16,7 @@ from typing import Any
 
 import trio
 
-from trio_worker.asgi import App, Message, Notes
+from trio_worker.asgi import App, Headers, Message, Notes
 from trio_worker.http.exchange import Exchange
 from trio_worker.http.response_head import ResponseError
 from trio_worker.protocols.websocket.handshake import Handshake, make_scope
@@ -199,13 +200,18 @@ class WebSocketSession(Link):
         if self._draining:
             await self._close(SERVICE_RESTART, "")
 
-    async def _refuse(self, refusal: Refusal) -> None:
+    async def _refuse(self, refusal: Refusal, added: Headers | tuple[()] = ()) -> None:
         """Answer the handshake in the app's place; a close before the accept is a 403, as ASGI says."""
         self.phase = CLOSED
         self._end = (LOST, "")
         self._change()
         self.status = refusal.status
-        await self._exchange.refuse(refusal, ())
+        await self._exchange.refuse(refusal, added)
+
+    async def shed(self, refusal: Refusal, added: Headers) -> None:
+        """Refuse the handshake without an app."""
+        with contextlib.suppress(OSError):
+            await self._refuse(refusal, added)
 
     async def _deny(self, message: Message) -> None:
         """Pass on a response of the app's own (the extension websocket.http.response)."""
