@@ -206,6 +206,16 @@ def test_what_is_no_message_ends_its_connection_alone(server: Server) -> None:
         assert {listener.recv(timeout=5) for listener in listeners.values()} == {"true"}
 
 
+def test_a_message_for_this_worker_alone(server: Server) -> None:
+    with everywhere(server, "here") as listeners, connections(server) as publishers:
+        for pid, publisher in publishers.items():
+            publisher.post("/here?here=1", str(pid).encode())
+            publisher.post("/here", b"everywhere")
+        for pid, listener in listeners.items():
+            heard = [listener.recv(timeout=5) for _ in range(PROCESSES + 1)]
+            assert sorted(map(str, heard)) == [str(pid), *["everywhere"] * PROCESSES]
+
+
 def test_nothing_is_listened_for_without_a_subscription(uwsgi: Servers) -> None:
     server = start(uwsgi, 2)
     with Http1(addresses(server)[0]) as client:
@@ -236,6 +246,8 @@ async def main():
         with trio.move_on_after(0.01) as scope:
             await messages.receive()
         assert scope.cancelled_caught
+        await publish("here", "of this worker", here=True)
+        assert await messages.receive() == "of this worker"
     await publish("here", "unheard")
     print("done")
 

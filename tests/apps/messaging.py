@@ -28,13 +28,13 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
         time.sleep(float(body))  # noqa: ASYNC251 - a worker that is stuck
         body = b""
     if body:
-        await _publish(topic, body)
+        await _publish(topic, body, scope["query_string"] == b"here=1")
     answer = str(os.getpid()).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(answer))]})
     await send({"type": "http.response.body", "body": answer})
 
 
-async def _publish(topic: str, body: bytes) -> None:
+async def _publish(topic: str, body: bytes, here: bool) -> None:
     """Publish the lines of the body, those that are UTF-8 as text."""
     for line in body.split(b"\n"):
         began = trio.current_time()
@@ -42,7 +42,7 @@ async def _publish(topic: str, body: bytes) -> None:
             text: str | bytes = line.decode()
         except UnicodeDecodeError:
             text = line
-        await trio_worker.publish(topic, text)
+        await trio_worker.publish(topic, text, here=here)
         if (took := trio.current_time() - began) > 0.5:
             print(f"published in {took:.1f} s", file=sys.stderr, flush=True)
 

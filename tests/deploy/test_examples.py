@@ -5,9 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
 from support.http1 import Http1
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
@@ -103,3 +106,46 @@ def test_messages_between_workers(uwsgi: Servers) -> None:
         assert reader.chunk() == b": subscribed\n\n"
         assert speaker.post("/say", b"Trio").text == "said\n"
         assert reader.chunk() == b"data: Trio\n\n"
+
+
+REDIS = shutil.which("redis-server")
+
+
+@contextmanager
+def redis(folder: Path) -> Iterator[None]:
+    """A Redis on a UNIX socket in `folder`."""
+    assert REDIS is not None
+    command = [REDIS, "--port", "0", "--unixsocket", str(folder / "redis"), "--save", "", "--dir", str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        try:
+            eventually((folder / "redis").exists)
+            yield
+        finally:
+            process.terminate()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(REDIS is None, reason="no Redis")
+def test_messages_between_hosts_by_a_broker(uwsgi: Servers, tmp_path: Path) -> None:
+    pytest.importorskip("coredis")
+    environment = {"REDIS_SOCKET": str(tmp_path / "redis")}
+    options: dict[str, Any] = {"module": "broker:app", "pythonpath": str(EXAMPLES), "processes": 2, "lazy_apps": True}
+    hosts = [uwsgi(environment=environment, **options) for _ in range(2)]
+    with ExitStack() as stack:
+        readers = [stack.enter_context(Http1(host.address)) for host in hosts]
+        for reader in readers:
+            reader.request("/news")
+            reader.head()
+            assert reader.chunk() == b": subscribed\n\n"
+        for text in ("one", "two"):  # The second time after the broker was away.
+            with redis(tmp_path):
+                eventually(lambda: _subscribers(tmp_path) == 4)
+                with Http1(hosts[0].address) as speaker:
+                    assert speaker.post("/say", text.encode()).text == "said\n"
+                assert [reader.chunk() for reader in readers] == [f"data: {text}\n\n".encode()] * 2
+
+
+def _subscribers(folder: Path) -> int:
+    """Ask Redis how many workers listen."""
+    command = ["redis-cli", "-s", str(folder / "redis"), "pubsub", "numsub", "news"]
+    return int(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()[-1])

@@ -20,7 +20,7 @@ __all__ = ["HUB", "MessagesLost", "Subscription", "publish", "subscribe"]
 HUB = Hub()
 
 
-async def publish(topic: str, data: Data) -> None:
+async def publish(topic: str, data: Data, *, here: bool = False) -> None:
     """Give a message to every subscription to `topic` in this instance.
 
     When it returns, the message is in the hands of each worker that subscribes to anything: in its subscriptions or in
@@ -31,11 +31,12 @@ async def publish(topic: str, data: Data) -> None:
     Args:
         topic: any name, up to 255 bytes in UTF-8.
         data: bytes or text, up to 65,536 bytes; it arrives as what it was.
+        here: only to the subscriptions of this worker, where each worker has the message from elsewhere already.
 
     Raises:
         ValueError: the topic or the data is too long.
     """
-    await HUB.publish(topic, data)
+    await HUB.publish(topic, data, here)
 
 
 def subscribe(topic: str, buffer: int = BUFFER) -> AbstractAsyncContextManager[Subscription]:

@@ -55,11 +55,16 @@ class Hub:
             self._inbox = Inbox(_master(), self._deliver, self._lose)
             self._wanted.set()
 
-    async def publish(self, topic: str, data: Data) -> None:
+    async def publish(self, topic: str, data: Data, here: bool) -> None:
         """Give a message to all; the promises stand at `trio_worker.publish`."""
         frame = encode(topic, data)
         await trio.lowlevel.checkpoint()
         self._deliver(topic, data)
+        if not here:
+            await self._send_to_others(frame)
+
+    async def _send_to_others(self, frame: bytes) -> None:
+        """Give a frame to the other workers; to those whose socket is full at the same time, as each may take long."""
         waiting = [pid for pid in await self._subscribers() if not self._send_now(pid, frame)]
         if waiting:
             async with trio.open_nursery() as nursery:
