@@ -1,16 +1,28 @@
 """`trio-worker reload`: new code that works replaces the workers, new code that does not touches none of them."""
 
 import json
+import os
+import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from support.http1 import connect
 from support.ini import CHECKOUT
 from support.load import Ask, hammer
-from support.log import ACCEPTING
+from support.log import ACCEPTING, CHAIN_END
 from support.uwsgi import Server, Servers
+from websockets.exceptions import ConnectionClosed, InvalidMessage, InvalidStatus
+from websockets.sync.client import ClientConnection
+from websockets.sync.client import connect as connect_websocket
+
+RELOADS = int(os.environ.get("TRIO_TEST_RELOADS", "4"))
 
 APP = "from probe import app as probe\nasync def app(scope, receive, send):\n    await probe(scope, receive, send)\n"
 
@@ -33,7 +45,7 @@ def code(tmp_path: Path) -> Path:
     return path
 
 
-def start(uwsgi: Servers, code: Path) -> Server:
+def start(uwsgi: Servers, code: Path, **more: Any) -> Server:
     options: dict[str, Any] = {
         "module": None,
         "wsgi_file": code,
@@ -41,7 +53,7 @@ def start(uwsgi: Servers, code: Path) -> Server:
         "lazy_apps": True,
         "disable_logging": True,
     }
-    return uwsgi(processes=2, **options)
+    return uwsgi(processes=2, **options, **more)
 
 
 def test_every_other_reload_is_of_broken_code(uwsgi: Servers, code: Path) -> None:
@@ -62,6 +74,79 @@ def test_every_other_reload_is_of_broken_code(uwsgi: Servers, code: Path) -> Non
             pids = server.worker_pids()
     assert tally.failures == []
     assert server.count(ACCEPTING) == 2 + 2 * len(BROKEN)
+
+
+def by_command(server: Server, works: bool) -> None:
+    assert command(server).returncode == (0 if works else 1)
+
+
+def by_touch(server: Server, works: bool) -> None:
+    """Broken code is tried by one worker again and again; when it is mended, all of them take it up."""
+    touched = server.directory / "touched"
+    later = touched.stat().st_mtime + 10
+    os.utime(touched, (later, later))
+    if not works:
+        server.wait_log(r"1 of 2 workers serve on", count=server.count("1 of 2 workers serve on") + 1, timeout=30)
+
+
+@pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
+@pytest.mark.parametrize("reload", [by_command, by_touch])
+def test_clients_of_every_kind_notice_nothing(
+    uwsgi: Servers, code: Path, reload: Callable[[Server, bool], None]
+) -> None:
+    """TRIO_TEST_RELOADS says how many; 20 is the real thing. A WebSocket client is closed by 1012, and comes back."""
+    server = start(uwsgi, code, touch_chain_reload="touched")
+    (server.directory / "touched").touch()
+    time.sleep(1.5)  # Until the master has looked at the file once.
+    wrk = ["wrk", "-t1", "-c32", f"-d{60 + 10 * RELOADS}s", server.url + "/"]
+    stop, sessions = threading.Event(), Sessions(server)
+    with subprocess.Popen(wrk, stdout=subprocess.PIPE, text=True) as load:
+        thread = threading.Thread(target=sessions.run, args=(stop,))
+        thread.start()
+        for number in range(RELOADS):
+            works, chains = number % 2 == 1, server.count(CHAIN_END)
+            code.write_text(APP + f"# {number}\n" if works else "import no_such_module\n")
+            reload(server, works)
+            if works:
+                server.wait_chain(chains + 1)
+        assert load.poll() is None
+        load.send_signal(signal.SIGINT)
+        output, _ = load.communicate(timeout=10)
+        stop.set()
+        thread.join(20)
+    assert "requests in" in output
+    assert "Socket errors" not in output, output
+    assert "Non-2xx" not in output, output
+    assert sessions.failures == []
+    assert sessions.closes
+
+
+class Sessions:
+    """A WebSocket client that asks again and again, and opens a new session where the old one was closed."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.closes = 0
+        self.failures: list[str] = []
+
+    def run(self, stop: threading.Event) -> None:
+        while not stop.is_set():
+            try:
+                with connect_websocket("ws://test/ws", sock=connect(self._server.address)) as session:
+                    self._ask(session, stop)
+            except ConnectionClosed as closed:
+                self.closes += 1
+                if closed.rcvd is None or closed.rcvd.code != 1012:
+                    self.failures.append(repr(closed))
+            except (OSError, InvalidMessage, InvalidStatus) as error:
+                self.failures.append(repr(error))
+
+    def _ask(self, session: ClientConnection, stop: threading.Event) -> None:
+        while not stop.is_set():
+            session.send("hello")
+            if session.recv(timeout=10) != "hello":
+                self.failures.append("another answer")
+            time.sleep(0.01)
 
 
 def test_the_answer_in_json_and_a_probe(uwsgi: Servers, code: Path) -> None:
