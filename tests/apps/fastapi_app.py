@@ -20,6 +20,11 @@ def hello(request: Request) -> PlainTextResponse:
     return PlainTextResponse(request.state.greeting)
 
 
+@app.get("/items/{number}")
+async def item(number: int) -> PlainTextResponse:
+    return PlainTextResponse(str(number))
+
+
 @app.post("/echo")
 async def echo(request: Request) -> PlainTextResponse:
     return PlainTextResponse(await request.body())

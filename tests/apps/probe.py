@@ -123,6 +123,12 @@ async def _sleep(scope: Scope, receive: Receive, send: Send) -> None:
     await _answer(send, b"slept")
 
 
+async def _block(scope: Scope, receive: Receive, send: Send) -> None:
+    """Keeps the whole worker from doing anything."""
+    time.sleep(query(scope, "seconds", 1))  # noqa: ASYNC251
+    await _answer(send, b"blocked")
+
+
 async def _stubborn(scope: Scope, receive: Receive, send: Send) -> None:
     """Takes its time to clean up after a cancellation, as far as a deadline lets it."""
     tell("stubborn")
@@ -241,6 +247,7 @@ ROUTES: dict[str, Handler] = {
     "/echo": _echo,
     "/status": _status,
     "/sleep": _sleep,
+    "/block": _block,
     "/stubborn": _stubborn,
     "/big": _big,
     "/stream": _stream,

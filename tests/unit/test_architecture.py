@@ -16,6 +16,7 @@ ORDER = (
     ("check",),
     ("worker",),
     ("trio_worker",),
+    ("status",),
     ("serving",),
     ("protocols",),
     ("http",),

@@ -103,8 +103,8 @@ class Application:
             # A circle of the two would wait for the garbage collector.
             request.scope["extensions"].pop(RUNNING, None)
             self.in_flight.discard(request)
-            request.micros = micros = int((time.perf_counter() - request.began) * 1_000_000)
-            self._counters.add_request(request.status, micros, request.sent)
+            request.micros = int((time.perf_counter() - request.began) * 1_000_000)
+            self._counters.add(request)
             ledger = self._ledger
             ledger.requests[0] = request.number = ledger.base + self._counters.requests
             if self._log_request is not None:

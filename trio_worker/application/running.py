@@ -33,6 +33,8 @@ class Running:
         gone: whether the client has gone before its response was complete. This is the one place that knows.
         queued: seconds that it waited in this worker before the app was called.
         protocol: in which it came, where its HTTP version does not say so.
+        asked: the request that Quart has made of it, where metrics want to know its rule.
+        intake: the account of its body, None without one.
         marks: headers that an answer in the app's place gets as well.
     """
 
@@ -52,6 +54,8 @@ class Running:
     notes: Notes | None = None
     queued = 0.0
     protocol = ""
+    asked: Any = None
+    intake: Any = None
     marks: tuple[tuple[bytes, bytes], ...] = ()
 
     async def receive(self) -> Message:

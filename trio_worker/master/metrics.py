@@ -8,6 +8,7 @@ are set, never incremented, so that a worker that crashes leaves nothing behind 
 import logging
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 import trio
 
@@ -68,11 +69,12 @@ class Counters:
         # Requests by the first bound that is not below their time; the last place holds the slower ones.
         self.slots = [0] * (len(_BOUNDS) + 1)
 
-    def add_request(self, status: int, micros: int, sent: int) -> None:
-        """Count one finished HTTP request; a status of 0 stands for no response at all."""
+    def add(self, request: Any) -> None:
+        """Count an HTTP request that has ended; a status of 0 stands for no response at all."""
+        micros, status = request.micros, request.status
         self.requests += 1
         self.micros += micros
-        self.bytes_out += sent
+        self.bytes_out += request.sent
         self.slots[bisect_left(_BOUNDS, micros)] += 1
         if status:
             # What has no class is to be taken for a 5xx (RFC 9110 section 15).
@@ -80,7 +82,12 @@ class Counters:
 
     def add_refusal(self, status: int) -> None:
         """Count a request that was refused before the app saw it, as one that took no time."""
-        self.add_request(status, 0, 0)
+        self.requests += 1
+        self.slots[0] += 1
+        self.responses[status // 100] += 1
+
+    def flush(self, gauges: Callable[[], Mapping[str, int]]) -> None:
+        """Hand over what is not counted where all workers see it, where there is such a place."""
 
     def __str__(self) -> str:
         return " ".join(f"{name}={value}" for name, value in self.totals().items() if value)

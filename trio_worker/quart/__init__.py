@@ -33,6 +33,17 @@ def install(app: App) -> None:
             _install(each)
 
 
+def tell_routes(app: App) -> None:
+    """Have metrics know the rules of every QuartTrio app in `app`; where that cannot be, its requests have none."""
+    for each in filter(_is_quart_trio, [mounted for _, mounted in app.apps] if isinstance(app, Mounts) else [app]):
+        try:
+            from trio_worker.quart import connection
+
+            connection.tell_routes(each)
+        except (ImportError, AttributeError) as error:
+            log.info("the routes of %r are not known to the metrics: %r", each, error)
+
+
 def _is_quart_trio(app: Any) -> bool:
     try:
         from quart_trio import QuartTrio

@@ -59,6 +59,25 @@ def install(app: Any) -> None:
         app.asgi_http_class = DirectHTTPConnection
 
 
+def tell_routes(app: Any) -> None:
+    """Have metrics know the rule of each request, in an app that has kept one of these two connection classes."""
+    if app.asgi_http_class in (TrioASGIHTTPConnection, DirectHTTPConnection):
+        app.asgi_http_class = type("RoutedHTTPConnection", (Routed, app.asgi_http_class), {})
+
+
+class Routed:
+    """A part of a connection class: leaves Quart's request, which will know its rule, with the request that runs."""
+
+    scope: Any
+
+    def _create_request_from_scope(self, send: Any) -> Any:
+        request = super()._create_request_from_scope(send)  # type: ignore[misc]
+        running = (self.scope.get("extensions") or {}).get(RUNNING)
+        if running is not None:
+            running.asked = request
+        return request
+
+
 class DirectHTTPConnection(TrioASGIHTTPConnection):
     """Quart-Trio's connection class without a nursery for requests whose body is complete."""
 

@@ -108,7 +108,7 @@ class Listeners:
     def __init__(
         self, descriptors: Sequence[int], accepted: Accepted, alone: bool, has_room: Callable[[], bool]
     ) -> None:
-        self._listeners = {each.fileno(): each for each in map(Listener, filter(_is_socket, descriptors))}
+        self._listeners = {each.fileno(): each for each in map(Listener, filter(is_socket, descriptors))}
         self._accepted = accepted
         self._alone = alone
         self._has_room = has_room
@@ -212,7 +212,8 @@ class Listeners:
             each.close()
 
 
-def _is_socket(descriptor: int) -> bool:
+def is_socket(descriptor: int) -> bool:
+    """Return True if one of `uwsgi.sockets` is a socket that this worker accepts on."""
     # Where map-socket gives a socket to other workers, uWSGI has put /dev/null in its place here, and -1 where an
     # address stands twice in the ini and was bound for the other one.
     return descriptor >= 0 and stat.S_ISSOCK(os.fstat(descriptor).st_mode)

@@ -26,11 +26,14 @@ from trio_worker.asgi import App
 from trio_worker.http.service import Service
 from trio_worker.master.access_log import Given, RequestLog
 from trio_worker.master.accounting import Ledger
+from trio_worker.master.figures.counters import FigureCounters
+from trio_worker.master.figures.file import open_regions
 from trio_worker.master.metrics import Counters
 from trio_worker.master.native import Native, PluginRefused
 from trio_worker.master.native import load as load_plugin
 from trio_worker.options import Options
 from trio_worker.protocols.hypercorn.file import HypercornFile, read
+from trio_worker.status.sockets import split
 from trio_worker.worker.limits import Limits
 
 log = logging.getLogger("trio_worker.worker")
@@ -49,6 +52,14 @@ def make_limits(options: Options) -> Limits:
     """Return the limits of this worker."""
     number = uwsgi.worker_id()
     return Limits(options, number, uwsgi.workers()[number - 1]["last_spawn"])
+
+
+def make_counters(options: Options, uwsgi: Any) -> Counters:
+    """The counters of this worker, in memory that all workers share where somebody may ask for them."""
+    if not options.status:
+        return Counters()
+    regions = open_regions(uwsgi.masterpid(), uwsgi.numproc, options.metrics_routes)
+    return FigureCounters(regions, uwsgi.worker_id(), options.metrics_routes)
 
 
 def make_service(
@@ -72,8 +83,9 @@ def make_service(
         begun: called with every request before its app is, where the ini counts them.
 
     Raises:
-        OptionError: a file that the ini names cannot be used.
+        OptionError: a file or a socket that the ini names cannot be used.
     """
+    split(uwsgi.sockets, options.status)
     draining = trio.Event()
     file = HypercornFile() if options.engine == "hypercorn" else read(options)
     layers = _behind_fronts(

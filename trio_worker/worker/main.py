@@ -7,9 +7,7 @@ uWSGI's master reads the exit code: see ending.py, and failure.py for a worker t
 
 import logging
 import os
-import socket
 from collections.abc import Callable
-from functools import partial
 from typing import NoReturn
 
 import trio
@@ -23,20 +21,17 @@ from trio_worker.asgi import App
 from trio_worker.http.service import Service
 from trio_worker.master.access_log import RequestLog
 from trio_worker.master.accounting import Ledger
-from trio_worker.master.metrics import Counters
 from trio_worker.master.native import Native
 from trio_worker.master.uwsgi_signals import UwsgiSignals
 from trio_worker.messages import HUB
 from trio_worker.options import Options, parse
 from trio_worker.options.raw import RawOptions, collect
 from trio_worker.options.values import OptionError
-from trio_worker.serving.attendant import attend
-from trio_worker.serving.listeners import Listeners
-from trio_worker.serving.task_pool import TaskPool
-from trio_worker.transport.socket_wire import SocketWire
-from trio_worker.transport.wire import Address
+from trio_worker.serving.accepting import open_listeners
+from trio_worker.status.server import serve_status
+from trio_worker.status.sockets import split
 from trio_worker.worker import json_log, logs, notices, signals, watchdog
-from trio_worker.worker.assembly import load_native, make_limits, make_service, open_request_log
+from trio_worker.worker.assembly import load_native, make_counters, make_limits, make_service, open_request_log
 from trio_worker.worker.departure import Departure
 from trio_worker.worker.drain import abort, drain, is_awaited, leave_pool, say_goodbye
 from trio_worker.worker.ending import DESTROY_LAST_CALL, QUIET, Ending, Reason, mercy
@@ -54,9 +49,6 @@ log = logging.getLogger("trio_worker.worker")
 # The exit codes of a worker that is asked to end while it loads its app: nothing is lost, so nobody waits.
 ENDED_EARLY: dict[int, int] = dict.fromkeys(signals.DESTROY, int(Reason.DESTROY))
 ENDED_EARLY |= dict.fromkeys((signals.RELOAD, signals.MAKE_WAY), QUIET)
-
-# One name for the tasks of all connections: a name made for each would be kept with each.
-CONNECTION_TASK = "trio_worker.serving.attendant.attend"
 
 
 def main() -> NoReturn:
@@ -96,7 +88,7 @@ class Worker:
         self._raw = raw
         self._native = native
         self._ledger = Ledger(native)
-        self._counters = Counters()
+        self._counters = make_counters(options, uwsgi)
         self._fatal = FatalExceptions.read(options)
         self._ending = Ending(mercy(options), native.leave if native else None)
         self._departure = Departure(make_limits(options), self._counters, siblings, self._ending)
@@ -170,6 +162,8 @@ class Worker:
                 app = load(self._options, read_mounts(self._raw))
             if self._options.quart_direct:
                 quart.install(app)
+            if self._options.status and self._options.metrics_routes:
+                quart.tell_routes(app)
             self._request_log = open_request_log(self._options, self._native)
             self._service = make_service(
                 app,
@@ -217,7 +211,9 @@ class Worker:
         service = self._service
         self._uwsgi_signals = UwsgiSignals(self._native, self.destroy)
         async with trio.open_nursery() as background, trio.open_nursery() as connections:
-            listeners = self._make_listeners(connections)
+            sockets, _ = split(uwsgi.sockets, service.options.status)
+            most = service.options.max_connections
+            listeners = open_listeners(service, connections, sockets, uwsgi.numproc == 1, most)
             upkeep = self._upkeep = Upkeep(
                 service, uwsgi, self._native, self._ledger, listeners.backlog, self._departure
             )
@@ -227,6 +223,7 @@ class Worker:
             background.start_soon(service.clock.sweep, service.connections)
             background.start_soon(upkeep.run)
             background.start_soon(self._uwsgi_signals.run)
+            background.start_soon(serve_status, service, uwsgi, upkeep.flush)
             background.start_soon(show_title, uwsgi, service, self._raw, self._pause.__bool__)
             with listeners:
                 async with trio.open_nursery() as accepting:
@@ -259,20 +256,6 @@ class Worker:
             self.destroy()
         if master := uwsgi.masterpid():
             signals.nudge(master)
-
-    def _make_listeners(self, nursery: trio.Nursery) -> Listeners:
-        service, options = self._service, self._options
-
-        service.tasks = tasks = TaskPool(nursery, partial(attend, service), CONNECTION_TASK)
-
-        def accepted(sock: socket.SocketType, client: object, server: Address | None) -> None:
-            service.connections.opened()
-            tasks.start(SocketWire(sock, client, options.write_timeout, server))
-
-        def has_room() -> bool:
-            return service.connections.count < options.max_connections
-
-        return Listeners(uwsgi.sockets, accepted, uwsgi.numproc == 1, has_room)
 
     async def _end_connections(self) -> None:
         if self._ending.is_graceful:

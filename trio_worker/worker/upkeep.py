@@ -43,6 +43,7 @@ class Upkeep:
         self._uwsgi = uwsgi
         self._native = native
         self._departure = departure
+        self._backlog = backlog
         self._metrics = self._make_metrics(ledger)
         self._alarm = StallAlarm(service.options, uwsgi.set_user_harakiri)
         self._harakiri = Harakiri(service.options, service.application.in_flight, service.counters, backlog)
@@ -53,8 +54,23 @@ class Upkeep:
             IN_FLIGHT: lambda: len(service.application.in_flight),
             CONNECTIONS: lambda: len(service.connections),
         }
-        account = Accounting(self._native, service.counters, ledger).flush if self._native else None
-        return Metrics(service.counters, uwsgi.worker_id(), gauges, uwsgi.metric_inc, uwsgi.metric_set, account)
+        self._accounting = Accounting(self._native, service.counters, ledger) if self._native else None
+        return Metrics(service.counters, uwsgi.worker_id(), gauges, uwsgi.metric_inc, uwsgi.metric_set, self._hand_over)
+
+    def _hand_over(self) -> None:
+        if self._accounting is not None:
+            self._accounting.flush()
+        self._service.counters.flush(self._gauges)
+
+    def _gauges(self) -> dict[str, int]:
+        service = self._service
+        return {
+            "in_flight": service.application.count_running(),
+            "connections": len(service.connections),
+            "loop_lag": self._metrics.loop_lag,
+            "interval": round(service.options.metrics_interval * 1_000_000),
+            "backlog": self._backlog(),
+        }
 
     async def run(self) -> None:
         """Keep the worker up until cancelled."""

@@ -1,0 +1,90 @@
+"""The file that the figures are in: in memory (tmpfs), one for each master, found by its process id and its birth.
+
+The master keeps both when it executes itself anew in a reload, so the file outlives reloads of every kind, and workers
+that are killed. A file whose master has ended is removed by the next worker of this user that starts.
+"""
+
+import logging
+import mmap
+import os
+import stat
+import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from trio_worker.master.figures.region import Region, count_words
+
+log = logging.getLogger(__name__)
+
+# Of the layout; another one has its own file.
+LAYOUT = 1
+
+_MEMORY = Path("/dev/shm")
+
+# Where /proc/PID/stat has the start of the process, behind its name (proc(5)).
+_START = 19
+
+
+def open_regions(master: int, workers: int, routes: int) -> Sequence[Region]:
+    """Return the regions of all workers, in the order of their numbers.
+
+    Args:
+        master: process id of the master; without one the memory is this process' alone.
+        workers: how many there are at most.
+        routes: how many routes there is room for.
+    """
+    length = count_words(routes)
+    size = workers * length * 8
+    memory: mmap.mmap | None = None
+    if master:
+        try:
+            memory = _map(_directory(), master, size)
+        except OSError as error:
+            log.warning("the figures of this worker are its own, for memory cannot be shared: %s", error)
+    words = memoryview(memory or mmap.mmap(-1, size)).cast("Q")
+    return [Region(words[start : start + length]) for start in range(0, workers * length, length)]
+
+
+def _directory() -> Path:
+    return _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
+
+
+def _map(directory: Path, master: int, size: int) -> mmap.mmap:
+    prefix = f"trio-worker-{os.getuid()}-{_namespace()}-"
+    _remove_orphans(directory, prefix)
+    # Its size is a part of the name: what an ini with other numbers has left fits nobody.
+    path = directory / f"{prefix}{master}-{_birth(master)}-{LAYOUT}-{size}"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    try:
+        found = os.fstat(descriptor)
+        if found.st_uid != os.getuid() or not stat.S_ISREG(found.st_mode):
+            raise PermissionError(f"{path} is somebody else's")
+        # What is new of it is 0; the first worker makes it, and for the others this changes nothing.
+        os.ftruncate(descriptor, size)
+        return mmap.mmap(descriptor, size)
+    finally:
+        os.close(descriptor)
+
+
+def _namespace() -> int:
+    """Return a number of the process ids here: in a container they mean something else."""
+    with suppress(OSError):
+        return os.stat("/proc/self/ns/pid").st_ino
+    return 0
+
+
+def _birth(pid: int) -> str:
+    """Return when a process was started, in ticks since the machine was; "" where there is no such process."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[_START]
+    except (OSError, IndexError):
+        return ""
+
+
+def _remove_orphans(directory: Path, prefix: str) -> None:
+    for path in directory.glob(f"{prefix}*-*-*-*"):
+        pid, birth = path.name.removeprefix(prefix).split("-")[:2]
+        if pid.isdigit() and birth != _birth(int(pid)):
+            with suppress(OSError):
+                path.unlink()

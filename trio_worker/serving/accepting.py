@@ -1,0 +1,41 @@
+"""Sockets and connections of a service put together: each connection that is accepted becomes work of a pool."""
+
+import socket
+from collections.abc import Sequence
+from functools import partial
+
+import trio
+
+from trio_worker.http.service import Service
+from trio_worker.serving.attendant import attend
+from trio_worker.serving.listeners import Listeners
+from trio_worker.serving.task_pool import TaskPool
+from trio_worker.transport.socket_wire import SocketWire
+from trio_worker.transport.wire import Address
+
+# One name for the tasks of all connections: a name made for each would be kept with each.
+CONNECTION_TASK = "trio_worker.serving.attendant.attend"
+
+
+def open_listeners(
+    service: Service, nursery: trio.Nursery, descriptors: Sequence[int], alone: bool, most: int
+) -> Listeners:
+    """Return listeners whose connections the service serves.
+
+    Args:
+        service: it gets its pool of tasks here.
+        nursery: where these run.
+        descriptors: of the sockets.
+        alone: whether no other worker accepts on them.
+        most: connections that may be open at a time.
+    """
+    service.tasks = tasks = TaskPool(nursery, partial(attend, service), CONNECTION_TASK)
+
+    def accepted(sock: socket.SocketType, client: object, server: Address | None) -> None:
+        service.connections.opened()
+        tasks.start(SocketWire(sock, client, service.options.write_timeout, server))
+
+    def has_room() -> bool:
+        return service.connections.count < most
+
+    return Listeners(descriptors, accepted, alone, has_room)

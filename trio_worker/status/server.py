@@ -1,0 +1,60 @@
+"""The server of the status socket: a service of its own beside the app's, with its own connections and counts.
+
+It serves while the worker drains, and while the app's requests are as many as they may be.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import trio
+
+from trio_worker.application.fence import Application
+from trio_worker.asgi import App
+from trio_worker.http.service import Service
+from trio_worker.master.figures.counters import FigureCounters
+from trio_worker.master.metrics import Counters
+from trio_worker.options import Options
+from trio_worker.serving.accepting import open_listeners
+from trio_worker.status.app import Status
+from trio_worker.status.metrics import make_page
+from trio_worker.status.sockets import split
+
+log = logging.getLogger(__name__)
+
+# Connections that are open at a time, in each worker; others wait in the kernel's queue.
+MOST = 64
+
+
+async def serve_status(service: Service, uwsgi: Any, flush: Callable[[], None]) -> None:
+    """Serve the status until cancelled, if the ini names a socket for it.
+
+    Args:
+        service: the app's.
+        uwsgi: uWSGI's module.
+        flush: has this worker write what others are to see of it.
+    """
+    options, counters = service.options, service.counters
+    _, descriptors = split(uwsgi.sockets, options.status)
+    if descriptors and isinstance(counters, FigureCounters):
+        pages = {"/metrics": make_page(counters.regions, uwsgi, flush)}
+        await _serve(descriptors, uwsgi.numproc == 1, options, Status(pages, options.status_hosts))
+
+
+async def _serve(descriptors: Sequence[int], alone: bool, options: Options, app: App) -> None:
+    counters, draining = Counters(), trio.Event()
+    service = Service(
+        options=replace(options, engine="express", h2c_upgrade=False),
+        counters=counters,
+        application=Application(app, counters, draining),
+        draining=draining,
+        state={},
+        hypercorn=None,
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(service.readiness.run)
+        nursery.start_soon(service.clock.sweep, service.connections)
+        with open_listeners(service, nursery, descriptors, alone, MOST) as listeners:
+            log.info("the status is on %s", listeners.describe())
+            await listeners.run()
