@@ -29,7 +29,8 @@ def scrape(server: Server, accept: str = "text/plain") -> list[Any]:
     with urllib.request.urlopen(request, timeout=10) as answer:
         text = answer.read().decode()
         openmetrics = "openmetrics" in answer.headers["content-type"]
-    return list(read_openmetrics(text) if openmetrics else read_prometheus(text))
+    read: Any = read_openmetrics if openmetrics else read_prometheus
+    return list(read(text))
 
 
 def samples(families: list[Any], name: str, **labels: str) -> Iterator[Any]:
@@ -42,4 +43,4 @@ def samples(families: list[Any], name: str, **labels: str) -> Iterator[Any]:
 
 def total(families: list[Any], name: str, **labels: str) -> float:
     """The sum of these samples."""
-    return sum(each.value for each in samples(families, name, **labels))
+    return float(sum(each.value for each in samples(families, name, **labels)))
