@@ -19,10 +19,7 @@ _DENYING = re.compile(
 
 _ROUTE = re.compile(r"(?:final-|error-|response-)?route(?:-.+)?")
 
-# uWSGI's file server leaves out files with these ends.
-_SKIPPING = "static-skip-ext"
-
 
 def denies(key: str, value: str) -> bool:
     """Return True for a rule that is dead under an override and denies something."""
-    return key == _SKIPPING or (_ROUTE.fullmatch(key) is not None and _DENYING.search(value) is not None)
+    return _ROUTE.fullmatch(key) is not None and _DENYING.search(value) is not None
