@@ -9,7 +9,7 @@ from trio_worker.check.values import AppPlace
 from trio_worker.options.formats import YAML_END
 from trio_worker.options.setting import SETTING_KEYS, Setting
 from trio_worker.options.table import OptionTable
-from trio_worker.options.values import OFF
+from trio_worker.options.values import OFF, without_comment
 
 _PLUGIN_NAME = re.compile(r"(.*/)?trio(_plugin\.so)?")
 
@@ -66,7 +66,7 @@ class Configuration:
 
     def number(self, name: str, default: int) -> int:
         """The value as a whole number, or the default where it is none."""
-        value = self.last(name) or ""
+        value = without_comment(self.last(name) or "")
         return int(value) if value.isdecimal() else default
 
     @property

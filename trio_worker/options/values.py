@@ -38,6 +38,15 @@ class OptionError(ValueError):
 OFF = frozenset({"false", "off", "no", "0"})
 
 
+# uWSGI's files have no comments behind a value; but atoi() reads no further than a number, so people write them there.
+_COMMENT = re.compile(r"\s+[;#].*")
+
+
+def without_comment(value: str) -> str:
+    """Return a number or a word without what stands behind it."""
+    return _COMMENT.sub("", value)
+
+
 def a_text(key: str, value: str) -> str:
     """Read any text."""
     return value
@@ -45,6 +54,8 @@ def a_text(key: str, value: str) -> str:
 
 def a_flag(key: str, value: str) -> bool:
     """Read yes or no in uWSGI's words; to uWSGI itself everything but its words for no is yes."""
+    if key.startswith("trio-"):
+        value = without_comment(value)
     if value.lower() in OFF:
         return False
     if key.startswith("trio-") and value.lower() not in ("true", "1", "yes", "on", ""):
@@ -54,6 +65,7 @@ def a_flag(key: str, value: str) -> bool:
 
 def a_number(key: str, value: str) -> int:
     """Read a whole number, 0 or more."""
+    value = without_comment(value)
     if not value.isascii() or not value.isdigit():
         raise OptionError(key, value, "a whole number, 0 or more")
     return int(value)
@@ -62,7 +74,7 @@ def a_number(key: str, value: str) -> int:
 def a_time(key: str, value: str) -> float:
     """Read a number of seconds, 0 or more."""
     try:
-        seconds = float(value)
+        seconds = float(without_comment(value))
     except ValueError:
         seconds = -1.0
     if not 0 <= seconds < 1e9:

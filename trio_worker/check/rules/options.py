@@ -1,6 +1,7 @@
 """The faults of an ini that stand in a single option: missing, unknown, dead, or with a value that nobody can use."""
 
 import difflib
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
@@ -14,8 +15,16 @@ from trio_worker.options.setting import Unread
 from trio_worker.options.table import Meaning
 from trio_worker.options.values import OFF, OptionError
 
+# To uWSGI, whatever is not one of its words for no is yes.
+_OFF_WITH_COMMENT = re.compile(r"(false|off|no)\s+[;#]", re.IGNORECASE)
+
 # The first Python on which every worker dies without uWSGI's fork hooks.
 _NEEDS_FORK_HOOKS = (3, 13)
+
+
+def _section(ini: Configuration) -> Iterator[Finding]:
+    if not ini.everything:
+        yield error("nothing is read from it: a file needs the section [uwsgi], or the one that is asked for")
 
 
 def _includes(ini: Configuration) -> Iterator[Finding]:
@@ -90,6 +99,12 @@ def _dead_options(ini: Configuration) -> Iterator[Finding]:
             yield error(f"denies nothing under an override, so it fails open: {option.hint}; {accept}", setting)
 
 
+def _comments(ini: Configuration) -> Iterator[Finding]:
+    for setting in ini.settings:
+        if _OFF_WITH_COMMENT.match(setting.value):
+            yield error("there are no comments behind a value: this is on", setting)
+
+
 def _values(ini: Configuration) -> Iterator[Finding]:
     for setting in ini.settings:
         if not setting.resolved or (setting.key.startswith("trio-") and setting.key not in ini.table.own):
@@ -111,10 +126,12 @@ def _metrics(ini: Configuration) -> Iterator[Finding]:
 
 
 RULES: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (
+    _section,
     _includes,
     _essentials,
     _unknown_keys,
     _dead_options,
+    _comments,
     _values,
     _metrics,
 )

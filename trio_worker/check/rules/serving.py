@@ -8,6 +8,7 @@ from trio_worker.check.configuration import Configuration, app_place
 from trio_worker.check.findings import Finding, error, note, warning
 from trio_worker.check.values import AppPlace, address_fault, app_fault, certificate_fault, import_fault
 from trio_worker.options.setting import Setting
+from trio_worker.options.values import without_comment
 
 SOCKET_KEYS = ("socket", "uwsgi-socket", "http-socket", "http11-socket", "https-socket")
 APP_KEYS = ("module", "wsgi-file", "mount")
@@ -49,6 +50,8 @@ def _sockets(ini: Configuration) -> Iterator[Finding]:
     for setting in (each for name in SOCKET_KEYS for each in ini.all(name) if each.resolved):
         is_tls = setting.key == "https-socket"
         address = setting.value.partition(",")[0] if is_tls else setting.value
+        if ":" in address:
+            address = without_comment(address)  # atoi() reads the port.
         fault = address_fault(address, shared, directory) or _fault_of_host(address)
         if fault is None and is_tls:
             fault = certificate_fault(setting.value)

@@ -141,6 +141,18 @@ def _users(ini: Configuration) -> Iterator[Finding]:
                 yield error(f"this machine has no {'user' if name == 'uid' else 'group'} {setting.value}", setting)
 
 
+def _owners(ini: Configuration) -> Iterator[Finding]:
+    """Look for the owners of UNIX sockets, which uWSGI ends without."""
+    for setting in (each for each in ini.all("chown-socket")[-1:] if each.resolved):
+        user, _, group = setting.value.partition(":")
+        for name, look in ((user, pwd.getpwnam), (group, grp.getgrnam)):
+            try:
+                if name and not name.isdecimal():
+                    look(name)
+            except KeyError:
+                yield error(f"this machine has no {'user' if look is pwd.getpwnam else 'group'} {name}", setting)
+
+
 def _plugins(ini: Configuration) -> Iterator[Finding]:
     for setting in (each for each in ini.plugins if each.resolved):
         missing = ", ".join(ini.missing_plugins(setting))
@@ -165,6 +177,7 @@ RULES: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (
     _formats,
     _folders,
     _users,
+    _owners,
     _plugins,
 )
 """Every rule, in the order in which their findings are reported."""
