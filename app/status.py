@@ -16,7 +16,7 @@ COUNTERS = ("requests", "responses.2xx", "responses.4xx", "responses.5xx", "disc
 @blueprint.get("/")
 async def page() -> str:
     """Show the page, which asks for the figures every second."""
-    return await render_template("status.html", gauges=GAUGES, counters=COUNTERS)
+    return await render_template("status.html", workers_own=_address_of_workers_own())
 
 
 @blueprint.get("/figures")
@@ -24,6 +24,16 @@ async def figures() -> Response:
     """Answer with the figures."""
     await trio.lowlevel.checkpoint()
     return jsonify(workers=_workers(), counters={name: _metric(name) for name in COUNTERS})
+
+
+def _address_of_workers_own() -> str:
+    """Return the address of the worker's own status page (`trio-status`), if a browser on this machine can read it."""
+    try:
+        import uwsgi
+    except ImportError:
+        return ""
+    address = str(uwsgi.opt.get("trio-status", b"").decode())
+    return "" if "/" in address or "@" in address else address
 
 
 def _workers() -> list[dict[str, Any]]:

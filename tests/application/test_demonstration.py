@@ -27,7 +27,14 @@ def server(module_uwsgi: Servers) -> Server:
 
 
 def start(servers: Servers, processes: int) -> Server:
-    return servers(module="app:app", processes=processes, lazy_apps=True, chdir=CHECKOUT, pythonpath=[CHECKOUT])
+    return servers(
+        module="app:app",
+        processes=processes,
+        lazy_apps=True,
+        chdir=CHECKOUT,
+        pythonpath=[CHECKOUT],
+        trio_metrics_interval=0.05,
+    )
 
 
 def test_each_page_has_the_bar_and_says_what_it_proves(server: Server) -> None:
@@ -68,11 +75,15 @@ def test_all_workers_know_what_was_cancelled(server: Server) -> None:
             clients = [stack.enter_context(Http1(server.address)) for _ in range(8)]
             return {json.loads(client.get("/slow/cancelled").body)["cancelled"] for client in clients}
 
+    def in_flight() -> int:
+        return sum(server.metrics()[f"worker.{number}.in_flight"] for number in (1, 2))
+
     (before,) = count()
     for _ in range(3):
+        eventually(lambda: in_flight() == 0)
         with Http1(server.address) as client:
             client.request("/slow?seconds=60")
-            eventually(lambda: server.metrics().get("worker.1.in_flight", 0) + server.metrics()["worker.2.in_flight"])
+            eventually(lambda: in_flight() == 1)
     eventually(lambda: count() == {before + 3})
     server.reload("c")
     eventually(lambda: count() == {before + 3})
