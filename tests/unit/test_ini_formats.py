@@ -28,6 +28,32 @@ def test_uwsgi_reads_the_same_of_other_formats(tmp_path: Path, name: str, lines:
     assert found == uwsgi_pairs(str(tmp_path / name), tmp_path)
 
 
+def test_a_uwsgi_with_libyaml_reads_quotes_and_lists(tmp_path: Path) -> None:
+    """As Debian's uWSGI shows it."""
+    lines = (
+        "uwsgi:",
+        '  a: "q:x"',
+        "  b: 2 # c",
+        "  l:",
+        "    - 1",
+        "    - '2'",
+        "  d: [x, y]",
+        "  e: end",
+        "other:",
+        "  z: 1",
+    )
+    settings = read(write(tmp_path / "a.yaml", *lines), has_libyaml=True)
+    assert pairs(settings) == [
+        ("a", "q:x"),
+        ("b", "2"),
+        ("l", "1"),
+        ("l", "2"),
+        ("d", "x"),
+        ("d", "y"),
+        ("e", "end"),
+    ]
+
+
 def test_json_repeats_a_setting_for_each_item_of_a_list(tmp_path: Path) -> None:
     path = write(tmp_path / "a.json", '{"uwsgi": {"a": [1, "x"],', '"b": true, "c": false, "d": null, "e": 2}}')
     assert pairs(read(path)) == [("a", "1"), ("a", "x"), ("b", "1"), ("c", "0"), ("d", "0"), ("e", "2")]

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import TextIO
 
 from trio_worker.check import trial
+from trio_worker.check.binary import has_libyaml
 from trio_worker.check.configuration import Configuration
 from trio_worker.check.findings import Finding, Level
 from trio_worker.check.rules import RULES
@@ -37,7 +38,7 @@ def check(path: str) -> list[Finding]:
 
     Raises OSError where the file cannot be read, FormatError where it is not what its name promises.
     """
-    return _findings(Configuration(ini.read(path), option_table.load()))
+    return _findings(Configuration(ini.read(path, has_libyaml()), option_table.load()))
 
 
 def main(path: str, out: TextIO, start_app: bool = False, is_strict: bool = False) -> int:
@@ -53,7 +54,7 @@ def main(path: str, out: TextIO, start_app: bool = False, is_strict: bool = Fals
     Returns the exit status: 1 where there is an error, 0 otherwise.
     """
     try:
-        settings = ini.read(path)
+        settings = ini.read(path, has_libyaml())
     except OSError as error:
         print(f"error: {path}: {error.strerror}", file=out)
         return 1

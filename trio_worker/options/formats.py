@@ -62,6 +62,30 @@ def yaml(text: str, asked: str) -> Iterator[Line]:
         yield key[: match.start()].rstrip(" \t"), key[match.end() :].strip(_SPACES), number
 
 
+def libyaml(text: str, asked: str) -> Iterator[Line]:
+    """Read the mapping below a key, with quotes and lists, as a uWSGI that was compiled with libyaml does."""
+    is_inside, key = False, ""
+    for number, line in enumerate(text.split("\n"), 1):
+        line = re.sub(r"(^|\s)#.*", "", line).rstrip()
+        rest = line.lstrip(" ")
+        if not is_inside or not rest:
+            is_inside = is_inside or line == f"{asked}:"
+        elif rest == line:
+            return
+        elif rest.startswith("- "):
+            yield key, _unquoted(rest[2:]), number
+        else:
+            key, _, value = (part.strip() for part in rest.partition(":"))
+            key = _unquoted(key)
+            for each in value.strip("[]").split(",") if value.startswith("[") else filter(None, [value]):
+                yield key, _unquoted(each), number
+
+
+def _unquoted(text: str) -> str:
+    text = text.strip()
+    return text[1:-1] if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"" else text
+
+
 @dataclass(slots=True)
 class _Element:
     """An element of XML: its name, its `id`, its text, and the line on which it begins."""

@@ -41,23 +41,27 @@ _Files = tuple[tuple[str, str], ...]
 """Files being read, each with its section, the outermost first."""
 
 
-def read(path: str) -> list[Setting]:
+def read(path: str, has_libyaml: bool = False) -> list[Setting]:
     """Read the settings of a file and of those it includes, in the order in which uWSGI meets them.
 
-    `path` may name a section behind a colon. Names of included files are relative to the
-    working directory, as they are in uWSGI.
+    Names of included files are relative to the working directory, as they are in uWSGI.
+
+    Args:
+        path: of the file; it may name a section behind a colon.
+        has_libyaml: whether this uWSGI reads YAML by libyaml, instead of by its own reader.
 
     Raises:
         OSError: the file itself cannot be read; an included one is marked in its setting.
         FormatError: it is not in the format that its name promises.
     """
-    return _Reader(path).read_all(path)
+    return _Reader(path, has_libyaml).read_all(path)
 
 
 class _Reader:
     """A reader that goes on through inclusions: the first file's magic variables and declarations hold in all."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, has_libyaml: bool) -> None:
+        self._has_libyaml = has_libyaml
         self._first_file = {
             letter.upper(): value for letter, value in magic(*_split(path)).items() if letter in "odspcenx"
         }
@@ -86,6 +90,8 @@ class _Reader:
         text = Path(file).read_text("utf-8", "replace")
         text = replace_magic(text, magic(file, section) | self._first_file)
         inner = (*outer, (os.path.realpath(file), section or "uwsgi"))
+        if reader is formats.yaml and self._has_libyaml:
+            reader = formats.libyaml
         for key, value, number in reader(text, section or "uwsgi"):
             for setting in self._through_block(Setting(key, value, file, number)):
                 self._add(setting, inner)

@@ -5,7 +5,6 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 
-from trio_worker.check.binary import has_libyaml
 from trio_worker.check.configuration import Configuration, prints_metrics
 from trio_worker.check.findings import Finding, error, note, warning
 from trio_worker.options import parse
@@ -33,8 +32,6 @@ def _includes(ini: Configuration) -> Iterator[Finding]:
             yield error(setting.refused, setting)
         elif setting.unread in (Unread.MISSING, Unread.CIRCLE):
             yield error(setting.unread.value, setting)
-        elif setting.key == YAML_END and has_libyaml():
-            yield note("what follows is not checked", setting)
         elif setting.key == YAML_END:
             yield error("uWSGI without libyaml reads no further than to here: write a line for each value", setting)
         elif setting.unread and not prints_metrics(setting):
