@@ -27,6 +27,7 @@ from support.ini import APPS, CHECKOUT, free_port
 from support.processes import children, kill, session_members
 from support.waiting import eventually
 
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 MANIFESTS = list(yaml.safe_load_all((DEPLOY / "kubernetes" / "app.yaml").read_text()))
 UNPRIVILEGED = ["setpriv", "--reuid=10001", "--regid=10001", "--clear-groups", "--no-new-privs"]
 
@@ -129,8 +130,12 @@ def test_process_1_lets_requests_finish(image: Image) -> None:
         client.request("/sleep?seconds=1.5")
         eventually(lambda: "sleeping" in image.log.read_text())
         os.kill(first, signal.SIGTERM)
+        # The load balancer is told, and has its time to notice.
+        eventually(lambda: not image.is_healthy())
+        with Http1(("127.0.0.1", image.port)) as late:
+            assert late.get("/").text == "hello"
         assert client.response().text == "slept"
-        assert image.process.wait(10) == 0
+        assert image.process.wait(15) == 0
 
 
 @needs_namespaces
@@ -179,8 +184,10 @@ def test_the_manifests_fit_the_image() -> None:
     (container,) = pod["containers"]
     ini = (DEPLOY / "docker" / "app.ini").read_text()
     (mercy,) = map(int, re.findall("^worker-reload-mercy = (.*)$", ini, re.MULTILINE))
-    before = container["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert pod["terminationGracePeriodSeconds"] >= before + mercy + 2
+    assert pod["terminationGracePeriodSeconds"] >= mercy + 5
+    assert {container[probe]["httpGet"]["path"] for probe in PROBES} == set(
+        re.findall("^trio-health = (.*)$", ini, re.M)
+    )
     assert f"socket = :{container['ports'][0]['containerPort']}\n" in ini
     assert f"USER {pod['securityContext']['runAsUser']}:" in (DEPLOY / "docker" / "Dockerfile").read_text()
     assert service["spec"]["selector"].items() <= deployment["spec"]["template"]["metadata"]["labels"].items()
