@@ -5,25 +5,23 @@ import os
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from trio_worker.master.figures.region import (
+    CELLS,
     COUNTERS,
-    DURATION,
+    DURATION_SUM,
     GAUGES,
     REQUEST_SIZE,
-    RESPONSE_SIZE,
+    REQUEST_SUM,
+    RESPONSE_SUM,
+    ROW,
     SIZES,
     TIMES,
     Kind,
     Region,
 )
 from trio_worker.master.metrics import REQUEST_TIME_BOUNDS, Counters
-
-# Of a series: where its sums are.
-_DURATION_SUM = DURATION + len(TIMES) + 1
-_REQUEST_SUM = REQUEST_SIZE + len(SIZES) + 1
-_RESPONSE_SUM = RESPONSE_SIZE + len(SIZES) + 1
 
 # The methods that are labels, by OpenTelemetry; any other is OTHER, and so is a route beyond the number that is kept.
 METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
@@ -34,6 +32,20 @@ _VERSIONS = frozenset({"1.0", "1.1", "2", ""})
 
 # Kinds as requests show them that are remembered: a client chooses method and, before the bound, what it matches.
 _REMEMBERED = 4096
+
+
+class _Count(NamedTuple):
+    """The counts of a series by time, and its sums."""
+
+    slots: list[int]
+    micros: int
+    sent: int
+
+    def less(self, earlier: "_Count | None") -> "_Count":
+        if earlier is None:
+            return self
+        slots = [now - before for now, before in zip(self.slots, earlier.slots, strict=True)]
+        return _Count(slots, self.micros - earlier.micros, self.sent - earlier.sent)
 
 
 class FigureCounters(Counters):
@@ -48,7 +60,7 @@ class FigureCounters(Counters):
         regions: see above.
     """
 
-    __slots__ = ("_base", "_first", "_places", "_region", "_routes", "_words", "regions")
+    __slots__ = ("_base", "_first", "_places", "_region", "_routes", "_sent", "_words", "regions")
 
     def __init__(self, regions: Sequence[Region], number: int, routes: int) -> None:
         super().__init__()
@@ -59,8 +71,10 @@ class FigureCounters(Counters):
         self._places: dict[tuple[str, str, int, str | None], int] = {}
         # What the predecessors have left.
         self._base = {name: region[name] for name in COUNTERS}
+        # The bytes of responses that are in `bytes_out`, which those of WebSockets are in as well.
+        self._sent = 0
         # Of each series, what the predecessors had counted.
-        self._first = {place: self._slots_of(place) for place in region.places()}
+        self._first = {place: self._count_of(place) for place in region.places()}
         for name in GAUGES:
             region[name] = 0
         region["pid"] = os.getpid()
@@ -73,23 +87,20 @@ class FigureCounters(Counters):
         """Count a request that has ended."""
         self.requests += 1
         micros, sent, scope = request.micros, request.sent, request.scope
-        self.micros += micros
-        self.bytes_out += sent
         asked = request.asked
         route = None if asked is None and "route" not in scope else self._route(asked, scope)
-        words = self._words
-        kind = scope["method"], scope["http_version"], request.status // 100, route
+        kind = scope["method"], scope["http_version"], request.status, route
         try:
             place = self._places[kind]
         except KeyError:
             place = self._find(*kind)
-        words[place + DURATION + bisect_left(TIMES, micros)] += 1
-        words[place + _DURATION_SUM] += micros
-        words[place + RESPONSE_SIZE + bisect_left(SIZES, sent)] += 1
-        words[place + _RESPONSE_SUM] += sent
+        words = self._words
+        words[place + CELLS + ROW * bisect_left(TIMES, micros) + bisect_left(SIZES, sent)] += 1
+        words[place + DURATION_SUM] += micros
+        words[place + RESPONSE_SUM] += sent
         if (intake := request.intake) is not None and (came := intake.size):
             words[place + REQUEST_SIZE + bisect_left(SIZES, came)] += 1
-            words[place + _REQUEST_SUM] += came
+            words[place + REQUEST_SUM] += came
 
     def _route(self, asked: Any, scope: Any) -> str | None:
         """Return the rule that Quart has matched, or the path of the route that FastAPI has."""
@@ -101,16 +112,14 @@ class FigureCounters(Counters):
     def add_refusal(self, status: int) -> None:
         """Count a request that was refused before the app saw it, as one that took no time."""
         self.requests += 1
-        kind = OTHER, "", status // 100, None
-        place = self._places.get(kind) or self._find(*kind)
-        self._words[place + DURATION] += 1
-        self._words[place + RESPONSE_SIZE] += 1
+        kind = OTHER, "", status, None
+        self._words[(self._places.get(kind) or self._find(*kind)) + CELLS] += 1
 
-    def _find(self, method: str, version: str, hundreds: int, route: str | None) -> int:
+    def _find(self, method: str, version: str, status: int, route: str | None) -> int:
         kind = Kind(
             method if method in METHODS else OTHER,
             version if version in _VERSIONS else OTHER,
-            min(hundreds, 5),
+            min(status // 100, 5),
             self._admit(route or ""),
         )
         known = {self._region.kind(place): place for place in self._region.places()}
@@ -118,7 +127,7 @@ class FigureCounters(Counters):
         if place is None:  # No room: only then do kinds lose what tells them apart.
             place = known[Kind(OTHER, "", kind.hundreds, "")]
         if len(self._places) < _REMEMBERED:
-            self._places[method, version, hundreds, route] = place
+            self._places[method, version, status, route] = place
         return place
 
     def _admit(self, route: str) -> str:
@@ -139,20 +148,23 @@ class FigureCounters(Counters):
             region[name] = value
         region["flushed_at"] = time.monotonic_ns() // 1000
 
-    def _slots_of(self, place: int) -> list[int]:
-        found: list[int] = self._words[place + DURATION : place + DURATION + len(TIMES) + 1].tolist()
-        return found
+    def _count_of(self, place: int) -> _Count:
+        words = self._words
+        slots = [sum(row) for row in self._region.rows(place)]
+        return _Count(slots, words[place + DURATION_SUM], words[place + RESPONSE_SUM])
 
     def totals(self) -> dict[str, int]:
         """Return every counter by its name below `trio.`; of this worker alone, as uWSGI adds up itself."""
+        slots, micros, sent = [0] * (len(TIMES) + 1), 0, 0
         self.responses = [0] * 6
-        slots = [0] * (len(TIMES) + 1)
         for place in self._region.places():
-            before = self._first.get(place) or [0] * len(slots)
-            own = [count - earlier for count, earlier in zip(self._slots_of(place), before, strict=True)]
-            slots = [a + b for a, b in zip(slots, own, strict=True)]
-            self.responses[self._region.kind(place).hundreds] += sum(own)
-        self.slots = [*_regroup(slots)]
+            own = self._count_of(place).less(self._first.get(place))
+            slots = [a + b for a, b in zip(slots, own.slots, strict=True)]
+            micros, sent = micros + own.micros, sent + own.sent
+            self.responses[self._region.kind(place).hundreds] += sum(own.slots)
+        self.slots, self.micros = [*_regroup(slots)], micros
+        self.bytes_out += sent - self._sent
+        self._sent = sent
         return super().totals()
 
 

@@ -33,13 +33,16 @@ PLACES = {name: place for place, name in enumerate((*GAUGES, *COUNTERS))}
 FIRST = 32
 KEY_BYTES = 248
 
-# Where a series has what, in words from its beginning: each histogram is its counts by bound, one more for what is
-# above all of them, and the sum.
+# Where a series has what, in words from its beginning. A request is counted in one cell, that of its time and the size
+# of its response, because each word costs it something; a request with a body in one for that as well.
 _KEY = 1
-DURATION = _KEY + KEY_BYTES // 8
-REQUEST_SIZE = DURATION + len(TIMES) + 2
-RESPONSE_SIZE = REQUEST_SIZE + len(SIZES) + 2
-SERIES_WORDS = RESPONSE_SIZE + len(SIZES) + 2
+CELLS = _KEY + KEY_BYTES // 8
+ROW = len(SIZES) + 1
+DURATION_SUM = CELLS + (len(TIMES) + 1) * ROW
+RESPONSE_SUM = DURATION_SUM + 1
+REQUEST_SIZE = RESPONSE_SUM + 1
+REQUEST_SUM = REQUEST_SIZE + ROW
+SERIES_WORDS = REQUEST_SUM + 1
 
 # Series of a worker besides those of routes, and for each route.
 _BESIDES = 256
@@ -144,12 +147,14 @@ class Region:
     def series(self) -> Iterator[Series]:
         """Yield the series."""
         for place in self.places():
-            durations = self._histogram(place + DURATION, len(TIMES))
-            came = self._histogram(place + REQUEST_SIZE, len(SIZES))
-            # A request without a body is counted by its time alone.
-            came.counts[0] = sum(durations.counts) - sum(came.counts)
-            yield Series(self.kind(place), durations, came, self._histogram(place + RESPONSE_SIZE, len(SIZES)))
+            rows = self.rows(place)
+            times, sent = [sum(row) for row in rows], [sum(column) for column in zip(*rows, strict=True)]
+            came: list[int] = self.words[place + REQUEST_SIZE : place + REQUEST_SUM].tolist()
+            came[0] = sum(times) - sum(came)
+            sums = [self.words[place + each] for each in (DURATION_SUM, REQUEST_SUM, RESPONSE_SUM)]
+            yield Series(self.kind(place), *map(Histogram, (times, came, sent), sums))
 
-    def _histogram(self, start: int, bounds: int) -> Histogram:
-        values = self.words[start : start + bounds + 2].tolist()
-        return Histogram(values[:-1], values[-1])
+    def rows(self, place: int) -> list[list[int]]:
+        """Return the cells of a series: a row for each time, with a count for each size of response."""
+        cells: list[int] = self.words[place + CELLS : place + DURATION_SUM].tolist()
+        return [cells[start : start + ROW] for start in range(0, len(cells), ROW)]
