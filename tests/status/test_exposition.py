@@ -31,7 +31,7 @@ ASKS = [
 ]
 
 
-def load(server: Server, tally: Tally, clients: int = 6, each: int = 150) -> None:
+def load(server: Server, tally: Tally, clients: int = 6, each: int = 80) -> None:
     asks = [random.Random(seed).choices(ASKS, k=each) for seed in range(clients)]
     run([partial(work, server.address, iter(some), tally) for some in asks])
 
@@ -62,12 +62,12 @@ def test_figures_equal_the_clients_after_reloads_and_a_killed_worker(uwsgi: Serv
     server.signal(signal.SIGKILL, pids[0])
     server.wait_accepting(9)
     expect(server, tally)
-    load(server, tally)
     server.reload("r")
     load(server, tally)
     expect(server, tally)
 
 
+@pytest.mark.long
 def test_figures_under_a_load_that_reloads(uwsgi: Servers) -> None:
     server = uwsgi(processes=2, disable_logging=True, lazy_apps=True, **with_status())
     with hammer(server.address, ASKS, 4) as tally:
@@ -158,6 +158,7 @@ def test_gauges_and_other_counters(one: Server) -> None:
     assert build.labels.keys() == {"version", "trio", "uwsgi"}
 
 
+@pytest.mark.long
 def test_a_loop_that_stands_still_is_seen_by_another_worker(uwsgi: Servers) -> None:
     server = uwsgi(processes=2, trio_metrics_interval=0.2, **with_status())
     with Http1(server.address) as client:
@@ -230,6 +231,7 @@ def _status(server: Server, path: str, headers: dict[str, str]) -> int:
         return error.code
 
 
+@pytest.mark.long
 def test_a_draining_worker_still_tells(uwsgi: Servers) -> None:
     server = uwsgi(worker_reload_mercy=20, **with_status())
     (pid,) = server.worker_pids()
