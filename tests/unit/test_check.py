@@ -81,6 +81,13 @@ def test_a_queue_that_is_short_or_longer_than_the_kernel_allows() -> None:
     assert "uWSGI does not start" in the_only(Level.ERROR, *without, "listen = 999999999").message
 
 
+def test_a_socket_that_systemd_hands_over_is_not_missed(monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = (*GOOD, "module = site_app:app")
+    assert "no socket is named" in the_only(Level.WARNING, *lines).message
+    monkeypatch.setenv("LISTEN_FDS", "1")
+    assert findings(*lines) == []
+
+
 def test_a_stop_by_sigterm_is_graceful() -> None:
     without = [line for line in SERVING if not line.startswith("hook-master-start")]
     assert "SIGTERM ends requests in flight" in the_only(Level.WARNING, *without).message

@@ -66,6 +66,8 @@ def _fault_of_host(address: str) -> str | None:
     host, colon, _ = address.rpartition(":")
     if not colon or not host or host[0] in "=@[" or "/" in host or host == "fd":
         return None
+    if "*" in host:  # The first address of this machine that begins so (generate_socket_name).
+        return None
     try:
         socket.gethostbyname(host)
     except OSError:
@@ -78,7 +80,9 @@ _BRINGING = ("http", "http-to-https", "https", "https2", "zerg", "map-socket", "
 
 
 def _no_socket(ini: Configuration) -> Iterator[Finding]:
-    if ini.is_whole and ini.has_workers and not any(map(ini.all, (*SOCKET_KEYS, *_BRINGING))):
+    # By the variable, systemd says that it hands sockets over (sd_listen_fds(3)).
+    has_socket = "LISTEN_FDS" in os.environ or any(map(ini.all, (*SOCKET_KEYS, *_BRINGING)))
+    if ini.is_whole and ini.has_workers and not has_socket:
         yield warning("no socket is named: uWSGI ends at once, unless systemd or the Emperor hands one over")
 
 
