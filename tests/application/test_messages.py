@@ -36,9 +36,10 @@ def start(servers: Servers, processes: int) -> Server:
     """A uWSGI whose workers have a socket each, so that a client chooses its worker."""
     ports = [free_port() for _ in range(processes)]
     return servers(
+        spooler="spool",
+        spooler_frequency=1,
         module="messaging:app",
         processes=processes,
-        lazy_apps=True,
         socket=[f"127.0.0.1:{port}" for port in ports],
         map_socket=[f"{number}:{number + 1}" for number in range(processes)],
     )
@@ -214,6 +215,13 @@ def test_a_message_for_this_worker_alone(server: Server) -> None:
         for pid, listener in listeners.items():
             heard = [listener.recv(timeout=5) for _ in range(PROCESSES + 1)]
             assert sorted(map(str, heard)) == [str(pid), *["everywhere"] * PROCESSES]
+
+
+def test_the_spooler_publishes_too(server: Server) -> None:
+    with everywhere(server, "spooled") as listeners, Http1(addresses(server)[0]) as client:
+        for text in ("first job", "second job"):
+            client.post("/spool", text.encode())
+            assert {listener.recv(timeout=10) for listener in listeners.values()} == {text}
 
 
 def test_nothing_is_listened_for_without_a_subscription(uwsgi: Servers) -> None:

@@ -7,8 +7,19 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import trio
+import uwsgi
 
 import trio_worker
+
+
+def spooler(job: dict[bytes, bytes]) -> int:
+    """Publish, in the spooler's process."""
+    trio.run(trio_worker.publish, job[b"topic"].decode(), job[b"text"].decode())
+    result: Any = uwsgi.SPOOL_OK
+    return int(result)
+
+
+uwsgi.spooler = spooler
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -27,7 +38,9 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     if topic == "block":
         time.sleep(float(body))  # noqa: ASYNC251 - a worker that is stuck
         body = b""
-    if body:
+    if topic == "spool":
+        await trio_worker.uwsgi_api.spool(topic="spooled", text=body)
+    elif body:
         await _publish(topic, body, scope["query_string"] == b"here=1")
     answer = str(os.getpid()).encode()
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"%d" % len(answer))]})
