@@ -4,7 +4,9 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from signal import SIGHUP, SIGINT
 
@@ -13,6 +15,8 @@ from support.certificates import Authority
 from support.load import Ask, hammer
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
+from support.websocket import open_
+from websockets.exceptions import ConnectionClosed
 
 RELOADS = int(os.environ.get("TRIO_TEST_RELOADS", "2"))
 PROCESSES = 2
@@ -61,10 +65,14 @@ def test_nothing_is_lost(uwsgi: Servers, work: str, way: str) -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
 @pytest.mark.parametrize("way", WAYS)
-def test_wrk_sees_no_error(uwsgi: Servers, way: str) -> None:
-    server = uwsgi(processes=PROCESSES, disable_logging=True)
+@pytest.mark.parametrize("scheme", ["http", pytest.param("https", marks=pytest.mark.long)])
+def test_wrk_sees_no_error(uwsgi: Servers, tmp_path: Path, scheme: str, way: str) -> None:
+    certificate, key = Authority(tmp_path).serve("localhost")
+    server = uwsgi(
+        processes=PROCESSES, disable_logging=True, trio_certfile=certificate, trio_keyfile=key, trio_clear_text=True
+    )
     # SIGINT is its end: it says then what it has seen.
-    command = ["wrk", "-t1", "-c32", f"-d{60 + 10 * RELOADS}s", server.url + "/"]
+    command = ["wrk", "-t1", "-c32", f"-d{60 + 10 * RELOADS}s", server.url.replace("http", scheme) + "/"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as wrk:
         eventually(lambda: server.metrics()["requests"])
         reload(server, WAYS[way])
@@ -105,3 +113,36 @@ def test_h2load_loses_nothing(uwsgi: Servers, tmp_path: Path, scheme: str, way: 
             h2load.wait(timeout=60)
         assert lost_by_h2load(log) == []
         log.unlink()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", WAYS)
+def test_a_websocket_that_comes_back_at_1012(uwsgi: Servers, way: str) -> None:
+    """Its client sends again what was not answered before the close. Every session ends by 1012, and the next opens."""
+    server = uwsgi(processes=PROCESSES, disable_logging=True)
+    done = threading.Event()
+    with ThreadPoolExecutor(4) as pool:
+        clients = [pool.submit(echo_until, server, done) for _ in range(4)]
+        try:
+            reload(server, WAYS[way])
+        finally:
+            done.set()
+        for client in clients:
+            messages, codes = client.result()
+            assert messages > 20
+            assert set(codes) == {1012}
+
+
+def echo_until(server: Server, done: threading.Event) -> tuple[int, list[int]]:
+    """Send one message after the other, and return how many have come back, and the codes of the sessions' ends."""
+    messages, codes = 0, []
+    while not done.is_set():
+        with open_(server, "/ws", open_timeout=30) as session:
+            try:
+                while not done.is_set():
+                    session.send(str(messages))
+                    assert session.recv(timeout=30) == str(messages)
+                    messages += 1
+            except ConnectionClosed as closed:
+                codes.append(closed.rcvd.code if closed.rcvd else 1006)
+    return messages, codes
