@@ -1,4 +1,6 @@
-"""Takes each honoured option away from its test, which must fail then: `python tests/prove_options.py [option...]`.
+"""Takes each honoured option, and each of our own, away from its test, which must fail then.
+
+    python tests/prove_options.py [option...]
 
 option_tests.toml names the tests. Each runs in a pytest of its own in which no ini gets the option. Every option takes
 some seconds, all of them about a quarter of an hour.
@@ -9,9 +11,7 @@ import os
 import subprocess
 import sys
 
-from support.option_tests import TESTS, Proof, load
-
-from trio_worker.options import table as option_table
+from support.option_tests import TESTS, Proof, load, names_of
 
 # pytest's exit code when tests have run and some of them failed.
 FAILED = 1
@@ -19,12 +19,11 @@ FAILED = 1
 
 def fails_without(proof: Proof) -> bool:
     """Whether the test fails when no ini has the option."""
-    names = option_table.load().by_name[proof.option].names
     options = ["-o", "addopts=", "-p", "no:cacheprovider", "--quiet", "--exitfirst", "--tb=line"]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *options, proof.node],
         cwd=TESTS.parent,
-        env=os.environ | {"TRIO_TEST_WITHOUT": " ".join(names)},
+        env=os.environ | {"TRIO_TEST_WITHOUT": " ".join(names_of(proof.option))},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )

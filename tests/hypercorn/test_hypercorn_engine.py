@@ -84,3 +84,10 @@ def test_the_demonstration(uwsgi: Servers) -> None:
     server = uwsgi(trio_engine="hypercorn", module="app:app")
     assert "<html" in httpx.get(server.url).text
     assert httpx.get(f"{server.url}/hello").status_code == 200
+
+
+def test_it_is_hypercorn_that_serves(server: Server) -> None:
+    """h11 takes every token for a method, and llhttp, the parser of our own lane, does not."""
+    with Http1(server.address) as client:
+        client.send(b"WHATEVER / HTTP/1.1\r\nHost: t\r\n\r\n")
+        assert client.response().status == 200

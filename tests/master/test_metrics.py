@@ -3,6 +3,7 @@
 import random
 import signal
 import sys
+import time
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -140,3 +141,18 @@ def test_the_command_declares_as_many_gauges_as_there_are_workers(uwsgi: Servers
     server = uwsgi(ini=f"exec://{command} metrics", processes=34, cheap=True, ready=False)
     gauges = [name for name in server.metrics() if name.endswith(".in_flight")]
     assert sorted(gauges) == sorted(f"worker.{number}.in_flight" for number in range(1, 35))
+
+
+def test_how_often_they_are_handed_over_is_an_option(uwsgi: Servers) -> None:
+    """Each wait begins right after the last flush, so with the usual second five of them take five seconds."""
+    server = uwsgi(trio_metrics_interval=0.05)
+    began = time.monotonic()
+    for number in range(5):
+        with Http1(server.address) as client:
+            assert client.get("/").status == 200
+        eventually(partial(has_counted, server, number + 1))
+    assert time.monotonic() - began < 3
+
+
+def has_counted(server: Server, requests: int) -> bool:
+    return server.metrics()["requests"] >= requests

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from trio_worker.options import table as option_table
+
 TESTS = Path(__file__).parents[1]
 
 # An option as a line of an ini that stands in a string.
@@ -65,6 +67,14 @@ def load() -> list[Proof]:
     return [
         Proof(option, TESTS / f"{name}.py", test) for name, options in files.items() for option, test in options.items()
     ]
+
+
+def names_of(option: str) -> tuple[str, ...]:
+    """All names of an option of uWSGI's or of our own; none where there is no such option."""
+    table = option_table.load()
+    if option in table.own:
+        return (option,)
+    return tuple(table.by_name[option].names) if option in table.by_name else ()
 
 
 def _function(module: ast.Module, path: list[str]) -> ast.AST:

@@ -122,3 +122,14 @@ class TestHandshake:
     def test_an_app_that_cannot_accept(self, server: Server, path: str) -> None:
         with Raw(server.address) as client:
             assert client.ask(path) == 500
+
+
+@pytest.mark.parametrize(("value", "agreed"), [("off", None), ("9", "server_max_window_bits=9")])
+def test_compression_is_an_option(uwsgi: Servers, value: str, agreed: str | None) -> None:
+    server = uwsgi(module="websocket_behaviour:app", trio_websocket_deflate=value)
+    with open_(server) as client:
+        client.send("hello")
+        assert client.recv(timeout=5) == "hello"
+        assert client.response is not None
+        extensions = client.response.headers.get("Sec-WebSocket-Extensions")
+    assert (extensions is None) if agreed is None else agreed in str(extensions)
