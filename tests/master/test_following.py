@@ -103,6 +103,22 @@ def test_the_time_since_the_front(server: Server, form: str) -> None:
     assert 1_900_000 < int(line(server, path).rpartition("front=")[2]) < 10_000_000
 
 
+def test_the_time_in_the_queue_and_a_request_that_is_shed(uwsgi: Servers) -> None:
+    shown = "LINE %(uri) %(status) cause=%(cause) queue=%(queue)"
+    server = uwsgi(log_format=shown, trio_max_requests_in_flight=1, trio_queue_timeout=1)
+    with Http1(server.address) as running, Http1(server.address) as first, Http1(server.address) as second:
+        running.request("/sleep?seconds=0.7")
+        server.wait_log("sleeping")
+        first.request("/sleep?seconds=1.5")
+        assert running.response().status == 200
+        server.wait_log("sleeping", 2)
+        second.request("/shed")
+        assert second.response().status == 503
+        assert first.response().status == 200
+    assert int(server.wait_log(r"^LINE /sleep\?seconds=1\.5 200 cause=- queue=\d+").rpartition("=")[2]) > 300_000
+    assert int(server.wait_log(r"^LINE /shed 503 cause=shed queue=\d+").rpartition("=")[2]) >= 1_000_000
+
+
 def objects(server: Server, logger: str, count: int = 1) -> list[dict[str, Any]]:
     """The lines that a logger has written, when there are so many."""
 

@@ -28,7 +28,7 @@ log = logging.getLogger("trio_worker.worker")
 READY = Refusal(200, "This worker serves.")
 DRAINING = Refusal(503, "This worker drains.")
 NO_SUCH_METHOD = Refusal(405, "The health check is read with GET or HEAD.")
-OVERLOADED = Refusal(503, "The server has more requests than it can serve; try again soon.")
+OVERLOADED = Refusal(503, "The server has more requests than it can serve; try again soon.", "shed")
 
 # Seconds between two lines in the log that say how much is shed.
 COMPLAINT_INTERVAL = 10.0
@@ -129,8 +129,17 @@ class GatedApplication(Application):
             request.queued = time.perf_counter() - began
         else:
             self._count_shed()
+            request.refusal = OVERLOADED
             await self._answer(request, OVERLOADED, self._retry)
+            self._log_shed(request, began)
         return entered
+
+    def _log_shed(self, request: Running, began: float) -> None:
+        request.began, request.queued = began, time.perf_counter() - began
+        request.micros = int(request.queued * 1_000_000)
+        request.number = self._ledger.base + self._counters.requests
+        if self._log_request is not None:
+            self._log_request(request)
 
     async def _answer(self, request: Running, answer: Refusal, headers: Headers) -> None:
         try:

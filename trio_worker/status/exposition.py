@@ -148,7 +148,8 @@ class Exposition:
             "uwsgi_worker_respawns", "Times that the master has replaced a worker.", labels=["worker"]
         )
         for each in workers:
-            respawns.add_metric([str(each["id"])], each["respawn_count"])
+            # Without a master it is one less than nothing.
+            respawns.add_metric([str(each["id"])], each["respawn_count"] if each["respawn_count"] < 1 << 63 else 0)
         yield states
         yield respawns
 

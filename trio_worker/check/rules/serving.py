@@ -75,6 +75,24 @@ def _fault_of_host(address: str) -> str | None:
     return None
 
 
+def _status(ini: Configuration) -> Iterator[Finding]:
+    sockets = [each for name in SOCKET_KEYS for each in ini.all(name)]
+    # What a shared socket or another program has bound has an address that is not known here.
+    if not ini.is_whole or any(each.value.startswith(("=", "fd:")) or not each.resolved for each in sockets):
+        return
+    bound = {_numeric(each.value.partition(",")[0]) for each in sockets}
+    for setting in ini.all("trio-status")[-1:]:
+        if setting.value and setting.resolved and _numeric(setting.value) not in bound:
+            yield error("no socket of this ini has that address: `http-socket` with the same one binds it", setting)
+
+
+def _numeric(address: str) -> str:
+    """Return an address of TCP with its host as a number, where that is known without asking anybody."""
+    host, colon, port = address.strip().rpartition(":")
+    known = {"": "0.0.0.0", "localhost": "127.0.0.1"}
+    return f"{known.get(host, host)}:{port}" if colon and port.isdecimal() else address.strip()
+
+
 # Options that bring a listening socket, besides those that name one.
 _BRINGING = ("http", "http-to-https", "https", "https2", "zerg", "map-socket", "emperor", "zergpool")
 
@@ -131,6 +149,7 @@ RULES: tuple[Callable[[Configuration], Iterator[Finding]], ...] = (
     _combinations,
     _mules,
     _sockets,
+    _status,
     _no_socket,
     _http_router,
     _app,

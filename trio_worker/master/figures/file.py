@@ -52,8 +52,7 @@ def _directory() -> Path:
 
 def _map(directory: Path, master: int, size: int) -> mmap.mmap:
     prefix = f"trio-worker-{os.getuid()}-{_namespace()}-"
-    _remove_orphans(directory, prefix)
-    # Its size is a part of the name: what an ini with other numbers has left fits nobody.
+    _remove_orphans(directory, prefix, master, size)
     path = directory / f"{prefix}{master}-{_birth(master)}-{LAYOUT}-{size}"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
@@ -82,9 +81,14 @@ def _birth(pid: int) -> str:
         return ""
 
 
-def _remove_orphans(directory: Path, prefix: str) -> None:
+def _remove_orphans(directory: Path, prefix: str, master: int, size: int) -> None:
+    """Remove what nobody uses any more: files of masters that have ended, and of our own of another size.
+
+    The master reads another number of workers or routes out of the ini in a reload before which all workers end.
+    """
     for path in directory.glob(f"{prefix}*-*-*-*"):
-        pid, birth = path.name.removeprefix(prefix).split("-")[:2]
-        if pid.isdigit() and birth != _birth(int(pid)):
+        pid, birth, *_, its_size = path.name.removeprefix(prefix).split("-")
+        is_outgrown = pid == str(master) and its_size != str(size)
+        if pid.isdigit() and (is_outgrown or birth != _birth(int(pid))):
             with suppress(OSError):
                 path.unlink()
