@@ -97,6 +97,22 @@ def test_the_master_sees_at_once_what_becomes_of_its_workers(uwsgi: Servers) -> 
     assert time.monotonic() - killed < 0.6
 
 
+def test_a_stuck_worker_does_not_keep_its_master(uwsgi: Servers) -> None:
+    """The master waits in the handler of the signal, and has no mercy there that could end."""
+    server = uwsgi(
+        module="limits:app",
+        processes=2,
+        worker_reload_mercy=2,
+        hook_master_start=["unix_signal:15 gracefully_kill_them_all"],
+    )
+    with Http1(server.address) as client:
+        client.request("/block?seconds=60")
+        server.wait_log("blocking")
+        server.signal(signal.SIGTERM)
+        assert server.wait_end(10) == 0
+    assert server.count("its loop is stuck") == 1
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_second_signal_waits_for_nothing(uwsgi: Servers, number: signal.Signals) -> None:
     hooks = HOOK.findall((ROOT / "trio_worker/starter.ini").read_text())

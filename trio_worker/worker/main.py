@@ -50,6 +50,9 @@ log = logging.getLogger("trio_worker.worker")
 ENDED_EARLY: dict[int, int] = dict.fromkeys(signals.DESTROY, int(Reason.DESTROY))
 ENDED_EARLY |= dict.fromkeys((signals.RELOAD, signals.MAKE_WAY), QUIET)
 
+# Seconds beyond the mercy after which a worker that was to end gracefully exits although its loop is stuck.
+STUCK_GRACE = 1.0
+
 
 def main() -> NoReturn:
     """Run this worker and exit with its code; called by the override script inside uWSGI."""
@@ -103,6 +106,7 @@ class Worker:
     async def run(self) -> int:
         """Live; returns the exit code."""
         with trio.open_signal_receiver(*signals.ALL) as received:
+            signals.bound(mercy(self._options) + STUCK_GRACE, QUIET)
             signals.unblock()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(signals.dispatch, received, self._handlers())

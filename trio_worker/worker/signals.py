@@ -10,11 +10,14 @@
 | SIGUSR2 | a person | writes its task tree with stacks to the log |
 """
 
+import _thread
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 import trio
 
@@ -28,6 +31,8 @@ PAUSE = signal.SIGTSTP
 COUNTERS = signal.SIGUSR1
 TASKS = signal.SIGUSR2
 
+_STDERR = 2
+
 ALL = (*DESTROY, RELOAD, MAKE_WAY, PAUSE, COUNTERS, TASKS)
 
 
@@ -37,6 +42,30 @@ def take_over() -> None:
         signal.signal(number, lambda number, frame: None)
     # What Python knows of, and not what the master has besides.
     signal.signal(signal.SIGCHLD, signal.getsignal(signal.SIGCHLD))
+
+
+def bound(seconds: float, code: int) -> None:
+    """Exit so many seconds after the first graceful signal, even where the loop is stuck and hears of none.
+
+    A master that reloads kills such a worker at the end of its mercy; one that stops gracefully would wait for ever.
+    (core/uwsgi.c, gracefully_kill_them_all)
+    """
+
+    def exit_later() -> None:
+        time.sleep(seconds)
+        os.write(_STDERR, b"a worker was still running at the end of its mercy: its loop is stuck\n")
+        exit_now(code)
+
+    def begin(number: int, frame: FrameType | None) -> None:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        # threading has locks that the code in which the signal has come may hold.
+        _thread.start_new_thread(exit_later, ())
+        before[number](number, frame)
+
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in (RELOAD, MAKE_WAY)}
+    for number in before:
+        signal.signal(number, begin)
 
 
 def nudge(master: int) -> None:
