@@ -153,6 +153,12 @@ def test_requests_and_records_in_json(uwsgi: Servers) -> None:
     assert told["message"] == 'two\nlines of "GET"'
 
 
+def test_a_start_that_fails_says_so_in_json(uwsgi: Servers) -> None:
+    server = uwsgi(trio_log_json=True, trio_drain_linger="soon", ready=False)
+    server.wait_end()
+    assert any("trio-drain-linger = soon" in each["message"] for each in objects(server, "trio_worker.worker"))
+
+
 def test_a_traceback_in_json(uwsgi: Servers) -> None:
     server = uwsgi(trio_log_json=True)
     with Http1(server.address) as client:

@@ -250,6 +250,14 @@ def test_an_address_that_is_no_socket_of_the_ini(uwsgi: Servers) -> None:
     server.wait_log(r"trio-status = 127\.0\.0\.1:1: allowed is a socket of the ini: 127\.0\.0\.1:\d+, /")
 
 
+def test_without_metrics_of_uwsgi_nothing_is_missed(uwsgi: Servers) -> None:
+    server = uwsgi(ini=None, **with_status())
+    with Http1(server.address) as client:
+        client.get()
+    assert total(scrape(server), COUNT) == 1
+    assert not server.count("metrics are")
+
+
 def test_the_file_of_a_master_that_has_ended_is_removed(uwsgi: Servers, tmp_path: Path) -> None:
     first = uwsgi(**with_status())
     (path,) = Path("/dev/shm").glob(f"trio-worker-{os.getuid()}-*-{first.master_pid}-*")

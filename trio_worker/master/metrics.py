@@ -149,16 +149,19 @@ class Metrics:
         self._flushed = dict.fromkeys(counters.totals(), 0)
         self._undeclared: set[str] = set()
 
-    def declare(self, has_plugin: bool = False) -> None:
+    def declare(self, has_plugin: bool = False, are_elsewhere: bool = False) -> None:
         """Look for every name once, set the gauges to 0, and name the undeclared ones in one warning.
 
         Args:
             has_plugin: whether the plugin declares them, if anybody wants metrics.
+            are_elsewhere: whether the figures are on the status socket, so that nobody need want uWSGI's.
         """
         names = [f"trio.{name}" for name in self._flushed]
         self._undeclared = {name for name in names if self._increase(name, 0) is None}
         gauges = [self._prefix + name for name in self._gauges]
         self._undeclared |= {name for name in gauges if self._put(name, 0) is None}
+        if are_elsewhere and len(self._undeclared) == len(names) + len(gauges):
+            return
         if self._undeclared and has_plugin:
             log.info("no metrics are kept: enable-metrics is off, or there is no master")
         elif self._undeclared:

@@ -15,8 +15,11 @@ from trio_worker.asgi import Record
 from trio_worker.master.access_log import LOG_DESCRIPTOR, following
 from trio_worker.master.access_log.buffer import writer
 from trio_worker.master.access_log.json_lines import dumps, timestamp
-from trio_worker.options import Options
+from trio_worker.options.raw import RawOptions, text
+from trio_worker.options.values import OptionError, a_flag
 from trio_worker.worker.logs import PATIENCE, PIECE, UwsgiHandler, wait_for_room
+
+_KEY = "trio-log-json"
 
 # Bytes that a piece of a text has at least, however much the other fields take.
 _LEAST = 500
@@ -100,10 +103,13 @@ def _short_lines(text: str, room: int) -> Iterator[str]:
         yield from (line[start : start + most] for start in range(0, len(line), most))
 
 
-def install(options: Options, worker_id: int) -> None:
-    """Write JSON wherever `logs.install` has had lines written, if the ini asks for it."""
-    if not options.log_json:
-        return
+def install(raw: RawOptions, worker_id: int) -> None:
+    """Write JSON wherever `logs.install` has had lines written, if the ini asks for it; also of an ini with faults."""
+    try:
+        if not a_flag(_KEY, text(raw.get(_KEY, b"false"))):
+            return
+    except OptionError:
+        return  # The worker says so when it reads all of the ini.
     handler = JsonHandler(worker_id)
     for logger in (logging.getLogger(), logging.getLogger("trio_worker")):
         logger.handlers = [handler if isinstance(each, UwsgiHandler) else each for each in logger.handlers]

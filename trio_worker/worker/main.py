@@ -60,13 +60,13 @@ def main() -> NoReturn:
     logs.install(uwsgi.log, uwsgi.worker_id())
     native = load_native()
     raw = uwsgi.opt if native is None else collect(native.options())
+    json_log.install(raw, uwsgi.worker_id())
     siblings = Siblings(uwsgi.sockets, uwsgi.masterpid(), uwsgi.workers)
     siblings.begin_to_start()
     try:
         options = parse(raw)
     except OptionError as error:
         leave(trio.run(FailedStart(error, siblings, uwsgi, raw).run_alone), DESTROY_LAST_CALL, skip_atexit=False)
-    json_log.install(options, uwsgi.worker_id())
     current.install(uwsgi)
     disarm(os.getpid())
     worker = Worker(options, raw, native, siblings)

@@ -74,7 +74,7 @@ class Upkeep:
 
     async def run(self) -> None:
         """Keep the worker up until cancelled."""
-        self._metrics.declare(self._native is not None)
+        self._metrics.declare(self._native is not None, bool(self._service.options.status))
         self._harakiri.install(self._uwsgi)
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._metrics.run, self._service.options.metrics_interval)
