@@ -10,18 +10,15 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 
 import pytest
-import trio
 from support.http1 import Http1
 from support.ini import free_port
 from support.uwsgi import Server, Servers
 from support.waiting import eventually, took
 from websockets.sync.client import ClientConnection, connect
 
-from trio_worker import publish
-from trio_worker.messages.frame import LARGEST_DATA, LONGEST_TOPIC, decode, encode, numbered
+from trio_worker.messages.frame import LARGEST_DATA, encode, numbered
 from trio_worker.messages.peer import address
 
 PROCESSES = 3
@@ -143,6 +140,26 @@ def test_a_stuck_worker_holds_up_nobody_for_long_and_is_told(uwsgi: Servers) -> 
         assert sum(lost) + len(whole) == 40 + int(received[-1])
 
 
+@pytest.mark.long
+def test_a_stuck_worker_that_dies_holds_up_nobody(uwsgi: Servers) -> None:
+    """Several requests wait for it when the kernel closes its sockets."""
+    server = start(uwsgi, 2)
+    server.may_outstay = True
+    chunk = b"\n".join([b"y" * 50_000] * 20)
+    with everywhere(server, "dying") as listeners, connections(server) as publishers:
+        (stuck, publishing) = listeners
+        address = next(each for each, pid in zip(addresses(server), listeners, strict=True) if pid == publishing)
+        publishers[publishing].post("/dying", b"before")
+        os.kill(stuck, signal.SIGSTOP)
+        with ExitStack() as stack, ThreadPoolExecutor(5) as pool:
+            clients = [stack.enter_context(Http1(address)) for _ in range(5)]
+            answers = [pool.submit(client.post, "/dying", chunk) for client in clients]
+            time.sleep(0.3)  # They have filled the socket by then; there is no other sign of it.
+            os.kill(stuck, signal.SIGKILL)
+            assert [answer.result(10).status for answer in answers] == [200] * 5
+        assert not server.count("exception in")
+
+
 def _until(client: ClientConnection, is_last: Callable[[str], bool]) -> list[str]:
     received = [str(client.recv(timeout=5))]
     while not is_last(received[-1]):
@@ -232,51 +249,3 @@ def test_nothing_is_listened_for_without_a_subscription(uwsgi: Servers) -> None:
         for pid in server.worker_pids():
             with pytest.raises(ConnectionRefusedError):
                 stranger.connect(address(server.master_pid, pid))
-
-
-WITHOUT = """
-import trio
-from trio_worker import MessagesLost, publish, subscribe
-
-async def main():
-    async with subscribe("here") as messages, subscribe("here", buffer=1) as few:
-        await publish("elsewhere", "unheard")
-        await publish("here", "one")
-        await publish("here", b"two")
-        assert [await messages.receive(), await messages.receive()] == ["one", b"two"]
-        try:
-            await few.receive()
-        except MessagesLost as lost:
-            assert lost.count == 1
-        async for message in few:
-            assert message == b"two"
-            break
-        with trio.move_on_after(0.01) as scope:
-            await messages.receive()
-        assert scope.cancelled_caught
-        await publish("here", "of this worker", here=True)
-        assert await messages.receive() == "of this worker"
-    await publish("here", "unheard")
-    print("done")
-
-trio.run(main)
-"""
-
-
-def test_within_a_process_that_is_no_uwsgi(tmp_path: Path) -> None:
-    done = subprocess.run([sys.executable, "-c", WITHOUT], cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert (done.stdout, done.stderr) == ("done\n", "")
-
-
-@pytest.mark.parametrize("data", ["", "text", b"", b"\xff" * LARGEST_DATA])
-def test_a_frame_is_read_as_it_was_written(data: str | bytes) -> None:
-    topic = "t" * LONGEST_TOPIC
-    assert decode(numbered(7) + encode(topic, data)) == (7, topic, data)
-
-
-@pytest.mark.parametrize(
-    ("topic", "data"), [("t" * (LONGEST_TOPIC + 1), ""), ("ü" * 128, ""), ("t", b"x" * (LARGEST_DATA + 1))]
-)
-def test_what_is_too_long_is_refused(topic: str, data: str | bytes) -> None:
-    with pytest.raises(ValueError, match="at most"):
-        trio.run(publish, topic, data)

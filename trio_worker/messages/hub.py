@@ -65,14 +65,14 @@ class Hub:
 
     async def _send_to_others(self, frame: bytes) -> None:
         """Give a frame to the other workers; to those whose socket is full at the same time, as each may take long."""
-        waiting = [pid for pid in await self._subscribers() if not self._send_now(pid, frame)]
+        waiting = [peer for peer in await self._subscribers() if not self._send_now(peer, frame)]
         if waiting:
             async with trio.open_nursery() as nursery:
-                for pid in waiting:
-                    nursery.start_soon(self._send, pid, frame)
+                for peer in waiting:
+                    nursery.start_soon(self._send, peer, frame)
 
-    async def _subscribers(self) -> list[int]:
-        """Return the processes of the other workers that subscribe; all of them are connected."""
+    async def _subscribers(self) -> list[Peer]:
+        """Return the other workers that subscribe, and connect to those that are new."""
         if self._process != os.getpid():
             self._process, self._peers = os.getpid(), {}
         workers = _workers()
@@ -85,23 +85,27 @@ class Hub:
                     peer.close()
                 else:
                     self._peers[pid] = peer
-        return list(self._peers)
+        return list(self._peers.values())
 
-    def _send_now(self, pid: int, frame: bytes) -> bool:
+    def _send_now(self, peer: Peer, frame: bytes) -> bool:
         """Send at once; False where that is not possible."""
         try:
-            return self._peers[pid].send_now(frame)
+            return peer.send_now(frame)
         except OSError:
-            self._peers.pop(pid).close()
+            self._drop(peer)
             return True
 
-    async def _send(self, pid: int, frame: bytes) -> None:
-        peer = self._peers[pid]
+    async def _send(self, peer: Peer, frame: bytes) -> None:
         try:
             await peer.send(frame)
         except (OSError, trio.ClosedResourceError):
-            if self._peers.get(pid) is peer:
-                self._peers.pop(pid).close()
+            self._drop(peer)
+
+    def _drop(self, peer: Peer) -> None:
+        """Forget a worker that has gone; another task may have noticed before."""
+        if self._peers.get(peer.pid) is peer:
+            del self._peers[peer.pid]
+            peer.close()
 
     def _deliver(self, topic: str, data: Data) -> None:
         for subscription in self.topics.get(topic, ()):

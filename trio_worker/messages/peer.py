@@ -65,10 +65,13 @@ class Peer:
     Args:
         pid: its process.
         connection: the connected socket.
+
+    Attributes:
+        pid: see above.
     """
 
     def __init__(self, pid: int, connection: socket.socket) -> None:
-        self._pid = pid
+        self.pid = pid
         self._socket = connection
         self._number = 0
         self._lost = 0
@@ -110,12 +113,12 @@ class Peer:
             return False
         self._number += 1
         if self._lost:
-            log.warning("worker process %d reads again; it has lost %d messages", self._pid, self._lost)
+            log.warning("worker process %d reads again; it has lost %d messages", self.pid, self._lost)
             self._lost = 0
         return True
 
     def _lose(self) -> None:
         if not self._lost:
-            log.warning("worker process %d has read no messages for %g s and loses what comes", self._pid, PATIENCE)
+            log.warning("worker process %d has read no messages for %g s and loses what comes", self.pid, PATIENCE)
         self._lost += 1
         self._number += 1
