@@ -64,6 +64,7 @@ LONG = {
     "test_pyuwsgi",
     "test_request_log_options",
     "test_statistics",
+    "test_status_browser",
     "test_systemd",
     "test_telemetry",
     "test_traps",

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import trio
 
 from trio_worker.application.fence import Application
+from trio_worker.application.recent import Recent
 from trio_worker.http.response_head import HeadWriter
 from trio_worker.master.metrics import Counters
 from trio_worker.options import Options
@@ -37,6 +38,7 @@ class Service:
         connections: the open ones.
         readiness: who is told by the kernel that more has come on one, or that its client has gone.
         hypercorn: the configuration of the other engine.
+        recent: what has ended badly or late, None where nobody can ask for it.
         heads: writes the heads of responses.
         tls: the certificates.
         tasks: does what a connection leaves to others; there once the worker accepts.
@@ -48,6 +50,7 @@ class Service:
     draining: trio.Event
     state: dict[str, Any]
     hypercorn: Any
+    recent: Recent | None = None
     clock: Clock = field(default_factory=Clock)
     connections: Connections = field(default_factory=Connections)
     readiness: Readiness = field(init=False)

@@ -171,6 +171,7 @@ class Options:
     request_id: str = _option("trio-request-id", a_header, "")
     log_json: bool = _option("trio-log-json", a_flag, False)
     status: str = _option("trio-status", a_text, "")
+    status_token: str = _option("trio-status-token", a_text, "")
     status_hosts: tuple[str, ...] = _option("trio-status-hosts", words, (), many=True)
     metrics_routes: int = _option("trio-metrics-routes", a_number, 100)
     proctitle: bool = _option("trio-proctitle", a_flag, True)

@@ -2,7 +2,12 @@
 
 sockets.py      which socket of the ini it is
 server.py       the connections of that socket, which are no business of the app's
-app.py          what it answers, and whom it does not
+app.py          whom it answers, and whom it does not
+pages.py        what can be read, and what acts; answers.py has the forms of answers, page/ the page
+watch.py        the stream of states for the pages that are open
+instance.py     all workers: figures from shared memory, live state from each
+agent.py        the socket by which workers ask each other for it
+live.py         the live state of this worker
 metrics.py      the page for Prometheus
 exposition.py   the figures as Prometheus reads them
 processes.py    the figures of a process that the kernel keeps

@@ -17,9 +17,14 @@ from trio_worker.master.figures.counters import FigureCounters
 from trio_worker.master.metrics import Counters
 from trio_worker.options import Options
 from trio_worker.serving.accepting import open_listeners
+from trio_worker.status.agent import Agent
 from trio_worker.status.app import Status
+from trio_worker.status.instance import Instance
+from trio_worker.status.live import Live
 from trio_worker.status.metrics import make_page
+from trio_worker.status.pages import acting, know, reading
 from trio_worker.status.sockets import split
+from trio_worker.status.watch import Watch
 
 log = logging.getLogger(__name__)
 
@@ -36,10 +41,18 @@ async def serve_status(service: Service, uwsgi: Any, flush: Callable[[], None]) 
         flush: has this worker write what others are to see of it.
     """
     options, counters = service.options, service.counters
+    if not isinstance(counters, FigureCounters) or service.recent is None:
+        return
+    live = Live(service, uwsgi.worker_id(), service.recent)
+    instance = Instance(uwsgi, counters.regions, live)
+    watch = Watch(instance)
+    pages = reading(instance, watch) | {"/metrics": make_page(counters.regions, uwsgi, flush)}
+    app = Status(pages, options.status_hosts, acting(instance, uwsgi.reload), options.status_token, {"/token": know})
     _, descriptors = split(uwsgi.sockets, options.status)
-    if descriptors and isinstance(counters, FigureCounters):
-        pages = {"/metrics": make_page(counters.regions, uwsgi, flush)}
-        await _serve(descriptors, uwsgi.numproc == 1, options, Status(pages, options.status_hosts))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(Agent(live, uwsgi.masterpid()).run)
+        nursery.start_soon(watch.run)
+        await _serve(descriptors, uwsgi.numproc == 1, options, app)
 
 
 async def _serve(descriptors: Sequence[int], alone: bool, options: Options, app: App) -> None:

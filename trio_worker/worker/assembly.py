@@ -18,6 +18,7 @@ from trio_worker.application.compress.layer import Compression
 from trio_worker.application.fence import Application
 from trio_worker.application.gate import GatedApplication, Room
 from trio_worker.application.loading import Mounts
+from trio_worker.application.recent import Recent
 from trio_worker.application.root_path import RootPath, restoring
 from trio_worker.application.running import Running
 from trio_worker.application.server_names import ServerNames
@@ -94,6 +95,9 @@ def make_service(
     layers = request_id.layer(layers, options)
     added = (*options.add_headers, *file.added_headers)
     write = request_log.chooser()
+    recent = Recent(options.log_slow) if options.status else None
+    if recent is not None:
+        write, raised = recent.watching(write), recent.raising(raised)
     return Service(
         options=options,
         counters=counters,
@@ -101,6 +105,7 @@ def make_service(
         draining=draining,
         state={"draining": draining},
         hypercorn=_configure_hypercorn(options),
+        recent=recent,
     )
 
 

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from math import inf
 from typing import Any
 
@@ -20,11 +20,11 @@ import trio
 
 from trio_worker.application.current import CURRENT
 from trio_worker.application.running import Running
+from trio_worker.application.tasks import describe, tasks_of
 from trio_worker.master.access_log.format import printable
 from trio_worker.master.metrics import Counters
 from trio_worker.options import Options
 from trio_worker.refusal import TOOK_TOO_LONG
-from trio_worker.worker.signals import describe
 
 log = logging.getLogger(__name__)
 
@@ -109,7 +109,7 @@ class Harakiri:
         return min(request.began + self._limit, self._own.get(request, inf))
 
     def _cancel(self, due: list[Running], now: float) -> None:
-        tasks = _tasks_of(due)
+        tasks = tasks_of(due)
         for request in due:
             self._cancelled[request] = now
             self._counters.harakiri += 1
@@ -131,22 +131,6 @@ class Harakiri:
 
 def _name(request: Running) -> str:
     return f"{request.scope['method']} {printable(request.scope['path'])}"
-
-
-def _tasks_of(requests: Iterable[Running]) -> dict[Running, trio.lowlevel.Task]:
-    """The task that each request runs in: the outermost one that knows it as its current request."""
-    root = trio.lowlevel.current_root_task()
-    return {} if root is None else dict(_find(root, set(requests)))
-
-
-def _find(task: trio.lowlevel.Task, wanted: set[Running]) -> Iterator[tuple[Running, trio.lowlevel.Task]]:
-    request = task.context.get(CURRENT)
-    if isinstance(request, Running) and request in wanted:
-        yield request, task
-        return
-    for nursery in task.child_nurseries:
-        for child in nursery.child_tasks:
-            yield from _find(child, wanted)
 
 
 def _other_threads() -> Iterator[str]:

@@ -17,6 +17,7 @@ from trio_worker import quart
 from trio_worker.application import current
 from trio_worker.application.lifespan import Lifespan, LifespanError
 from trio_worker.application.loading import AppError, Mounts, load, read_mounts
+from trio_worker.application.tasks import task_tree
 from trio_worker.asgi import App
 from trio_worker.http.service import Service
 from trio_worker.master.access_log import RequestLog
@@ -126,7 +127,7 @@ class Worker:
             signals.MAKE_WAY: self.make_way,
             signals.PAUSE: self._pause.turn,
             signals.COUNTERS: lambda: log.info("counters: %s", self._counters),
-            signals.TASKS: lambda: log.info("the tasks of this worker:\n%s", signals.task_tree()),
+            signals.TASKS: lambda: log.info("the tasks of this worker:\n%s", task_tree()),
         }
         return handlers
 
@@ -279,7 +280,7 @@ class Worker:
         await self._ending.begun.wait()
         while trio.current_time() < self._ending.last_call_at:  # noqa: ASYNC110 - a destroy may bring it forward
             await trio.sleep(0.1)
-        log.critical("still running at the end of the time that a worker has:\n%s", signals.task_tree())
+        log.critical("still running at the end of the time that a worker has:\n%s", task_tree())
         self._request_log.flush()
         if self._upkeep is not None:
             self._upkeep.flush()

@@ -19,8 +19,6 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
-import trio
-
 # As it was before the app could call one in its place.
 exit_now = os._exit
 
@@ -113,25 +111,3 @@ async def dispatch(received: AsyncIterator[int], handlers: Mapping[int, Callable
     """Call the handler of each signal as it comes, until cancelled. A handler must not block."""
     async for number in received:
         handlers[number]()
-
-
-def task_tree() -> str:
-    """Return every Trio task of this process with the lines of its stack, indented by nursery."""
-    root = trio.lowlevel.current_root_task()
-    return "" if root is None else describe(root)
-
-
-def describe(task: trio.lowlevel.Task) -> str:
-    """Return a task and those in its nurseries with the lines of their stacks, indented by nursery."""
-    return "\n".join(_lines(task, 0))
-
-
-def _lines(task: trio.lowlevel.Task, depth: int) -> Iterator[str]:
-    indent = "  " * depth
-    yield f"{indent}- {task.name}"
-    for frame, line in task.iter_await_frames():
-        code = frame.f_code
-        yield f"{indent}    {code.co_filename}:{line} in {code.co_name}"
-    for nursery in task.child_nurseries:
-        for child in nursery.child_tasks:
-            yield from _lines(child, depth + 1)

@@ -50,6 +50,7 @@ struct uwsgi_option uwsgi_trio_options[] = {
 	VALUE("request-id", "pass on or make an id for each request in the specified header"),
 	VALUE("log-json", "write the worker's log and its request lines as JSON: true or false"),
 	VALUE("status", "answer with the workers' figures, and not by the app, on the specified socket of the ini"),
+	VALUE("status-token", "let those who know the specified token cancel, drain and reload on the status socket"),
 	VALUE("status-hosts", "let the status be asked by the specified names as well"),
 	VALUE("metrics-routes", "keep the specified number of the app's routes apart in the figures"),
 	VALUE("proctitle", "show requests and state in the title of each worker's process: true or false"),

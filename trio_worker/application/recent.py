@@ -1,0 +1,96 @@
+"""The requests of a worker that ended badly or late, the last few of each kind, for those who look at its status.
+
+A request that ended well costs one call and a comparison. Without `trio-status` there is no such record at all.
+"""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from trio_worker.application.current import CURRENT
+from trio_worker.asgi import Record
+from trio_worker.master.access_log.following import cause, protocol
+
+# Requests of each kind that are kept, and characters of an exception's text.
+MOST = 20
+MOST_TEXT = 500
+
+# Milliseconds from which on a request is slow, where `log-slow` says nothing.
+SLOW = 1_000
+
+# The causes that are a cancellation.
+_CANCELLED = frozenset({"client", "harakiri", "drain", "shed", "operator"})
+
+
+class Recent:
+    """The records of one worker.
+
+    Args:
+        slow: milliseconds from which on a request is slow; 0 for the default.
+    """
+
+    def __init__(self, slow: int) -> None:
+        self._slow = (slow or SLOW) * 1000
+        self._raised: dict[Record, str] = {}
+        self._kinds: dict[str, deque[dict[str, Any]]] = {
+            kind: deque(maxlen=MOST) for kind in ("errors", "slow", "cancelled")
+        }
+
+    def watching(self, write: Callable[[Record], object] | None) -> Callable[[Record], None]:
+        """Return what is to be called with every request at its end; it calls `write` as well."""
+        if write is None:
+            return self._look
+
+        def both(record: Record) -> None:
+            write(record)
+            self._look(record)
+
+        return both
+
+    def raising(self, raised: Callable[[BaseException], object]) -> Callable[[BaseException], object]:
+        """Return what is to be called with every exception that leaves the app; it calls `raised` as well."""
+
+        def both(error: BaseException) -> None:
+            record = CURRENT.get()
+            if record is not None:
+                self._raised[record] = f"{type(error).__name__}: {error}"[:MOST_TEXT]
+            raised(error)
+
+        return both
+
+    def show(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the records of each kind, the latest first."""
+        return {kind: list(reversed(found)) for kind, found in self._kinds.items()}
+
+    def _look(self, record: Record) -> None:
+        if record.micros < self._slow and 0 < record.status < 500 and not record.gone and not self._raised:
+            return
+        self._keep(record)
+
+    def _keep(self, record: Record) -> None:
+        error, why = self._raised.pop(record, ""), cause(record)
+        is_session = record.scope["type"] == "websocket"
+        entry = {
+            "at": round(time.time(), 3),
+            "method": record.scope.get("method", "GET"),
+            "path": record.scope["path"],
+            "client": client(record),
+            "protocol": protocol(record),
+            "status": record.status,
+            "micros": record.micros,
+            "cause": why,
+            "error": error,
+        }
+        if why in _CANCELLED:
+            self._kinds["cancelled"].append(entry)
+        elif error or (record.status >= 500 and not is_session):
+            self._kinds["errors"].append(entry)
+        elif record.micros >= self._slow and not is_session:  # A session is meant to last.
+            self._kinds["slow"].append(entry)
+
+
+def client(record: Record) -> str:
+    """Return the client's address, "" where it has none."""
+    address = record.scope.get("client")
+    return "" if not address else f"{address[0]}:{address[1]}"
