@@ -87,7 +87,7 @@ def _files(raw: RawOptions) -> Iterator[str]:
     `ini` itself is an option that is given more than once where one file includes another: its last value is not the
     file that uWSGI was started with. The command line names that one, unless `procname` has written over it.
     """
-    named = named_files("self")
+    named = _OWN_FILES
     # Relative to where uWSGI was started: `chdir` may have moved us.
     yield from (os.path.join(os.environ.get("PWD", ""), each) for each in named)
     yield from named
@@ -100,3 +100,7 @@ def named_files(process: str) -> list[str]:
         arguments = Path(f"/proc/{process}/cmdline").read_text("utf-8", "replace").split("\0")[1:]
         return [_FILE_OPTION.sub("", each) for each in arguments if _FILE_NAME.search(each)]
     return []
+
+
+# As the worker begins: later its title stands where its arguments were (worker/title.py).
+_OWN_FILES = named_files("self")
