@@ -60,7 +60,7 @@ class FigureCounters(Counters):
         regions: see above.
     """
 
-    __slots__ = ("_base", "_first", "_places", "_region", "_routes", "_sent", "_words", "regions")
+    __slots__ = ("_base", "_first", "_known", "_places", "_region", "_routes", "_sent", "_words", "regions")
 
     def __init__(self, regions: Sequence[Region], number: int, routes: int) -> None:
         super().__init__()
@@ -68,6 +68,8 @@ class FigureCounters(Counters):
         self._region = region = regions[number - 1]
         self._words = region.words
         self._routes = routes
+        # By series, its words as they were when they were added up last.
+        self._known: dict[int, tuple[bytes, _Count | None]] = {}
         self._places: dict[tuple[str, str, int, str | None], int] = {}
         # What the predecessors have left.
         self._base = {name: region[name] for name in COUNTERS}
@@ -149,9 +151,15 @@ class FigureCounters(Counters):
         region["flushed_at"] = time.monotonic_ns() // 1000
 
     def _count_of(self, place: int) -> _Count:
+        """Return the counts of a series; adding them up takes ten times as long as seeing that none has changed."""
         words = self._words
-        slots = [sum(row) for row in self._region.rows(place)]
-        return _Count(slots, words[place + DURATION_SUM], words[place + RESPONSE_SUM])
+        now = bytes(words[place + CELLS : place + REQUEST_SIZE])
+        before, count = self._known.get(place, (b"", None))
+        if count is None or now != before:
+            slots = [sum(row) for row in self._region.rows(place)]
+            count = _Count(slots, words[place + DURATION_SUM], words[place + RESPONSE_SUM])
+            self._known[place] = now, count
+        return count
 
     def totals(self) -> dict[str, int]:
         """Return every counter by its name below `trio.`; of this worker alone, as uWSGI adds up itself."""
