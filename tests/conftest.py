@@ -60,8 +60,8 @@ LONG = {
     "test_http1_properties",
     "test_limits",
     "test_many_hosts",
-    "test_reload_command",
     "test_pyuwsgi",
+    "test_reload_command",
     "test_request_log_options",
     "test_statistics",
     "test_status_browser",
@@ -70,6 +70,7 @@ LONG = {
     "test_traps",
     "test_uwsgi_api",
     "test_uwsgi_signals",
+    "test_zerg",
 }
 
 

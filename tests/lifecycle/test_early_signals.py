@@ -32,7 +32,7 @@ def newborn(master: int, known: set[int]) -> int:
 
 def test_a_signal_reaches_a_worker_that_was_just_forked(uwsgi: Servers) -> None:
     server = uwsgi(ready=False, forkbomb_delay=0, **EARLY)
-    for number in range(5):
+    for number in range(3):
         known = set(children(server.master_pid)) if number else set()
         for old in known:
             server.signal(signal.SIGKILL, old)
@@ -73,6 +73,7 @@ def test_a_stop_ends_an_instance_that_imports_its_app(
     assert "Traceback" not in server.log
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("delay", [0, 0.01, 0.03, 0.06, 0.1, 0.2])
 def test_a_terminal_s_interrupt_gives_no_traceback(uwsgi: Servers, delay: float) -> None:
     """It reaches the master and the workers, wherever they are on their way up."""

@@ -83,7 +83,9 @@ def test_a_startup_that_hangs_is_given_up(uwsgi: Servers, number: signal.Signals
     server.wait_log("hangs$", count=2)
 
 
-@pytest.mark.parametrize("code", [15, 22, 31])
+@pytest.mark.parametrize(
+    "code", [15, pytest.param(22, marks=pytest.mark.long), pytest.param(31, marks=pytest.mark.long)]
+)
 def test_an_app_that_exits_gives_the_master_no_order(uwsgi: Servers, code: int) -> None:
     """These codes would take the worker away for good, end the instance, and reload all."""
     server = uwsgi(processes=2, lazy_apps=True, need_app=True)

@@ -190,6 +190,18 @@ def test_lazy_apps_take_up_the_new_code(uwsgi: Servers, tmp_path: Path) -> None:
     assert httpx.get(server.url).text == "hello"
 
 
+@pytest.mark.parametrize("preloaded", [True, pytest.param(False, marks=pytest.mark.long)])
+def test_the_master_imports_for_all_workers(uwsgi: Servers, preloaded: bool) -> None:
+    modules = ["trio_worker.early_signals", *["trio_worker.preload"] * preloaded]
+    server = uwsgi(shared_import=modules, lazy_apps=True)
+    # A library that only a worker needs.
+    assert ("ngh2" in Path(f"/proc/{server.master_pid}/maps").read_text()) is preloaded
+    server.reload("c")
+    server.signal(signal.SIGHUP)
+    server.wait_accepting(3)
+    assert httpx.get(server.url).text == "hello"
+
+
 def test_an_emperor_reloads_and_removes_its_vassal(uwsgi: Servers, tmp_path: Path) -> None:
     vassal = uwsgi.write(processes=2)
     vassals = tmp_path / "vassals"

@@ -97,6 +97,7 @@ def test_the_master_sees_at_once_what_becomes_of_its_workers(uwsgi: Servers) -> 
     assert time.monotonic() - killed < 0.6
 
 
+@pytest.mark.long
 def test_a_stuck_worker_does_not_keep_its_master(uwsgi: Servers) -> None:
     """The master waits in the handler of the signal, and has no mercy there that could end."""
     server = uwsgi(

@@ -11,7 +11,7 @@ from support.imports import MODULES, PACKAGE, ROOT, circle, folder_imports, impo
 # `trio_worker` is the package's own `__init__`, by which an app reaches what it may use; nothing but the command asks
 # it for anything, its version.
 ORDER = (
-    ("override", "__main__", "early_signals"),
+    ("override", "__main__", "early_signals", "preload"),
     ("cli",),
     ("check",),
     ("worker",),
