@@ -1,6 +1,10 @@
 """Accept-Encoding: the codings that a client takes (RFC 9110 section 12.5.3)."""
 
+import re
 from collections.abc import Mapping, Sequence
+
+# RFC 9110 section 12.4.2; Python's float would take `nan` as well.
+_QUALITY = re.compile(rb"0(?:\.\d{0,3})?|1(?:\.0{0,3})?", re.ASCII)
 
 
 def weigh(accepted: bytes) -> dict[bytes, float]:
@@ -9,11 +13,12 @@ def weigh(accepted: bytes) -> dict[bytes, float]:
     for each in accepted.lower().split(b","):
         coding, _, parameter = each.partition(b";")
         name, _, value = parameter.strip().partition(b"=")
-        try:
-            weights[coding.strip()] = float(value) if name.strip() == b"q" else 1.0
-        except ValueError:
-            weights[coding.strip()] = 0.0
+        weights[coding.strip()] = _quality(value.strip()) if name.strip() == b"q" else 1.0
     return weights
+
+
+def _quality(value: bytes) -> float:
+    return float(value) if _QUALITY.fullmatch(value) else 0.0
 
 
 def weight(weights: Mapping[bytes, float], coding: bytes) -> float:
