@@ -1,5 +1,6 @@
 """The `trio-worker` command: what an operator needs besides the ini.
 
+trio-worker run APP       serve an app, as in `trio-worker run main:app`: no file is needed
 trio-worker path          the override script, for `python-worker-override = @(exec://trio-worker path)`
 trio-worker metrics       the metrics' declarations, for `ini = exec://trio-worker metrics`
 trio-worker starter       a starter ini, which calls this very command by its whole path
@@ -9,7 +10,7 @@ trio-worker reload FILE   try the new code, then replace the workers one after t
 trio-worker options       every option that this worker knows, as Markdown; `--own` for its own alone
 trio-worker build-plugin  the native plugin for the uWSGI in use
 
-uWSGI calls the first two while it starts, and again while it reloads, when nobody is served: they import nothing that
+uWSGI calls the next two while it starts, and again while it reloads, when nobody is served: they import nothing that
 they do not need, and the other commands import what they need when they run.
 """
 
@@ -20,6 +21,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from trio_worker import __version__
+from trio_worker.run.arguments import add_to, read
 
 PACKAGE = Path(__file__).parent
 
@@ -28,6 +30,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     parser = _parser()
     given = parser.parse_args(arguments)
+    if given.command == "run":
+        from trio_worker.run.uwsgi import run
+
+        try:
+            return run(read(given))
+        except KeyboardInterrupt:  # Before there is a uWSGI to be ended.
+            return 130
     if given.command == "path":
         print(PACKAGE / "override.py")
     elif given.command == "metrics":
@@ -55,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="trio-worker", description="A Trio worker for uWSGI.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
+    add_to(commands.add_parser("run", help="serve an app, as in main:app; no file is needed"))
     commands.add_parser("path", help="print where the override script is")
     declaring = commands.add_parser("metrics", help="print the declarations of the metrics")
     declaring.add_argument(
