@@ -13,6 +13,7 @@ from support.imports import MODULES, PACKAGE, ROOT, circle, folder_imports, impo
 ORDER = (
     ("override", "__main__", "early_signals", "preload"),
     ("cli",),
+    ("run",),
     ("check",),
     ("worker",),
     ("trio_worker",),

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from trio_worker.check.binary import is_pyuwsgi
 from trio_worker.run.arguments import Settings
 
 PACKAGE = Path(__file__).parents[1]
@@ -16,19 +17,18 @@ Option = tuple[str, str]
 BACKLOG = 1024
 
 
-def options_of(settings: Settings, binary: str, plugin: Path | None) -> list[Option]:
+def options_of(settings: Settings, plugin: Path | None) -> list[Option]:
     """Return the options of a run.
 
     Args:
         settings: the run.
-        binary: the path of the uWSGI.
         plugin: the native plugin, None to do without.
 
     Raises:
         ValueError: an option that was given is none.
     """
     return [
-        *_process(settings, binary, plugin),
+        *_process(settings, plugin),
         *_app(settings),
         *_sockets(settings),
         *_logs(settings),
@@ -41,7 +41,7 @@ def ini_of(options: list[Option]) -> str:
     return "\n".join(["[uwsgi]", *(f"{name} = {value}" for name, value in options), ""])
 
 
-def _process(settings: Settings, binary: str, plugin: Path | None) -> Iterator[Option]:
+def _process(settings: Settings, plugin: Path | None) -> Iterator[Option]:
     if plugin is not None:
         yield "plugin", str(plugin)
     yield "python-worker-override", str(PACKAGE / "override.py")
@@ -50,8 +50,8 @@ def _process(settings: Settings, binary: str, plugin: Path | None) -> Iterator[O
     yield "enable-threads", "true"
     yield "shared-import", "trio_worker.early_signals"
     yield "processes", str(settings.workers)
-    # uWSGI of a wheel (pyuwsgi) is a script, and finds itself for a reload only where it is told.
-    yield "binary-path", binary
+    if is_pyuwsgi():  # A script, which finds itself for a reload only where it is told by what it is run.
+        yield "binary-path", sys.executable
     yield "worker-reload-mercy", "60"
     yield "hook-master-start", "unix_signal:15 gracefully_kill_them_all"
     yield "hook-master-start", "unix_signal:17 worker_wakeup"

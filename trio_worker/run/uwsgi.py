@@ -32,7 +32,7 @@ def run(settings: Settings) -> int:
         return 1
     plugin, about = find_plugin(str(binary)) if settings.plugin else (None, "without the native plugin")
     try:
-        options = options_of(settings, str(binary), plugin)
+        options = options_of(settings, plugin)
         if settings.print_ini:
             print(ini_of(options), end="")
             return 0
