@@ -15,6 +15,7 @@ from trio_worker.master.figures.region import (
     REQUEST_SIZE,
     REQUEST_SUM,
     RESPONSE_SUM,
+    ROUTE_BYTES,
     ROW,
     SIZES,
     TIMES,
@@ -137,7 +138,7 @@ class FigureCounters(Counters):
         if not route or not self._routes:
             return ""
         known = {region.kind(place).route for region in self.regions for place in region.places()} - {"", OTHER}
-        route = Kind("", "", 0, route).key().decode("utf-8", "ignore").rpartition("\0")[2]
+        route = route.encode("utf-8", "replace").replace(b"\0", b"?")[:ROUTE_BYTES].decode("utf-8", "ignore")
         return route if route in known or len(known) < self._routes else OTHER
 
     def flush(self, gauges: Callable[[], Mapping[str, int]]) -> None:

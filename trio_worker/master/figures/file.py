@@ -11,9 +11,10 @@ import stat
 import tempfile
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
-from trio_worker.master.figures.region import Region, count_words
+from trio_worker.master.figures.region import RESERVED, Region, count_words
 
 log = logging.getLogger(__name__)
 
@@ -36,34 +37,41 @@ def open_regions(master: int, workers: int, routes: int) -> Sequence[Region]:
     """
     length = count_words(routes)
     size = workers * length * 8
-    memory: mmap.mmap | None = None
+    starts = range(0, workers * length, length)
+    descriptor = -1
     if master:
         try:
-            memory = _map(_directory(), master, size)
+            descriptor = _open(_directory(), master, size)
+            for start in starts:
+                _reserve(descriptor, start, 0, RESERVED)
         except OSError as error:
             log.warning("the figures of this worker are its own, for memory cannot be shared: %s", error)
-    words = memoryview(memory or mmap.mmap(-1, size)).cast("Q")
-    return [Region(words[start : start + length]) for start in range(0, workers * length, length)]
+            descriptor = -1
+    words = memoryview(mmap.mmap(descriptor, size)).cast("Q")
+    return [Region(words[start : start + length], partial(_reserve, descriptor, start)) for start in starts]
+
+
+def _reserve(descriptor: int, start: int, place: int, count: int) -> None:
+    """Have the file system keep room; writing where it has none left would end the process by SIGBUS."""
+    if descriptor >= 0:
+        os.posix_fallocate(descriptor, (start + place) * 8, count * 8)
 
 
 def _directory() -> Path:
     return _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else Path(tempfile.gettempdir())
 
 
-def _map(directory: Path, master: int, size: int) -> mmap.mmap:
+def _open(directory: Path, master: int, size: int) -> int:
     prefix = f"trio-worker-{os.getuid()}-{_namespace()}-"
     _remove_orphans(directory, prefix, master, size)
     path = directory / f"{prefix}{master}-{_birth(master)}-{LAYOUT}-{size}"
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-    try:
-        found = os.fstat(descriptor)
-        if found.st_uid != os.getuid() or not stat.S_ISREG(found.st_mode):
-            raise PermissionError(f"{path} is somebody else's")
-        # What is new of it is 0; the first worker makes it, and for the others this changes nothing.
-        os.ftruncate(descriptor, size)
-        return mmap.mmap(descriptor, size)
-    finally:
-        os.close(descriptor)
+    found = os.fstat(descriptor)
+    if found.st_uid != os.getuid() or not stat.S_ISREG(found.st_mode):
+        raise PermissionError(f"{path} is somebody else's")
+    # What is new of it is 0; the first worker makes it, and for the others this changes nothing.
+    os.ftruncate(descriptor, size)
+    return descriptor
 
 
 def _namespace() -> int:

@@ -5,7 +5,7 @@
 A series counts the requests of one kind. It becomes visible with the length of its key, which is written last.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 # Upper bounds of the time of requests in microseconds: those that OpenTelemetry advises for HTTP servers
@@ -29,9 +29,10 @@ COUNTERS = (
 )  # fmt: skip
 PLACES = {name: place for place, name in enumerate((*GAUGES, *COUNTERS))}
 
-# The place of the first series, and bytes of a key at most.
+# The place of the first series, bytes of a key at most, and of the route in it.
 FIRST = 32
 KEY_BYTES = 248
+ROUTE_BYTES = 216
 
 # Where a series has what, in words from its beginning. A request is counted in one cell, that of its time and the size
 # of its response, because each word costs it something; a request with a body in one for that as well.
@@ -43,6 +44,9 @@ RESPONSE_SUM = DURATION_SUM + 1
 REQUEST_SIZE = RESPONSE_SUM + 1
 REQUEST_SUM = REQUEST_SIZE + ROW
 SERIES_WORDS = REQUEST_SUM + 1
+
+# Words of a region that are there from the beginning: those by name, and a few series.
+RESERVED = FIRST + 8 * SERIES_WORDS
 
 # Series of a worker besides those of routes, and for each route.
 _BESIDES = 256
@@ -65,9 +69,8 @@ class Kind(NamedTuple):
     route: str
 
     def key(self) -> bytes:
-        """Return it as a key, a long route cut."""
-        text = "\0".join((self.method, self.version, str(self.hundreds), self.route))
-        return text.encode("utf-8", "backslashreplace")[:KEY_BYTES]
+        """Return it as a key."""
+        return "\0".join((self.method, self.version, str(self.hundreds), self.route)).encode()
 
 
 class Histogram(NamedTuple):
@@ -104,13 +107,15 @@ class Region:
 
     Args:
         words: the memory.
+        reserve: has the kernel keep memory for words from a place on, so many; raises OSError where it has none left.
 
     Attributes:
         words: see above.
     """
 
-    def __init__(self, words: memoryview) -> None:
+    def __init__(self, words: memoryview, reserve: Callable[[int, int], None]) -> None:
         self.words = words
+        self._reserve = reserve
         self._bytes = words.cast("B")
 
     def __getitem__(self, name: str) -> int:
@@ -131,6 +136,11 @@ class Region:
         """Begin a series and return its place, None where there is no room; only the region's own worker may."""
         place = next(reversed([FIRST - SERIES_WORDS, *self.places()])) + SERIES_WORDS
         if place + SERIES_WORDS > len(self.words):
+            return None
+        try:
+            # With the next one, whose first word says to every reader that it is not there yet.
+            self._reserve(place, min(2 * SERIES_WORDS, len(self.words) - place))
+        except OSError:
             return None
         start = (place + _KEY) * 8
         self._bytes[start : start + len(key)] = key
