@@ -7,6 +7,9 @@ trio-worker starter       a starter ini, which calls this very command by its wh
 trio-worker check FILE    what each line of an ini means under this worker, and what is wrong with it; with `--app`
                           the app is started as well, in a process of its own; with `--strict` warnings are errors
 trio-worker reload FILE   try the new code, then replace the workers one after the other, and see each of them accept
+trio-worker status FILE   what the workers do, for the instance of an ini or of the address of its status socket;
+                          `requests` lists what runs, `tasks` shows each task, `top` all of it once a second;
+                          `cancel FILE ID` and `drain FILE WORKER` act, with the token of the ini
 trio-worker options       every option that this worker knows, as Markdown; `--own` for its own alone
 trio-worker build-plugin  the native plugin for the uWSGI in use
 
@@ -24,6 +27,16 @@ from trio_worker import __version__
 from trio_worker.run.arguments import add_to, read
 
 PACKAGE = Path(__file__).parent
+
+# The commands that ask a status socket: what each does, what it takes besides the instance, and whether it must.
+STATUS = {
+    "status": ("show what the workers do", "", False),
+    "top": ("show it once a second, until interrupted", "", False),
+    "requests": ("list the requests that run", "", False),
+    "tasks": ("show the tasks of the workers, or of one", "WORKER", False),
+    "cancel": ("cancel a request, by its id in the list of requests", "ID", True),
+    "drain": ("drain a worker, to be replaced", "WORKER", True),
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -55,6 +68,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         from trio_worker.check import reload
 
         return reload.main(reload.Request(given.file, given.fifo, given.timeout, given.probe, given.json), sys.stdout)
+    elif given.command in STATUS:
+        from trio_worker.status import command
+
+        return command.main(given.command, given.file, getattr(given, "operand", None), given.json)
     else:
         return _build(given.uwsgi, Path(given.into))
     return 0
@@ -81,6 +98,12 @@ def _parser() -> argparse.ArgumentParser:
     reloading.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for each worker (default: 60)")
     reloading.add_argument("--probe", default=None, help="a path that the new code must answer, below status 500")
     reloading.add_argument("--json", action="store_true", help="print one object of JSON at the end")
+    for name, (text, operand, is_needed) in STATUS.items():
+        asking = commands.add_parser(name, help=text)
+        asking.add_argument("file", help="the ini, perhaps with :section, or the address of its status socket")
+        if operand:
+            asking.add_argument("operand", metavar=operand, nargs=None if is_needed else "?")
+        asking.add_argument("--json", action="store_true", help="print the answer as JSON")
     listing = commands.add_parser("options", help="print every option that this worker knows, as Markdown")
     listing.add_argument("--own", action="store_true", help="only those of this worker's own")
     building = commands.add_parser("build-plugin", help="build the native plugin for the uWSGI in use")

@@ -21,8 +21,8 @@ async def fetch(seconds: float) -> None:
 @app.get("/nursery/<name>")
 async def nursery(name: str) -> str:
     async with trio.open_nursery() as children:
-        children.start_soon(fetch, 60)
-        with trio.move_on_after(30):
+        children.start_soon(fetch, 120)
+        with trio.move_on_after(90):
             await trio.sleep_forever()
         children.cancel_scope.cancel()
     return name

@@ -1,0 +1,109 @@
+"""`trio-worker status` and its like against a real instance, by its ini and by the address of its status socket."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support.certificates import Authority
+from support.figures import with_status
+from support.status import TOKEN, client, running, state
+from support.uwsgi import Server, Servers
+from support.waiting import eventually
+
+
+@pytest.fixture(scope="module")
+def server(module_uwsgi: Servers) -> Server:
+    return module_uwsgi(processes=2, module="nurseries:app", trio_status_token=TOKEN, **with_status())
+
+
+def run(*words: object, environment: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "trio_worker", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment)
+
+
+def read(*words: object) -> Any:
+    done = run(*words, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_state_is_shown_by_the_ini_and_by_the_address(server: Server) -> None:
+    for name in (server.ini, server.options["trio-status"]):
+        assert [each["id"] for each in read("status", name)["workers"]] == [1, 2]
+    head, first, second = run("status", server.ini).stdout.splitlines()[:3]
+    assert head.split()[:2] == ["worker", "state"]
+    assert [first.split()[:2], second.split()[:2]] == [["1", "accepting"], ["2", "accepting"]]
+
+
+def test_a_unix_socket_is_asked_by_its_path(uwsgi: Servers, tmp_path_factory: pytest.TempPathFactory) -> None:
+    path = tmp_path_factory.mktemp("s") / "status"
+    uwsgi(module="nurseries:app", uwsgi_socket=path, trio_status=path)
+    assert [each["state"] for each in read("status", path)["workers"]] == ["accepting"]
+
+
+def test_requests_are_listed_and_one_is_cancelled(server: Server) -> None:
+    with client(server, "/nursery/one%1b[2J") as waiting:
+        request = running(server, "/nursery/one\x1b[2J")["id"]
+        assert [each["id"] for each in read("requests", server.ini)] == [request]
+        shown = run("requests", server.ini).stdout
+        assert request in shown
+        assert r"\x1b[2J" in shown
+        assert "\x1b" not in shown
+        assert run("cancel", server.ini, request).stdout == "done\n"
+        assert waiting.response().status == 503
+    assert run("cancel", server.ini, request).returncode == 1
+
+
+def test_the_tasks_of_a_worker_show_nurseries_and_deadlines(server: Server) -> None:
+    with client(server, "/nursery/two"):
+        worker = running(server, "/nursery/two")["worker"]
+        shown = run("tasks", server.ini, worker).stdout
+        assert "- nurseries.fetch" in shown
+        assert "in nursery" in shown
+        assert " s left]" in shown
+    assert set(read("tasks", server.ini)) == {"1", "2"}
+
+
+def test_a_worker_is_drained(server: Server) -> None:
+    before = {each["id"]: each["pid"] for each in state(server)["workers"]}
+    assert run("drain", server.ini, 1).returncode == 0
+    eventually(
+        lambda: server.nudge() or {each["id"]: each["pid"] for each in state(server)["workers"]}[1] != before[1], 20
+    )
+
+
+def test_by_the_address_alone_nobody_acts_who_has_no_token(server: Server) -> None:
+    address = server.options["trio-status"]
+    done = run("drain", address, 1)
+    assert done.returncode == 1
+    assert "The token is missing or wrong." in done.stderr
+
+
+def test_top_shows_rates_until_it_is_interrupted(server: Server) -> None:
+    command = [sys.executable, "-m", "trio_worker", "top", str(server.ini)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as top:
+        assert top.stdout is not None
+        screens = 0
+        for line in top.stdout:
+            screens += "worker  state" in line
+            if screens == 3:
+                break
+        top.terminate()
+    assert screens == 3
+
+
+def test_an_ini_without_a_status_is_refused(tmp_path: Path) -> None:
+    ini = tmp_path / "app.ini"
+    ini.write_text("[uwsgi]\nmaster = true\n")
+    done = run("status", ini)
+    assert done.returncode == 1
+    assert "has no trio-status" in done.stderr
+
+
+def test_a_socket_with_tls_is_asked_by_its_certificate(uwsgi: Servers, authority: Authority) -> None:
+    certificate, key = authority.serve("server.test")
+    server = uwsgi(trio_certfile=certificate, trio_keyfile=key, **with_status())
+    assert [each["state"] for each in read("status", server.ini)["workers"]] == ["accepting"]
