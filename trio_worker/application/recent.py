@@ -52,12 +52,16 @@ class Recent:
         """Return what is to be called with every exception that leaves the app; it calls `raised` as well."""
 
         def both(error: BaseException) -> None:
-            record = CURRENT.get()
-            if record is not None:
-                self._raised[record] = f"{type(error).__name__}: {error}"[:MOST_TEXT]
+            self.remember(error)
             raised(error)
 
         return both
+
+    def remember(self, error: BaseException) -> None:
+        """Take note of an exception that the current request ends with."""
+        record = CURRENT.get()
+        if record is not None:
+            self._raised[record] = f"{type(error).__name__}: {error}"[:MOST_TEXT]
 
     def show(self) -> dict[str, list[dict[str, Any]]]:
         """Return the records of each kind, the latest first."""

@@ -12,6 +12,7 @@ or has changed, or the version is unknown, requests take Quart-Trio's own way, a
 """
 
 import logging
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
@@ -35,13 +36,30 @@ def install(app: App) -> None:
 
 def tell_routes(app: App) -> None:
     """Have metrics know the rules of every QuartTrio app in `app`; where that cannot be, its requests have none."""
-    for each in filter(_is_quart_trio, [mounted for _, mounted in app.apps] if isinstance(app, Mounts) else [app]):
+    for each in _quart_apps(app):
         try:
             from trio_worker.quart import connection
 
             connection.tell_routes(each)
         except (ImportError, AttributeError) as error:
             log.info("the routes of %r are not known to the metrics: %r", each, error)
+
+
+def tell_exceptions(app: App, told: Callable[[BaseException], object]) -> None:
+    """Have `told` called with every exception that a QuartTrio app in `app` makes a 500 of; none of these leaves it."""
+
+    async def receive(sender: object, exception: BaseException, **others: object) -> None:
+        told(exception)
+
+    for each in _quart_apps(app):
+        from quart import got_request_exception
+
+        # Quart would call what is not async in a thread.
+        got_request_exception.connect(receive, each, weak=False)
+
+
+def _quart_apps(app: App) -> Iterator[Any]:
+    return filter(_is_quart_trio, [mounted for _, mounted in app.apps] if isinstance(app, Mounts) else [app])
 
 
 def _is_quart_trio(app: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 import trio
 import uwsgi
 
+from trio_worker import quart
 from trio_worker.application import forwarded, request_id
 from trio_worker.application.compress.layer import Compression
 from trio_worker.application.fence import Application
@@ -98,6 +99,7 @@ def make_service(
     recent = Recent(options.log_slow) if options.status else None
     if recent is not None:
         write, raised = recent.watching(write), recent.raising(raised)
+        quart.tell_exceptions(app, recent.remember)
     return Service(
         options=options,
         counters=counters,
