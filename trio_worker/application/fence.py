@@ -22,10 +22,6 @@ from trio_worker.refusal import APP_FAILED, Refusal
 
 log = logging.getLogger(__name__)
 
-# An app's exceptions go no further than its request: `sys.exit` in a handler is a mistake there, and not the end of the
-# worker with all that it serves.
-FENCED = (Exception, SystemExit, KeyboardInterrupt)
-
 
 class Application:
     """The app as the protocols run it.
@@ -89,8 +85,6 @@ class Application:
         except trio.Cancelled:
             await self._cancelled(request)
             raise
-        except FENCED as error:
-            await self._failed(request, error)
         except BaseExceptionGroup as group:
             cancelled, errors = group.split(trio.Cancelled)
             if errors is not None:
@@ -98,6 +92,10 @@ class Application:
             if cancelled is not None:
                 await self._cancelled(request)
                 raise cancelled from None
+        except BaseException as error:
+            # Whatever its class: `sys.exit` in a handler, or the `CancelledError` of a library that was made for
+            # asyncio, is a mistake there, and not the end of the worker with all that it serves.
+            await self._failed(request, error)
         finally:
             request.cancel_scope = None
             # A circle of the two would wait for the garbage collector.
@@ -139,6 +137,7 @@ class Application:
             self._counters.disconnects += 1
             if _is_disconnect(error):
                 return  # ASGI tells an app by an OSError from `send` that its client has gone.
+        request.failed = True
         self._counters.exceptions += 1
         log.error("exception in %s %s", scope["method"], printable(scope["path"]), exc_info=error)
         if self._raised is not None:
@@ -167,14 +166,16 @@ class Application:
         CURRENT.set(session)
         try:
             await session.run(app or self._app, self._draining)
-        except FENCED as error:
-            self._session_failed(session, error)
+        except trio.Cancelled:
+            raise
         except BaseExceptionGroup as group:
             cancelled, errors = group.split(trio.Cancelled)
             if errors is not None:
                 self._session_failed(session, errors)
             if cancelled is not None:
                 raise cancelled from None
+        except BaseException as error:
+            self._session_failed(session, error)
         finally:
             self._finish_session(session)
             if self._log_request is not None:

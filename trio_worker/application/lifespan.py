@@ -46,12 +46,14 @@ class Lifespan:
         """Run the app's lifespan callable until it returns; what it raises is kept, not raised."""
         try:
             await self._app(self._scope, self._receive, self._send)
-        except (Exception, SystemExit) as error:
-            self._error = error
+        except trio.Cancelled:
+            raise
         except BaseExceptionGroup as group:
             cancelled, self._error = group.split(trio.Cancelled)
             if cancelled is not None:
                 raise cancelled from None
+        except BaseException as error:
+            self._error = error
         finally:
             self._ended.set()
             self._started.set()

@@ -23,6 +23,14 @@ SLOW = 1_000
 _CANCELLED = frozenset({"client", "harakiri", "drain", "shed", "operator"})
 
 
+def text_of(error: BaseException) -> str:
+    """Return the text of an exception; its own `__str__` may be what fails."""
+    try:
+        return str(error)
+    except Exception:
+        return "<exception str() failed>"  # As the traceback module has it.
+
+
 class Recent:
     """The records of one worker.
 
@@ -61,7 +69,7 @@ class Recent:
         """Take note of an exception that the current request ends with."""
         record = CURRENT.get()
         if record is not None:
-            self._raised[record] = f"{type(error).__name__}: {error}"[:MOST_TEXT]
+            self._raised[record] = f"{type(error).__name__}: {text_of(error)}"[:MOST_TEXT]
 
     def show(self) -> dict[str, list[dict[str, Any]]]:
         """Return the records of each kind, the latest first."""

@@ -30,6 +30,7 @@ class Running:
         refusal: what is answered in the app's place if the response has not begun.
         body_ready: whether all of the request's body had come when the app was called.
         begun: whether anything of the response has left; after that nobody can answer in the app's place.
+        failed: whether the app has raised an exception, which the log has then.
         gone: whether the client has gone before its response was complete. This is the one place that knows.
         queued: seconds that it waited in this worker before the app was called.
         protocol: in which it came, where its HTTP version does not say so.
@@ -43,6 +44,7 @@ class Running:
     refusal: Refusal | None = None
     body_ready = False
     begun = False
+    failed = False
     gone = False
     began = 0.0
     number = 0

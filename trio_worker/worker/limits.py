@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from trio_worker.application.recent import text_of
 from trio_worker.options import Options
 
 MEGABYTE = 1 << 20
@@ -107,7 +108,7 @@ class FatalExceptions:
         return self.every or any(map(self._is_named, _leaves(error)))
 
     def _is_named(self, error: BaseException) -> bool:
-        name, value = type(error).__name__, str(error)
+        name, value = type(error).__name__, text_of(error)
         return name in self.types or value in self.values or f"{name}: {value}" in self.reprs
 
 

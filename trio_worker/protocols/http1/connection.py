@@ -195,7 +195,7 @@ class Http1Connection(RequestConnection[Exchange]):
         A client that did not say itself that it ends the connection (`wanted`) may be sending more already.
         """
         if not exchange.complete:
-            if not (exchange.gone or self._hung_up):
+            if not (exchange.gone or exchange.failed or self._hung_up):
                 log.error("the app ended before its response to %s was complete", exchange.target.decode("latin-1"))
             return False
         if exchange.keep_alive and await self._discard(exchange):

@@ -46,7 +46,7 @@ class StreamWork(Work):
         if exchange.body:
             connection.consumed(exchange.stream, sum(map(len, exchange.body)))
         if not exchange.complete:
-            if not (exchange.gone or exchange.refusal):
+            if not (exchange.gone or exchange.failed or exchange.refusal):
                 log.error("the app ended before its response to %s was complete", exchange.target.decode("latin-1"))
             connection.reset(exchange.stream, is_fault=True)
         elif not exchange.body_complete:

@@ -157,7 +157,7 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
         if self._hung_up:
             exchange.cancel()  # An app that does not wait for anything still answers.
         await self.service.application.run(exchange)
-        if not (exchange.complete or exchange.gone or self._hung_up):
+        if not (exchange.complete or exchange.gone or exchange.failed or self._hung_up):
             log.error("the app ended before its response to %s was complete", printable(exchange.request.path))
         self.state = LINGERING if self._may_send_on(exchange) else CLOSED
 

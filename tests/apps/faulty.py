@@ -1,0 +1,68 @@
+"""Raises what its query names, at the point of the conversation that its path names."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class Own(BaseException):
+    """One of the app's own that is no Exception."""
+
+
+class Unspeakable(Exception):
+    """Fails even to say why."""
+
+    def __str__(self) -> str:
+        raise ValueError("no words")
+
+
+FAULTS: dict[str, Callable[[], BaseException]] = {
+    "cancelled": asyncio.CancelledError,
+    "generator": GeneratorExit,
+    "keyboard": KeyboardInterrupt,
+    "own": lambda: Own("own"),
+    "group": lambda: BaseExceptionGroup("several", [Own("own"), ValueError("a value")]),
+    "unspeakable": Unspeakable,
+}
+
+
+async def app(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        raise NotImplementedError
+    if scope["type"] == "websocket":
+        await _session(scope, receive, send)
+    else:
+        await _request(scope, send)
+
+
+async def lifespan_fails(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Cancelled by its asyncio library while it starts."""
+    await receive()
+    raise asyncio.CancelledError
+
+
+def _fail(scope: dict[str, Any], point: str) -> None:
+    if scope["path"] == f"/{point}":
+        raise FAULTS[scope["query_string"].decode()]()
+
+
+async def _request(scope: dict[str, Any], send: Send) -> None:
+    _fail(scope, "first")
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"8")]})
+    _fail(scope, "head")
+    await send({"type": "http.response.body", "body": b"half", "more_body": True})
+    _fail(scope, "half")
+    await send({"type": "http.response.body", "body": b"half"})
+    _fail(scope, "whole")
+
+
+async def _session(scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    await receive()
+    _fail(scope, "first")
+    await send({"type": "websocket.accept"})
+    await receive()
+    _fail(scope, "half")
