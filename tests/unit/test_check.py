@@ -221,7 +221,7 @@ def test_an_app_is_found_where_uwsgi_users_put_it(lines: tuple[str, ...]) -> Non
 def test_an_app_is_loaded_in_its_own_surroundings(site: Path) -> None:
     (site / "deep" / "lib").mkdir(parents=True)
     (site / "deep" / "lib" / "other.py").write_text(
-        "import os\nassert os.environ['COLOUR'] == 'blue'\ndef app(): ...\n"
+        "import os\nassert os.environ['COLOUR'] == 'blue'\nasync def app(scope, receive, send): ...\n"
     )
     lines = ("chdir = deep", "pythonpath = lib", "env = COLOUR=blue", "module = other:app")
     assert findings(*GOOD, "socket = 127.0.0.1:8080", *lines) == []

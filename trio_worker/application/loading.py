@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from trio_worker.application.kinds import AppError, as_asgi, likely
 from trio_worker.application.root_path import restore
 from trio_worker.asgi import App, Receive, Scope, Send
 from trio_worker.options import Options
@@ -25,10 +26,6 @@ from trio_worker.refusal import Refusal, answer
 log = logging.getLogger(__name__)
 
 NOT_MOUNTED = Refusal(404, "Nothing is mounted here.")
-
-
-class AppError(Exception):
-    """The app cannot be served; the message says which, why, and where to look."""
 
 
 def load(options: Options, mounts: dict[str, str]) -> App:
@@ -45,7 +42,7 @@ def load(options: Options, mounts: dict[str, str]) -> App:
         for each in options.imports:
             _import_beside(each)
     main = _main_app(options)
-    mounted = {prefix: _from_target(where, options.callable) for prefix, where in mounts.items()}
+    mounted = {prefix: _from_target(where, options) for prefix, where in mounts.items()}
     if options.chdir2:
         _move(options.chdir2)
     gc.freeze()
@@ -73,9 +70,9 @@ def read_mounts(raw: RawOptions) -> dict[str, str]:
 
 def _main_app(options: Options) -> App | None:
     if target := options.module or options.wsgi:
-        return _from_target(target, options.callable)
+        return _from_target(target, options)
     if path := options.wsgi_file or options.file:
-        return _from_module(_import_file(path), options.callable or "application", path)
+        return _from_module(_import_file(path), options.callable or "application", path, options.limit_post)
     return None
 
 
@@ -97,15 +94,16 @@ def _move(directory: str) -> None:
         raise AppError(f"chdir2 = {directory}: {error.strerror}") from error
 
 
-def _from_target(target: str, default: str | None) -> App:
+def _from_target(target: str, options: Options) -> App:
+    default, limit_post = options.callable, options.limit_post
     if target.endswith((".py", ".wsgi")):
-        return _from_module(_import_file(target), default or "application", target)
+        return _from_module(_import_file(target), default or "application", target, limit_post)
     module, _, attribute = target.partition(":")
     try:
         imported = importlib.import_module(module)
     except (Exception, SystemExit) as error:
         raise AppError(f"cannot import {module!r} of {target!r}: {_describe(error)}") from error
-    return _from_module(imported, attribute or default or "application", target)
+    return _from_module(imported, attribute or default or "application", target, limit_post)
 
 
 def _import_file(path: str) -> ModuleType:
@@ -126,13 +124,15 @@ def _import_file(path: str) -> ModuleType:
     return module
 
 
-def _from_module(module: ModuleType, attribute: str, target: str) -> App:
+def _from_module(module: ModuleType, attribute: str, target: str, limit_post: int) -> App:
     name, is_factory = attribute.removesuffix("()"), attribute.endswith("()")
     app: Any = module
     for part in name.split("."):
         app = getattr(app, part, None)
     if app is None:
-        raise AppError(f"{module.__file__ or module.__name__} has no {name!r}, which {target!r} asks for")
+        raise AppError(
+            f"{module.__file__ or module.__name__} has no {name!r}, which {target!r} asks for{likely(name, module)}"
+        )
     if not callable(app):
         raise AppError(f"{name!r} in {module.__file__ or module.__name__} is not callable but {app!r}")
     if is_factory:
@@ -140,8 +140,7 @@ def _from_module(module: ModuleType, attribute: str, target: str) -> App:
             app = app()
         except (Exception, SystemExit) as error:
             raise AppError(f"the factory of {target!r} failed: {_describe(error)}") from error
-    found: App = app
-    return found
+    return as_asgi(app, name, target, limit_post)
 
 
 def _describe(error: BaseException) -> str:

@@ -15,8 +15,9 @@ from typing import Any
 import trio
 
 from trio_worker import options
+from trio_worker.application.kinds import AppError
 from trio_worker.application.lifespan import Lifespan, LifespanError
-from trio_worker.application.loading import AppError, Mounts, load
+from trio_worker.application.loading import Mounts, load
 from trio_worker.asgi import App, Message
 from trio_worker.check.configuration import Configuration, app_place
 from trio_worker.check.values import environment, interpreter

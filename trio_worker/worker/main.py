@@ -15,8 +15,9 @@ import uwsgi
 
 from trio_worker import quart
 from trio_worker.application import current
+from trio_worker.application.kinds import AppError
 from trio_worker.application.lifespan import Lifespan, LifespanError
-from trio_worker.application.loading import AppError, Mounts, load, read_mounts
+from trio_worker.application.loading import Mounts, load, read_mounts
 from trio_worker.application.tasks import task_tree
 from trio_worker.asgi import App
 from trio_worker.http.service import Service
