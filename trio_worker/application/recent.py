@@ -16,6 +16,9 @@ from trio_worker.master.access_log.following import cause, protocol
 MOST = 20
 MOST_TEXT = 500
 
+# Requests that have raised and not ended yet, at most.
+MOST_RAISED = 200
+
 # Milliseconds from which on a request is slow, where `log-slow` says nothing.
 SLOW = 1_000
 
@@ -70,6 +73,8 @@ class Recent:
         record = CURRENT.get()
         if record is not None:
             self._raised[record] = f"{type(error).__name__}: {text_of(error)}"[:MOST_TEXT]
+            if len(self._raised) > MOST_RAISED:  # Of a request that had ended, as by a task that it has left behind.
+                del self._raised[next(iter(self._raised))]
 
     def show(self) -> dict[str, list[dict[str, Any]]]:
         """Return the records of each kind, the latest first."""
