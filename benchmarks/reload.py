@@ -28,17 +28,21 @@ RELOAD_SECONDS = 60.0
 ANSWER_SECONDS = 5.0
 # Between two reloads the load must be spread over the new workers again, or the next one has nothing to lose.
 LOAD_SECONDS = 0.5
+# How long a load without any reload is measured, to compare with.
+CALM_SECONDS = 5.0
 # How long one run of h2load is meant to take: several reloads.
 H2LOAD_SECONDS = 15
 
 
 @dataclass(frozen=True)
 class Lost:
-    """What a load counted over a number of reloads."""
+    """What a load counted over a number of reloads; wrk tells of 99 % of the answers how late they were at most."""
 
     requests: int
     failed: int
     reloads: int
+    calm_p99_ms: float | None = None
+    p99_ms: float | None = None
 
 
 def measure_reloads(plan: Plan) -> Finding:
@@ -133,13 +137,14 @@ Variant = Callable[[Plan, Running, Callable[[], None]], Lost]
 def _under_wrk(path: str = "/", posts: bool = False) -> Variant:
     def measure(plan: Plan, started: Running, reload_once: Callable[[], None]) -> Lost:
         body = write_json(plan.folder) if posts else None
+        calm = wrk(started.url + path, CALM_SECONDS, body)
         with wrk_in_background(started.url + path, body) as load:
             for _ in range(plan.reloads):
                 load.run_for(LOAD_SECONDS)
                 reload_once()
             load.run_for(LOAD_SECONDS)
             counted = load.stop()
-        return Lost(counted.requests, counted.failed, plan.reloads)
+        return Lost(counted.requests, counted.failed, plan.reloads, calm.p99_ms, counted.p99_ms)
 
     return measure
 
@@ -192,10 +197,15 @@ _TITLES = {
 
 
 def _table(variant: str, lost: dict[str, dict[str, Any]]) -> Table:
-    table = Table(f"Reloads of {WORKERS} workers under load: {_TITLES[variant]}",
-                  ["server", "reloads", "requests", "failed", "failed per reload"])  # fmt: skip
+    columns = ["server", "reloads", "requests", "failed", "failed per reload", "p99 calm, ms", "p99, ms"]
+    table = Table(f"Reloads of {WORKERS} workers under load: {_TITLES[variant]}", columns)
     for name, counted in lost.items():
         per_reload = counted["failed"] / counted["reloads"]
         figures = f"{counted['requests']:,}", str(counted["failed"]), f"{per_reload:.1f}"
-        table.add(name, str(counted["reloads"]), *figures)
+        late = (_milliseconds(counted.get(key)) for key in ("calm_p99_ms", "p99_ms"))
+        table.add(name, str(counted["reloads"]), *figures, *late)
     return table
+
+
+def _milliseconds(figure: float | None) -> str:
+    return "" if figure is None else f"{figure:.1f}"
