@@ -2,7 +2,8 @@
 
 import trio
 
-from trio_worker.refusal import Refusal, chunk_too_large, too_large
+from trio_worker.options import Options
+from trio_worker.refusal import LATE_BODY, Refusal, chunk_too_large, too_large
 
 # Reads of a body between two checkpoints: a client that sends as fast as the app reads never makes a read wait, and
 # would otherwise keep everybody else waiting.
@@ -10,6 +11,10 @@ READS_AT_ONCE = 16
 
 # Bytes that may come in a row without being a part of the body: trailers and chunk extensions, which nobody sees.
 OVERHEAD_LIMIT = 32768
+
+
+# Seconds of waiting for a client over which `trio-body-rate` is measured.
+RATE_WINDOW = 10.0
 
 
 class Chunk:
@@ -70,8 +75,55 @@ class Intake:
             return Refusal(431, f"Trailers may have {OVERHEAD_LIMIT} bytes.", "limit")
         return None
 
+    def wait(self) -> None:
+        """Take note that the app waits for the client from now on, until `add` is called."""
+
     async def pause(self) -> None:
         """Let others have their turn now and then; called before every read."""
         self._reads += 1
         if not self._reads % READS_AT_ONCE:
             await trio.lowlevel.checkpoint()
+
+
+class PacedIntake(Intake):
+    """The account of a body that has to come at a least rate.
+
+    Only the time counts in which its app waits for the client: an app that reads slowly is not the client's fault.
+
+    Args:
+        limit: see Intake.
+        rate: bytes a second, over each RATE_WINDOW seconds of waiting.
+    """
+
+    __slots__ = ("_came", "_rate", "_since", "_waited")
+
+    def __init__(self, limit: int, rate: int) -> None:
+        super().__init__(limit)
+        self._rate = rate
+        self._since: float | None = None
+        self._waited = 0.0
+        self._came = 0
+
+    def wait(self) -> None:
+        """Begin to measure."""
+        self._since = trio.current_time()
+
+    def add(self, size: int, came: int, complete: bool) -> Refusal | None:
+        """Count what one read has brought, and return the refusal of a body that is too large or too slow."""
+        refusal = super().add(size, came, complete)
+        if self._since is not None:
+            self._waited += trio.current_time() - self._since
+            self._since = None
+            self._came += size
+            if self._waited >= RATE_WINDOW:
+                if self._came < self._rate * self._waited and not complete:
+                    return refusal or LATE_BODY
+                self._waited, self._came = 0.0, 0
+        return refusal
+
+
+def make_intake(options: Options) -> Intake:
+    """Return the account of a new body."""
+    if options.body_rate:
+        return PacedIntake(options.limit_post, options.body_rate)
+    return Intake(options.limit_post)

@@ -146,6 +146,7 @@ class Options:
     keepalive_timeout: float = _option("trio-keepalive-timeout", a_time, 75.0)
     header_timeout: float = _option("trio-header-timeout", a_time, 10.0)
     body_timeout: float = _option("trio-body-timeout", a_time, 30.0)
+    body_rate: int = _option("trio-body-rate", a_number, 0)
     write_timeout: float = _option("trio-write-timeout", a_time, 30.0)
     drain_linger: float = _option("trio-drain-linger", a_time, 1.0)
     drain_delay: float = _option("trio-drain-delay", a_time, 0.0)

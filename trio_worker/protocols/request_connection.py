@@ -134,6 +134,7 @@ class RequestConnection(Connection, Generic[E]):
         """Return the next bytes of the client, b"" at their end."""
         assert exchange.intake is not None
         await exchange.intake.pause()
+        exchange.intake.wait()
         self.wire.deadline = self.service.clock.now + self.service.options.body_timeout
         try:
             return await self.wire.receive()

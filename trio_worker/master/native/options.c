@@ -28,6 +28,7 @@ struct uwsgi_option uwsgi_trio_options[] = {
 	VALUE("keepalive-timeout", "close a connection idle for the specified seconds"),
 	VALUE("header-timeout", "give a client the specified seconds to send a request's head"),
 	VALUE("body-timeout", "close a connection whose request body stalls for the specified seconds"),
+	VALUE("body-rate", "end a request whose body brings fewer than the specified bytes a second over ten seconds"),
 	VALUE("write-timeout", "close a connection whose client reads nothing for the specified seconds"),
 	VALUE("drain-linger", "serve idle keep-alive connections for the specified seconds while a worker drains"),
 	VALUE("drain-delay", "go on accepting for the specified seconds before a worker drains"),

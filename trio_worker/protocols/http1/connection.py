@@ -14,7 +14,7 @@ from math import inf
 import trio
 
 from trio_worker.http.exchange import Exchange
-from trio_worker.http.intake import Intake
+from trio_worker.http.intake import make_intake
 from trio_worker.http.response import LAST_CALL, LEAVING, OPEN, SHUT
 from trio_worker.http.service import Service
 from trio_worker.protocols.http1 import plain_head
@@ -184,7 +184,7 @@ class Http1Connection(RequestConnection[Exchange]):
 
     def _take_in(self, exchange: Exchange) -> bool:
         """Begin the account of a body with what has come together with its head; return False when that is refused."""
-        exchange.intake = Intake(self.service.options.limit_post)
+        exchange.intake = make_intake(self.service.options)
         refusal = exchange.intake.add(sum(map(len, exchange.body)), 0, exchange.body_complete)
         self._parser.refusal = refusal or self._parser.refusal
         return refusal is None and self._find_fault(exchange) is None

@@ -83,6 +83,8 @@ class StreamExchange(Exchange):
 
     async def _read_body(self) -> None:
         self._came = trio.Event()
+        if self.intake is not None:
+            self.intake.wait()
         self.connection.set_deadline(self, self.service.options.body_timeout)
         try:
             await self._came.wait()

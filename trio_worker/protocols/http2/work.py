@@ -2,7 +2,7 @@
 
 import logging
 
-from trio_worker.http.intake import Intake
+from trio_worker.http.intake import make_intake
 from trio_worker.protocols.http1.rules import expects_continue
 from trio_worker.protocols.http2.carrier import Carrier
 from trio_worker.protocols.http2.exchange import StreamExchange
@@ -104,5 +104,5 @@ def begin(connection: Carrier, number: int, asked: Asked, over: bool) -> tuple[S
         tunnel = Tunnel(connection, exchange)
         return tunnel, tunnel.work
     if not over:
-        exchange.intake = Intake(options.limit_post)
+        exchange.intake = make_intake(options)
     return exchange, StreamWork(exchange)

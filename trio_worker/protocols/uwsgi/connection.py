@@ -13,7 +13,7 @@ from math import inf
 
 import trio
 
-from trio_worker.http.intake import Intake
+from trio_worker.http.intake import make_intake
 from trio_worker.http.response import LEAVING
 from trio_worker.http.service import Service
 from trio_worker.master.access_log.format import printable
@@ -170,7 +170,7 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
         limit = self.service.options.limit_post
         if limit and (exchange.request.length or 0) > limit:
             return too_large(limit)
-        exchange.intake = Intake(limit)
+        exchange.intake = make_intake(self.service.options)
         return self._take(exchange, rest) if rest else None
 
     def _feed(self, exchange: PacketExchange, data: bytes) -> None:
