@@ -192,7 +192,7 @@ def test_an_emperor_that_has_gone_is_an_error(start: Start) -> None:
 def test_metrics_are_declared_without_an_ini(start: Start) -> None:
     instance = start(SOCKET + "processes = 2\nenable-metrics = true\n")
     names = {name for name in eventually(instance.stats)["metrics"] if name.startswith("trio.")}
-    assert len(names) == 27 + 2 * 3
+    assert len(names) == 28 + 2 * 3
     assert {"trio.responses.5xx", "trio.request_time.le.2500ms", "trio.worker.2.loop_lag.us"} < names
     assert instance.run("uwsgi.metric_inc('trio.requests', 41) and uwsgi.metric_inc('trio.requests')")
     assert instance.metric("trio.requests") == 42

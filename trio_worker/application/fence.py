@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import trio
 
 from trio_worker.application.current import CURRENT
-from trio_worker.application.running import AsgiRequest, Running
+from trio_worker.application.running import AsgiRequest, Running, split
 from trio_worker.application.session import Runs, Session
 from trio_worker.asgi import HEADS, RUNNING, App, Message, Receive, Record, Scope, Send
 from trio_worker.master.access_log.format import printable
@@ -86,7 +86,7 @@ class Application:
             await self._cancelled(request)
             raise
         except BaseExceptionGroup as group:
-            cancelled, errors = group.split(trio.Cancelled)
+            cancelled, errors = split(group)
             if errors is not None:
                 await self._failed(request, errors)
             if cancelled is not None:
@@ -169,7 +169,7 @@ class Application:
         except trio.Cancelled:
             raise
         except BaseExceptionGroup as group:
-            cancelled, errors = group.split(trio.Cancelled)
+            cancelled, errors = split(group)
             if errors is not None:
                 self._session_failed(session, errors)
             if cancelled is not None:

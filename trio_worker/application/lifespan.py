@@ -10,6 +10,7 @@ from typing import Any
 
 import trio
 
+from trio_worker.application.running import split
 from trio_worker.asgi import App, Message
 
 log = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class Lifespan:
         except trio.Cancelled:
             raise
         except BaseExceptionGroup as group:
-            cancelled, self._error = group.split(trio.Cancelled)
+            cancelled, self._error = split(group)
             if cancelled is not None:
                 raise cancelled from None
         except BaseException as error:

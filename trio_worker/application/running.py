@@ -143,6 +143,18 @@ class AsgiRequest(Running):
         return self._send(message)
 
 
+def split(
+    group: BaseExceptionGroup[BaseException],
+) -> tuple[BaseExceptionGroup[BaseException] | None, BaseExceptionGroup[BaseException] | None]:
+    """Return what of a group is Trio's cancellation, and the rest of it.
+
+    One without a cancellation stays what it is: in a copy the contexts of its exceptions lead back to the original, and
+    a traceback shows all of it twice.
+    """
+    cancelled, rest = group.split(trio.Cancelled)
+    return cancelled, group if cancelled is None else rest
+
+
 def announced(headers: Any) -> int:
     """Return the Content-Length of these headers, 0 without one."""
     return next((int(value) for name, value in headers if name.lower() == b"content-length" and value.isdigit()), 0)

@@ -52,8 +52,11 @@ def tell_exceptions(app: App, told: Callable[[BaseException], object]) -> None:
         told(exception)
 
     for each in _quart_apps(app):
-        from quart import got_request_exception
-
+        try:
+            from quart import got_request_exception
+        except ImportError as error:
+            log.info("the exceptions of %r are not known to the status: %r", each, error)
+            return
         # Quart would call what is not async in a thread.
         got_request_exception.connect(receive, each, weak=False)
 
