@@ -51,9 +51,9 @@ def reload(server: Server, way: Callable[[Server], None], times: int = RELOADS) 
         server.wait_accepting(PROCESSES * (number + 2), timeout=60)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("work", [pytest.param("get", marks=pytest.mark.long), "mixed"])
+@pytest.mark.parametrize("work", WORKS)
 def test_nothing_is_lost(uwsgi: Servers, work: str, way: str) -> None:
     server = uwsgi(processes=PROCESSES, disable_logging=True)
     with hammer(server.address, WORKS[work], clients=8) as tally:
@@ -122,7 +122,7 @@ def test_h2load_loses_nothing(uwsgi: Servers, tmp_path: Path, scheme: str, way: 
         log.unlink()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 def test_a_websocket_that_comes_back_at_1012(uwsgi: Servers, way: str) -> None:
     """Its client sends again what was not answered before the close. Every session ends by 1012, and the next opens."""

@@ -45,6 +45,7 @@ def settled(server: Server, requests: int) -> dict[str, int]:
     return eventually(look, why=lambda: str(server.metrics()))
 
 
+@pytest.mark.long
 def test_ten_thousand_requests_are_counted_exactly(uwsgi: Servers) -> None:
     server = uwsgi(processes=PROCESSES, disable_logging=True, trio_metrics_interval=0.2)
     tally = Tally()
