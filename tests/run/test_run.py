@@ -150,6 +150,24 @@ def test_the_ini_can_be_taken_along(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("argument", "lines"),
+    [
+        ("--reload", ["py-autoreload = 1", "processes = 1"]),
+        ("--status=127.0.0.1:9", ["socket = 127.0.0.1:9", "trio-status = 127.0.0.1:9"]),
+        ("--engine=hypercorn", ["trio-engine = hypercorn"]),
+        ("--no-access-log", ["disable-logging = true"]),
+        ("--workers=3", ["processes = 3"]),
+        ("--set=harakiri = 30", ["harakiri = 30"]),
+        ("--set=vacuum", ["vacuum = true"]),
+    ],
+)
+def test_what_an_argument_means_to_uwsgi(tmp_path: Path, argument: str, lines: list[str]) -> None:
+    with running(tmp_path, "--no-plugin", "--print-ini", argument) as run:
+        assert run.process.wait(timeout=20) == 0
+        assert set(lines) <= set(run.output.splitlines())
+
+
+@pytest.mark.parametrize(
     ("arguments", "status", "reason"),
     [
         (["--set", "=3"], 1, "--set =3: allowed is option=value"),
