@@ -106,7 +106,7 @@ class Running:
 
     def __repr__(self) -> str:
         scope = getattr(self, "scope", None)
-        asked = f"{scope['method']} {scope['path']!r}" if scope else "not begun"
+        asked = f"{scope.get('method', 'CONNECT')} {scope['path']!r}" if scope else "not begun"
         marks = [name for name in ("begun", "gone") if getattr(self, name)]
         return f"<{type(self).__name__} {' '.join([asked, *marks])}>"
 

@@ -1,5 +1,6 @@
 """The service: what every connection of a worker shares, one object, made at start and passed down."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -37,6 +38,7 @@ class Service:
         clock: the sweeper of all deadlines, and its time.
         connections: the open ones.
         readiness: who is told by the kernel that more has come on one, or that its client has gone.
+        watch: its `watch_now`, one object that all wires share.
         hypercorn: the configuration of the other engine.
         recent: what has ended badly or late, None where nobody can ask for it.
         heads: writes the heads of responses.
@@ -54,11 +56,13 @@ class Service:
     clock: Clock = field(default_factory=Clock)
     connections: Connections = field(default_factory=Connections)
     readiness: Readiness = field(init=False)
+    watch: Callable[[int], None] = field(init=False)
     heads: HeadWriter = field(init=False)
     tls: Tls = field(init=False)
     tasks: Tasks = field(init=False)
 
     def __post_init__(self) -> None:
         self.readiness = Readiness(self.connections, self.options.half_close)
+        self.watch = self.readiness.watch_now
         self.heads = HeadWriter(self.options.date_header, self.options.server_header)
         self.tls = load_certificates(self.options)

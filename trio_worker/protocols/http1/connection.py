@@ -9,7 +9,9 @@ answer keeps the task, and the next request gets another one.
 """
 
 import logging
+from collections.abc import Coroutine
 from math import inf
+from typing import Any
 
 import trio
 
@@ -165,10 +167,11 @@ class Http1Connection(RequestConnection[Exchange]):
             return CLOSE
         return OUTSIDE if self._resting or self.state is LINGERING or parser.refusal is not None else CLOSE
 
-    async def step_outside(self) -> Outcome:
+    def step_outside(self) -> Coroutine[Any, Any, Outcome]:
         """Wait for the next request without keeping a cancel scope meanwhile, or end the connection."""
-        if self._resting and not self.cancel_scope.cancel_called:
-            return await self._rest()
+        return self._rest() if self._resting and not self.cancel_scope.cancel_called else self._end()
+
+    async def _end(self) -> Outcome:
         exchange, refusal = self.exchange, self._parser.refusal
         if exchange is not None and (exchange.begun or exchange.gone):
             refusal = None  # It is too late to say so.

@@ -69,21 +69,28 @@ class WebSocketConnection(Connection):
 
     async def serve(self) -> Outcome:
         """Serve the session to its end."""
+        if (refusal := self._begin()) is not None:
+            await self._refuse(refusal)
+        elif self.session is not None:
+            self._expect_ping()
+            await self.service.application.run_session(self.session)
+        return OUTSIDE
+
+    def _begin(self) -> Refusal | None:
+        """Make the session, which has the exchange to itself from then on; or return why there is none."""
         exchange, options = self.exchange, self.service.options
         exchange.begin(self.cancel_scope)
         agreed = handshake.read(exchange.headers, options.websocket_deflate, self.needs_key)
         if self._early:
             agreed = Refusal(400, "A client waits for the answer before it sends frames (RFC 6455 section 4.1).")
         if isinstance(agreed, Refusal):
-            await self._refuse(agreed)
-            return OUTSIDE
+            return agreed
         size = MAX_SIZE if options.websockets_max_size is None else options.websockets_max_size
         self.session = WebSocketSession(self.wire, exchange, agreed, size * 1024)
+        del self.exchange
         if self.service.draining.is_set():
             self.session.start_drain()
-        self._expect_ping()
-        await self.service.application.run_session(self.session)
-        return OUTSIDE
+        return None
 
     async def _refuse(self, refusal: Refusal) -> None:
         self.service.counters.add_refusal(refusal.status)

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from websockets.exceptions import InvalidHeader, NegotiationError
@@ -19,6 +19,9 @@ from trio_worker.refusal import Refusal
 _MEMORY_LEVEL = 5
 
 _VERSION = b"13"
+
+# The ASGI extensions that every session has.
+EXTENSIONS: Mapping[str, Any] = {"websocket.http.response": {}}
 
 
 class Handshake(NamedTuple):
@@ -107,13 +110,11 @@ def _agree(offers: Sequence[Any], window_bits: int) -> tuple[Sequence[Extension]
 
 
 def make_scope(exchange: Exchange, handshake: Handshake) -> Scope:
-    """Return the session's ASGI scope, made of that of the request."""
-    scope = dict(exchange.scope)
-    extensions = {key: value for key, value in scope["extensions"].items() if key in ("tls", "uwsgi")}
+    """Turn the ASGI scope of the request into that of the session, and return it."""
+    scope, extensions = exchange.scope, exchange.wire.extensions
     del scope["method"]
-    return scope | {
-        "type": "websocket",
-        "scheme": "wss" if scope["scheme"] == "https" else "ws",
-        "subprotocols": handshake.subprotocols,
-        "extensions": extensions | {"websocket.http.response": {}},
-    }
+    scope["type"] = "websocket"
+    scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
+    scope["subprotocols"] = handshake.subprotocols
+    scope["extensions"] = {**EXTENSIONS, **extensions}
+    return scope

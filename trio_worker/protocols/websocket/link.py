@@ -5,7 +5,7 @@ further while that waits. So a slow app slows its client, and a client that clos
 """
 
 import enum
-from collections import deque
+from collections.abc import Awaitable
 
 import trio
 from websockets.exceptions import ProtocolError
@@ -64,17 +64,20 @@ class Link:
         self._wire = wire
         self._outlet = Outlet(wire)
         self._messages = messages
-        self._received: deque[str | bytes] = deque()
+        # A list, because an empty deque takes more than half a KiB, and nearly all of these are empty at any time.
+        self._received: list[str | bytes] = []
 
-    async def _read(self) -> None:
-        """Read the wire once, or go on with what was read."""
+    def _read(self) -> Awaitable[None] | None:
+        """Read the wire once, or go on with what was read; return what is to be awaited before the next look.
+
+        Not a coroutine function: an idle session is a stack of coroutines, and each of them takes a quarter of a KiB.
+        """
         if self._draining and self.phase is OPEN and not self._messages.has_more and not self._wire.has_received():
-            await self._close(SERVICE_RESTART, "")
-            return
+            return self._close(SERVICE_RESTART, "")
         if not self.read_now():
-            await self._wire.wait()
-        elif not self._received:
-            await trio.lowlevel.checkpoint()  # A client that sends nothing but control frames makes no read wait.
+            return self._wire.wait()
+        # A client that sends nothing but control frames makes no read wait.
+        return None if self._received else trio.lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it
 
     def read_now(self) -> bool:
         """Take apart the next bytes up to a message; return False when none have come."""

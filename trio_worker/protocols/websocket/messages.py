@@ -7,7 +7,6 @@ protocol, which is made when it is first needed and let go when nothing of it is
 
 import logging
 import struct
-from collections import deque
 from collections.abc import Sequence
 
 from websockets.exceptions import ProtocolError
@@ -87,7 +86,7 @@ class Messages:
         """True if bytes have been read that have not been taken apart."""
         return bool(self._rest)
 
-    def take(self, data: bytes, messages: "deque[Message]") -> bytes:
+    def take(self, data: bytes, messages: list[Message]) -> bytes:
         """Take apart what came, or what is left of it for b"", and return what has to be answered at once.
 
         Args:
@@ -115,7 +114,7 @@ class Messages:
         except UnicodeDecodeError:
             return None
 
-    def _take_slice(self, data: bytes, messages: "deque[Message]") -> bytes:
+    def _take_slice(self, data: bytes, messages: list[Message]) -> bytes:
         protocol = self._protocol or self._make_protocol()
         self._rest = data[SLICE:]
         protocol.receive_data(data[:SLICE])
@@ -149,7 +148,7 @@ class Messages:
         protocol.extensions = list(self._extensions)
         return protocol
 
-    def _take_frame(self, protocol: Protocol, frame: Frame, messages: "deque[Message]") -> None:
+    def _take_frame(self, protocol: Protocol, frame: Frame, messages: list[Message]) -> None:
         if frame.opcode is PONG:
             self.pongs += 1
         if frame.opcode not in (TEXT, BINARY, CONT):

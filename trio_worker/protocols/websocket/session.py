@@ -114,9 +114,9 @@ class WebSocketSession(Link):
             elif self.phase is CLOSED:
                 await trio.lowlevel.checkpoint()  # An app that asks again and again must not keep the others waiting.
                 return self._disconnect()
-            else:
-                await self._read()
-        message = self._received.popleft()
+            elif (pause := self._read()) is not None:
+                await pause
+        message = self._received.pop(0)
         if self.gone:
             self.leave()
         await self._take_turns()
@@ -187,10 +187,11 @@ class WebSocketSession(Link):
             raise ResponseError(f"the app sent {kind!r} where only {self.phase.value} can come")
 
     async def _accept(self, message: Message) -> None:
-        subprotocol, headers = message.get("subprotocol"), list(message.get("headers", ()))
+        subprotocol, headers = message.get("subprotocol"), tuple(message.get("headers", ()))
         if subprotocol is not None and subprotocol not in self._handshake.subprotocols:
             raise ResponseError(f"the client has not offered the subprotocol {subprotocol!r} (RFC 6455 section 4.2.2)")
         head = self._exchange.accept([*self._handshake.answer(subprotocol), *headers])
+        del self._exchange, self._handshake  # Nothing of them is needed any more: idle sessions come in thousands.
         self.status, self.response_headers = 101, headers
         self._counters.sessions += 1
         self.phase = OPEN
