@@ -43,30 +43,47 @@ def learn(name: bytes, lower: bytes) -> None:
         _names.keep(name + b":", lower, len(name))
 
 
-def read(data: bytes) -> tuple[str, bytes, Headers, bool] | None:
-    """Return a plain request: method, target, headers, and True if its connection goes on; None for anything else."""
-    if len(data) > TARGET_LIMIT or data[-4:] != b"\r\n\r\n":
+def split_head(data: bytes, names: dict[bytes, bytes], /) -> tuple[bytes, bytes, Headers] | None:
+    """Return method, target and headers of a head that is plainly well-formed; None for any other.
+
+    Args:
+        data: what was read, which is the head and nothing behind it.
+        names: headers' names as they are written, with the colon, and in lower case.
+    """
+    if data[-4:] != b"\r\n\r\n":
         return None
     lines = data[:-4].split(b"\r\n")
-    names = _names
     headers: Headers = []
     try:
         method, target, version = lines[0].split(b" ")
         for line in lines[1:]:
             name, value = line.split(b" ", 1)
             headers.append((names[name], value.strip()))
-        word = METHODS[method]
     except (KeyError, ValueError):
         return None
+    # One of each, and no control character but the line breaks that were found.
+    sound = len(dict(headers)) == len(headers) and len(data.translate(None, _TEXT)) == 2 * len(lines) + 2
+    return (method, target, headers) if version == b"HTTP/1.1" and sound else None
+
+
+try:
+    # The same in C: a seventh of the time.
+    from trio_worker.protocols._speedups import read_head
+except ImportError:
+    read_head = split_head
+
+
+def read(data: bytes) -> tuple[str, bytes, Headers, bool] | None:
+    """Return a plain request: method, target, headers, and True if its connection goes on; None for anything else."""
+    if len(data) > TARGET_LIMIT or (head := read_head(data, _names)) is None:
+        return None
+    method, target, headers = head
     given = dict(headers)
     if (
-        version == b"HTTP/1.1"
+        (word := METHODS.get(method)) is not None
         and target[:1] == b"/"
         and not target.translate(None, _TARGET)
-        and len(given) == len(headers)
         and (keep_alive := _CONNECTION.get(given.get(b"connection", b"keep-alive"))) is not None
-        # No control character but the line breaks that were found.
-        and len(data.translate(None, _TEXT)) == 2 * len(lines) + 2
         and recall_host(given.get(b"host", NO_HOST))
     ):
         return word, target, headers, keep_alive

@@ -39,6 +39,14 @@ _known = Memory(count=2048, size=256, always=dict.fromkeys(ASKED | NO_HEADERS, b
 
 Variables = dict[bytes, bytes]
 
+try:
+    from trio_worker.protocols._speedups import read_block
+except ImportError:
+
+    def read_block(block: bytes, known: dict[bytes, bytes], /) -> tuple[Headers, Variables] | None:
+        """Leave every block to the Python code below, where the C code could not be compiled."""
+        return None
+
 
 class PacketError(ValueError):
     """A packet is malformed; the message says how."""
@@ -78,6 +86,11 @@ def parse_block(block: bytes) -> tuple[Headers, Variables]:
     Raises:
         PacketError: the sizes do not add up, or a name is empty or no header's.
     """
+    return read_block(block, _known) or learn_block(block)
+
+
+def learn_block(block: bytes) -> tuple[Headers, Variables]:
+    """Do the same in Python, and learn the names that are not known yet. Raises like `parse_block`."""
     headers: Headers = []
     variables: Variables = {}
     position, end, find = 0, len(block), _known.get

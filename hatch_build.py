@@ -1,0 +1,43 @@
+"""Compile trio_worker/protocols/_speedups.c where there is a C compiler; without one Python does its work."""
+
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from setuptools import Distribution, Extension
+from setuptools.command.build_ext import build_ext
+
+MODULE = "trio_worker.protocols._speedups"
+SOURCE = "trio_worker/protocols/_speedups.c"
+
+
+class SpeedupsHook(BuildHookInterface):
+    """Hatchling's hook of a wheel; the library of an editable one lies beside its source."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile, and put the result into the wheel."""
+        self._folder = tempfile.mkdtemp()
+        library, place = self._compile()
+        if not library.exists():
+            self.app.display_warning(f"{MODULE} could not be compiled: the Python code beside it works as well")
+        elif version == "editable":
+            shutil.copy(library, Path(self.root, place))
+        else:
+            build_data["pure_python"] = False
+            build_data["infer_tag"] = True
+            build_data["force_include"][str(library)] = place
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Remove what was only for the wheel."""
+        shutil.rmtree(self._folder)
+
+    def _compile(self) -> tuple[Path, str]:
+        """Return where the library lies, if there could be one, and its place in the package."""
+        extension = Extension(MODULE, [SOURCE], extra_compile_args=["-O2", "-Wall", "-Wextra"], optional=True)
+        command = build_ext(Distribution({"name": "trio-worker", "ext_modules": [extension]}))
+        command.build_lib = command.build_temp = self._folder
+        command.ensure_finalized()
+        command.run()
+        return Path(command.get_ext_fullpath(MODULE)), command.get_ext_filename(MODULE)

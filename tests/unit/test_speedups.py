@@ -1,0 +1,67 @@
+"""The readers in C say what those in Python say, or nothing; they are there wherever a C compiler is."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trio_worker.asgi import Headers
+from trio_worker.protocols._speedups import read_block, read_head
+from trio_worker.protocols.http1.plain_head import split_head
+from trio_worker.protocols.uwsgi.packet import PacketError, learn_block
+
+NAMES = {b"Host:": b"host", b"host:": b"host", b"Accept:": b"accept", b"X-A:": b"x-a"}
+
+# Heads that are nearly plain: what a reader may trip over stands beside what it reads.
+PLAIN = b"GET|/|/a?b|HTTP/1.1|HTTP/1.0| |  |\t|\r|\n|\r\n|:|: |\0|\x7f|\x80".split(b"|")
+FIELDS = b"GET / HTTP/1.1\r\n|Host: a|host: b|Accept: c|Accept:  e  |X-A:|X-A: |X-B: d".split(b"|")
+WORDS = st.sampled_from([*PLAIN, *FIELDS])
+HEADS = st.lists(WORDS, max_size=12).map(lambda words: b"".join(words) + b"\r\n\r\n")
+
+
+@given(HEADS | st.binary(max_size=64))
+def test_heads(data: bytes) -> None:
+    assert read_head(data, NAMES) == split_head(data, NAMES)
+
+
+@pytest.mark.parametrize("end", range(60))
+def test_a_head_that_is_cut(end: int) -> None:
+    data = b"GET /a HTTP/1.1\r\nHost: example.org\r\nAccept: */*\r\n\r\n"
+    assert read_head(data[:end], NAMES) == split_head(data[:end], NAMES)
+    assert (read_head(data[:end], NAMES) is None) == (end < len(data))
+
+
+def pack(*texts: bytes) -> bytes:
+    return b"".join(len(text).to_bytes(2, "little") + text for text in texts)
+
+
+KNOWN = {b"HTTP_HOST": b"host", b"HTTP_ACCEPT": b"accept", b"QUERY_STRING": b"", b"PATH_INFO": b""}
+VARIABLES = st.lists(st.sampled_from([*KNOWN]) | st.binary(max_size=4), max_size=12)
+
+
+def learned(block: bytes) -> tuple[Headers, dict[bytes, bytes]] | None:
+    try:
+        return learn_block(block)
+    except PacketError:
+        return None
+
+
+@given(VARIABLES, st.integers(0, 40), st.binary(max_size=3))
+def test_blocks(texts: list[bytes], end: int, behind: bytes) -> None:
+    block = pack(*texts)
+    for each in (block, block[:end], block + behind):
+        read = read_block(each, KNOWN)
+        assert read is None or read == learned(each)
+
+
+def test_a_block_with_large_values() -> None:
+    values = b"v" * 255, b"w" * 256, b"x" * 65535
+    block = pack(b"HTTP_HOST", values[0], b"HTTP_ACCEPT", values[1], b"QUERY_STRING", values[2], b"PATH_INFO", b"")
+    headers = [(b"host", values[0]), (b"accept", values[1])]
+    assert read_block(block, KNOWN) == (headers, {b"QUERY_STRING": values[2], b"PATH_INFO": b""})
+    assert read_block(pack(b"REMOTE_USER", b"x"), KNOWN) is None
+
+
+def test_arguments_of_other_types() -> None:
+    for function in (read_head, read_block):
+        with pytest.raises(TypeError, match="bytes and a dictionary"):
+            function("text", {})  # type: ignore[arg-type]

@@ -1,0 +1,177 @@
+/* The two readers that every request begins with, in C: the plain HTTP/1.1 head and the block of a uwsgi packet.
+
+   They decide nothing. What is not plainly well-formed is None, and the Python code beside them reads it again, refuses
+   it, or learns a name that it has not met; without a compiler that code reads everything. So there is one definition
+   of each, in Python, and a property test holds these to it (tests/unit/test_speedups.py).
+
+   Names come from a dictionary that Python fills: what it does not know ends the reading. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <string.h>
+
+/* Look up a name that is written here; a borrowed reference, NULL where it is unknown or an error is set. */
+static PyObject *find(PyObject *names, const char *start, Py_ssize_t size) {
+    PyObject *name = PyBytes_FromStringAndSize(start, size);
+    PyObject *found = name ? PyDict_GetItemWithError(names, name) : NULL;
+    Py_XDECREF(name);
+    return found;
+}
+
+/* Append (name, value) to a list of headers; 0 on success. */
+static int append(PyObject *headers, PyObject *name, const char *start, Py_ssize_t size) {
+    PyObject *value = PyBytes_FromStringAndSize(start, size);
+    PyObject *header = value ? PyTuple_Pack(2, name, value) : NULL;
+    int result = header ? PyList_Append(headers, header) : -1;
+    Py_XDECREF(value);
+    Py_XDECREF(header);
+    return result;
+}
+
+/* Bytes that a value may consist of where it is read here (RFC 9110 section 5.5); tabs are left to the others. */
+static int is_text(unsigned char byte) { return byte >= 0x20 && byte != 0x7f; }
+
+/* The end of a line that consists of text and ends with CR LF; NULL where it does not. */
+static const char *end_of_line(const char *at, const char *end) {
+    while (at < end && is_text((unsigned char)*at))
+        at++;
+    return end - at >= 2 && at[0] == '\r' && at[1] == '\n' ? at : NULL;
+}
+
+/* Whether the headers have this name already. Names are of the dictionary, so each is one object. */
+static int has(PyObject *headers, PyObject *name) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); i++)
+        if (PyTuple_GET_ITEM(PyList_GET_ITEM(headers, i), 0) == name)
+            return 1;
+    return 0;
+}
+
+/* Read the lines `Name: value` up to the end of the data; 1 for well-formed ones, 0 for others, -1 for an error. */
+static int read_lines(PyObject *headers, PyObject *names, const char *at, const char *end) {
+    while (at < end) {
+        const char *stop = end_of_line(at, end);
+        const char *colon = stop ? memchr(at, ':', stop - at) : NULL;
+        if (!colon || stop - colon < 2 || colon[1] != ' ')
+            return 0;
+        PyObject *name = find(names, at, colon + 1 - at);
+        if (!name || has(headers, name))
+            return PyErr_Occurred() ? -1 : 0;
+        const char *first = colon + 2, *last = stop;
+        while (first < last && *first == ' ')
+            first++;
+        while (last > first && last[-1] == ' ')
+            last--;
+        if (append(headers, name, first, last - first))
+            return -1;
+        at = stop + 2;
+    }
+    return 1;
+}
+
+PyDoc_STRVAR(read_head_doc,
+"read_head(data, names)\n--\n\n"
+"Return method, target and headers of a head that is plainly well-formed, None for any other.\n\n"
+"Args:\n"
+"    data: what was read, which is the head and nothing behind it.\n"
+"    names: headers' names as they are written, with the colon, and in lower case.");
+
+static PyObject *read_head(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    (void)module;
+    if (count != 2 || !PyBytes_Check(args[0]) || !PyDict_Check(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "read_head takes bytes and a dictionary");
+        return NULL;
+    }
+    static const char version[] = "HTTP/1.1";
+    const char *data = PyBytes_AS_STRING(args[0]), *end = data + PyBytes_GET_SIZE(args[0]);
+    if (end - data < 4 || memcmp(end - 4, "\r\n\r\n", 4))
+        Py_RETURN_NONE;
+    end -= 2;
+    const char *stop = end_of_line(data, end);
+    const char *target = stop ? memchr(data, ' ', stop - data) : NULL;
+    const char *last = target ? memchr(target + 1, ' ', stop - target - 1) : NULL;
+    if (!last || stop - last - 1 != sizeof version - 1 || memcmp(last + 1, version, sizeof version - 1))
+        Py_RETURN_NONE;
+    PyObject *headers = PyList_New(0);
+    int well_formed = headers ? read_lines(headers, args[1], stop + 2, end) : -1;
+    PyObject *head = NULL;
+    if (well_formed > 0)
+        head = Py_BuildValue("y#y#O", data, target - data, target + 1, last - target - 1, headers);
+    Py_XDECREF(headers);
+    return well_formed ? head : Py_NewRef(Py_None);
+}
+
+/* One name or value of a block: its size in two bytes, little endian, and its bytes. NULL where the block ends within. */
+static const unsigned char *take(const unsigned char *at, const unsigned char *end, Py_ssize_t *size) {
+    if (end - at < 2)
+        return NULL;
+    *size = at[0] | at[1] << 8;
+    return end - at - 2 < *size ? NULL : at + 2;
+}
+
+/* Put one variable where it belongs; 1 on success, 0 for a name that is unknown, -1 for an error. */
+static int place(PyObject *headers, PyObject *variables, PyObject *known, const char *name, Py_ssize_t name_size,
+                 const char *value, Py_ssize_t value_size) {
+    PyObject *key = PyBytes_FromStringAndSize(name, name_size);
+    PyObject *header = key ? PyDict_GetItemWithError(known, key) : NULL;
+    int result = header ? 1 : PyErr_Occurred() ? -1 : 0;
+    if (header && PyBytes_Check(header) && PyBytes_GET_SIZE(header)) {
+        result = append(headers, header, value, value_size) ? -1 : 1;
+    } else if (header) {
+        PyObject *text = PyBytes_FromStringAndSize(value, value_size);
+        result = text && !PyDict_SetItem(variables, key, text) ? 1 : -1;
+        Py_XDECREF(text);
+    }
+    Py_XDECREF(key);
+    return result;
+}
+
+/* Read all variables of a block; 1 for well-formed ones that are known, 0 for others, -1 for an error. */
+static int read_variables(PyObject *headers, PyObject *variables, PyObject *known, PyObject *block) {
+    const unsigned char *at = (const unsigned char *)PyBytes_AS_STRING(block), *end = at + PyBytes_GET_SIZE(block);
+    while (at < end) {
+        Py_ssize_t name_size, value_size;
+        const unsigned char *name = take(at, end, &name_size);
+        const unsigned char *value = name ? take(name + name_size, end, &value_size) : NULL;
+        if (!value)
+            return 0;
+        int placed = place(headers, variables, known, (const char *)name, name_size, (const char *)value, value_size);
+        if (placed <= 0)
+            return placed;
+        at = value + value_size;
+    }
+    return 1;
+}
+
+PyDoc_STRVAR(read_block_doc,
+"read_block(block, known)\n--\n\n"
+"Return the headers and the other variables of a block; None where it is malformed or has an unknown name in it.\n\n"
+"Args:\n"
+"    block: of a packet.\n"
+"    known: names of variables, and the headers that they stand for; empty for variables that are none.");
+
+static PyObject *read_block(PyObject *module, PyObject *const *args, Py_ssize_t count) {
+    (void)module;
+    if (count != 2 || !PyBytes_Check(args[0]) || !PyDict_Check(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "read_block takes bytes and a dictionary");
+        return NULL;
+    }
+    PyObject *headers = PyList_New(0), *variables = PyDict_New(), *both = NULL;
+    int well_formed = headers && variables ? read_variables(headers, variables, args[1], args[0]) : -1;
+    if (well_formed > 0)
+        both = PyTuple_Pack(2, headers, variables);
+    Py_XDECREF(headers);
+    Py_XDECREF(variables);
+    return well_formed ? both : Py_NewRef(Py_None);
+}
+
+static PyMethodDef functions[] = {
+    {"read_head", (PyCFunction)(void (*)(void))read_head, METH_FASTCALL, read_head_doc},
+    {"read_block", (PyCFunction)(void (*)(void))read_block, METH_FASTCALL, read_block_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT, "trio_worker.protocols._speedups", NULL, 0, functions, NULL, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit__speedups(void) { return PyModule_Create(&definition); }
