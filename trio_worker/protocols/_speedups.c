@@ -38,12 +38,35 @@ static const char *end_of_line(const char *at, const char *end) {
     return end - at >= 2 && at[0] == '\r' && at[1] == '\n' ? at : NULL;
 }
 
+/* The end of a target that means itself (RFC 3986 sections 3.3 and 3.4) and begins with a slash; NULL where it does not. */
+static const char *end_of_target(const char *at, const char *end) {
+    static const char usual[] = "/?-._~!$&'()*+,;=:@%0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    static unsigned char is_usual[256];
+    for (const char *each = is_usual['/'] ? "" : usual; *each; each++)
+        is_usual[(unsigned char)*each] = 1;
+    if (at == end || *at != '/')
+        return NULL;
+    while (at < end && is_usual[(unsigned char)*at])
+        at++;
+    return at < end && *at == ' ' ? at : NULL;
+}
+
 /* Whether the headers have this name already. Names are of the dictionary, so each is one object. */
 static int has(PyObject *headers, PyObject *name) {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); i++)
         if (PyTuple_GET_ITEM(PyList_GET_ITEM(headers, i), 0) == name)
             return 1;
     return 0;
+}
+
+/* The value of a header, None where it is not there; borrowed. */
+static PyObject *value_of(PyObject *headers, const char *name, Py_ssize_t size) {
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); i++) {
+        PyObject *header = PyList_GET_ITEM(headers, i), *known = PyTuple_GET_ITEM(header, 0);
+        if (PyBytes_Check(known) && PyBytes_GET_SIZE(known) == size && !memcmp(PyBytes_AS_STRING(known), name, size))
+            return PyTuple_GET_ITEM(header, 1);
+    }
+    return Py_None;
 }
 
 /* Read the lines `Name: value` up to the end of the data; 1 for well-formed ones, 0 for others, -1 for an error. */
@@ -70,7 +93,7 @@ static int read_lines(PyObject *headers, PyObject *names, const char *at, const 
 
 PyDoc_STRVAR(read_head_doc,
 "read_head(data, names)\n--\n\n"
-"Return method, target and headers of a head that is plainly well-formed, None for any other.\n\n"
+"Return method, target, headers, Host and Connection of a head that is plainly well-formed, None for any other.\n\n"
 "Args:\n"
 "    data: what was read, which is the head and nothing behind it.\n"
 "    names: headers' names as they are written, with the colon, and in lower case.");
@@ -88,14 +111,15 @@ static PyObject *read_head(PyObject *module, PyObject *const *args, Py_ssize_t c
     end -= 2;
     const char *stop = end_of_line(data, end);
     const char *target = stop ? memchr(data, ' ', stop - data) : NULL;
-    const char *last = target ? memchr(target + 1, ' ', stop - target - 1) : NULL;
+    const char *last = target ? end_of_target(target + 1, stop) : NULL;
     if (!last || stop - last - 1 != sizeof version - 1 || memcmp(last + 1, version, sizeof version - 1))
         Py_RETURN_NONE;
     PyObject *headers = PyList_New(0);
     int well_formed = headers ? read_lines(headers, args[1], stop + 2, end) : -1;
     PyObject *head = NULL;
     if (well_formed > 0)
-        head = Py_BuildValue("y#y#O", data, target - data, target + 1, last - target - 1, headers);
+        head = Py_BuildValue("y#y#OOO", data, target - data, target + 1, last - target - 1, headers,
+                             value_of(headers, "host", 4), value_of(headers, "connection", 10));
     Py_XDECREF(headers);
     return well_formed ? head : Py_NewRef(Py_None);
 }

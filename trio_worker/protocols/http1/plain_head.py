@@ -23,7 +23,7 @@ _TEXT = bytes([*range(0x20, 0x7F), *range(0x80, 0x100)])
 _DECISIVE = {b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"http2-settings", b"te", b"trailer"}
 
 # RFC 9112 section 9.3: the words that say whether the connection goes on; other values and cases are left to llhttp.
-_CONNECTION = {b"keep-alive": True, b"close": False}
+_CONNECTION = {None: True, b"keep-alive": True, b"close": False}
 
 # No host has this name, where an empty one is allowed (RFC 9112 section 3.2).
 NO_HOST = b"?"
@@ -43,8 +43,12 @@ def learn(name: bytes, lower: bytes) -> None:
         _names.keep(name + b":", lower, len(name))
 
 
-def split_head(data: bytes, names: dict[bytes, bytes], /) -> tuple[bytes, bytes, Headers] | None:
-    """Return method, target and headers of a head that is plainly well-formed; None for any other.
+# Method, target, headers, and the values of Host and Connection, where they are there.
+Head = tuple[bytes, bytes, Headers, bytes | None, bytes | None]
+
+
+def split_head(data: bytes, names: dict[bytes, bytes], /) -> Head | None:
+    """Return the parts of a head that is plainly well-formed; None for any other.
 
     Args:
         data: what was read, which is the head and nothing behind it.
@@ -61,9 +65,17 @@ def split_head(data: bytes, names: dict[bytes, bytes], /) -> tuple[bytes, bytes,
             headers.append((names[name], value.strip()))
     except (KeyError, ValueError):
         return None
-    # One of each, and no control character but the line breaks that were found.
-    sound = len(dict(headers)) == len(headers) and len(data.translate(None, _TEXT)) == 2 * len(lines) + 2
-    return (method, target, headers) if version == b"HTTP/1.1" and sound else None
+    given = dict(headers)
+    if (
+        version == b"HTTP/1.1"
+        and target[:1] == b"/"
+        and not target.translate(None, _TARGET)
+        and len(given) == len(headers)
+        # No control character but the line breaks that were found.
+        and len(data.translate(None, _TEXT)) == 2 * len(lines) + 2
+    ):
+        return method, target, headers, given.get(b"host"), given.get(b"connection")
+    return None
 
 
 try:
@@ -77,14 +89,12 @@ def read(data: bytes) -> tuple[str, bytes, Headers, bool] | None:
     """Return a plain request: method, target, headers, and True if its connection goes on; None for anything else."""
     if len(data) > TARGET_LIMIT or (head := read_head(data, _names)) is None:
         return None
-    method, target, headers = head
-    given = dict(headers)
+    method, target, headers, host, connection = head
     if (
         (word := METHODS.get(method)) is not None
-        and target[:1] == b"/"
-        and not target.translate(None, _TARGET)
-        and (keep_alive := _CONNECTION.get(given.get(b"connection", b"keep-alive"))) is not None
-        and recall_host(given.get(b"host", NO_HOST))
+        and (keep_alive := _CONNECTION.get(connection)) is not None
+        and host is not None
+        and recall_host(host)
     ):
         return word, target, headers, keep_alive
     return None
