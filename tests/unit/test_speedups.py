@@ -4,10 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_worker.asgi import Headers
 from trio_worker.protocols._speedups import read_block, read_head
 from trio_worker.protocols.http1.plain_head import split_head
-from trio_worker.protocols.uwsgi.packet import PacketError, learn_block
+from trio_worker.protocols.uwsgi.packet import Block, PacketError, RequestError, learn_block
 
 NAMES = {b"Host:": b"host", b"host:": b"host", b"Accept:": b"accept", b"X-A:": b"x-a"}
 
@@ -34,14 +33,15 @@ def pack(*texts: bytes) -> bytes:
     return b"".join(len(text).to_bytes(2, "little") + text for text in texts)
 
 
-KNOWN = {b"HTTP_HOST": b"host", b"HTTP_ACCEPT": b"accept", b"QUERY_STRING": b"", b"PATH_INFO": b""}
+HEADERS = {b"HTTP_HOST": b"host", b"HTTP_ACCEPT": b"accept"}
+KNOWN: dict[bytes, bytes | str] = {**HEADERS, b"QUERY_STRING": b"", b"A": "A", b"\x80": "\udc80"}
 VARIABLES = st.lists(st.sampled_from([*KNOWN]) | st.binary(max_size=4), max_size=12)
 
 
-def learned(block: bytes) -> tuple[Headers, dict[bytes, bytes]] | None:
+def learned(block: bytes) -> Block | None:
     try:
         return learn_block(block)
-    except PacketError:
+    except (PacketError, RequestError):
         return None
 
 
@@ -55,9 +55,9 @@ def test_blocks(texts: list[bytes], end: int, behind: bytes) -> None:
 
 def test_a_block_with_large_values() -> None:
     values = b"v" * 255, b"w" * 256, b"x" * 65535
-    block = pack(b"HTTP_HOST", values[0], b"HTTP_ACCEPT", values[1], b"QUERY_STRING", values[2], b"PATH_INFO", b"")
+    block = pack(b"HTTP_HOST", values[0], b"HTTP_ACCEPT", values[1], b"QUERY_STRING", values[2], b"A", b"\xff")
     headers = [(b"host", values[0]), (b"accept", values[1])]
-    assert read_block(block, KNOWN) == (headers, {b"QUERY_STRING": values[2], b"PATH_INFO": b""})
+    assert read_block(block, KNOWN) == (headers, {b"QUERY_STRING": values[2], b"A": b"\xff"}, {"A": "\udcff"})
     assert read_block(pack(b"REMOTE_USER", b"x"), KNOWN) is None
 
 

@@ -9,29 +9,42 @@ from hypothesis import strategies as st
 from support.packets import USUAL, block
 
 from trio_worker.protocols.uwsgi import packet as uwsgi_packet
-from trio_worker.protocols.uwsgi.packet import PacketError, RequestError, parse_block, parse_header
+from trio_worker.protocols.uwsgi.packet import PacketError, RequestError, parse_block, split_packet
 from trio_worker.protocols.uwsgi.request import PacketRequest
 
 NAMES = st.text("ABCDEFGHIJKLMNOPQRSTUVWXYZ_", min_size=1).filter(lambda name: not name.startswith("HTTP_"))
 VALUES = st.text(st.characters(max_codepoint=255), max_size=300)
+HEADER_VALUES = st.text(
+    st.characters(max_codepoint=255, exclude_categories=["Cc"], include_characters="\t"), max_size=300
+)
 
 
 def test_the_header() -> None:
-    assert parse_header(b"\x00\x34\x12\x05rest") == (0, 0x1234, 5)
+    whole = b"\x00\x34\x12\x05" + b"b" * 0x1234 + b"rest"
+    assert split_packet(whole, 0x1234) == (whole[:4], b"b" * 0x1234, b"rest")
+    assert [split_packet(whole[:end], 0x1234) for end in (0, 3, 4, 5, 0x1237)] == [None] * 5
+    with pytest.raises(PacketError, match="buffer-size allows 4659"):
+        split_packet(whole[:4], 0x1233)
 
 
 @given(st.dictionaries(NAMES, VALUES, max_size=30))
 def test_variables_come_out_as_they_went_in(variables: dict[str, str]) -> None:
-    headers, found = parse_block(block(variables))
+    headers, found, _ = parse_block(block(variables))
     assert headers == []
     assert found == {key.encode(): value.encode("latin-1") for key, value in variables.items()}
 
 
-@given(st.lists(st.tuples(st.text("ABC_", min_size=1), VALUES)))
+@given(st.lists(st.tuples(st.text("ABC_", min_size=1), HEADER_VALUES)))
 def test_headers_keep_their_order_and_repetitions(pairs: list[tuple[str, str]]) -> None:
-    headers, _ = parse_block(block([("HTTP_" + name, value) for name, value in pairs]))
+    headers, _, _ = parse_block(block([("HTTP_" + name, value) for name, value in pairs]))
     expected = [(name.lower().replace("_", "-").encode(), value.encode("latin-1")) for name, value in pairs]
     assert headers == expected
+
+
+@pytest.mark.parametrize("value", ["a\nb", "a\r", "\0", "\x1b[m", "\x7f"])
+def test_a_control_character_in_a_header_is_refused(value: str) -> None:
+    with pytest.raises(RequestError, match="control character"):
+        parse_block(block({"HTTP_A": value}))
 
 
 @given(st.binary(max_size=500))

@@ -132,46 +132,61 @@ static const unsigned char *take(const unsigned char *at, const unsigned char *e
     return end - at - 2 < *size ? NULL : at + 2;
 }
 
-/* Put one variable where it belongs; 1 on success, 0 for a name that is unknown, -1 for an error. */
-static int place(PyObject *headers, PyObject *variables, PyObject *known, const char *name, Py_ssize_t name_size,
-                 const char *value, Py_ssize_t value_size) {
-    PyObject *key = PyBytes_FromStringAndSize(name, name_size);
-    PyObject *header = key ? PyDict_GetItemWithError(known, key) : NULL;
-    int result = header ? 1 : PyErr_Occurred() ? -1 : 0;
-    if (header && PyBytes_Check(header) && PyBytes_GET_SIZE(header)) {
-        result = append(headers, header, value, value_size) ? -1 : 1;
-    } else if (header) {
-        PyObject *text = PyBytes_FromStringAndSize(value, value_size);
-        result = text && !PyDict_SetItem(variables, key, text) ? 1 : -1;
-        Py_XDECREF(text);
-    }
-    Py_XDECREF(key);
-    return result;
+/* What a block consists of: headers, all other variables, and the text of those that have no place in a request. */
+typedef struct {
+    PyObject *headers, *variables, *others;
+} Block;
+
+/* Whether a value may be a header's: text and tabs (RFC 9110 section 5.5). */
+static int is_value(const char *at, Py_ssize_t size) {
+    for (; size; at++, size--)
+        if (!is_text((unsigned char)*at) && *at != '\t')
+            return 0;
+    return 1;
 }
 
-/* Read all variables of a block; 1 for well-formed ones that are known, 0 for others, -1 for an error. */
-static int read_variables(PyObject *headers, PyObject *variables, PyObject *known, PyObject *block) {
-    const unsigned char *at = (const unsigned char *)PyBytes_AS_STRING(block), *end = at + PyBytes_GET_SIZE(block);
-    while (at < end) {
-        Py_ssize_t name_size, value_size;
-        const unsigned char *name = take(at, end, &name_size);
-        const unsigned char *value = name ? take(name + name_size, end, &value_size) : NULL;
-        if (!value)
+/* Set a key to a new object, which may be NULL for an error; 1 on success, -1 for an error. */
+static int set(PyObject *dictionary, PyObject *key, PyObject *made) {
+    int result = made ? PyDict_SetItem(dictionary, key, made) : -1;
+    Py_XDECREF(made);
+    return result ? -1 : 1;
+}
+
+/* Put a variable that is known where it belongs; 1 on success, 0 for a value that is no header's, -1 for an error. */
+static int place(Block *block, PyObject *name, PyObject *known, const char *value, Py_ssize_t size) {
+    if (PyBytes_Check(known) && PyBytes_GET_SIZE(known)) {
+        if (!is_value(value, size))
             return 0;
-        int placed = place(headers, variables, known, (const char *)name, name_size, (const char *)value, value_size);
-        if (placed <= 0)
-            return placed;
-        at = value + value_size;
+        return append(block->headers, known, value, size) ? -1 : 1;
     }
-    return 1;
+    int placed = set(block->variables, name, PyBytes_FromStringAndSize(value, size));
+    if (placed > 0 && PyUnicode_Check(known))
+        placed = set(block->others, known, PyUnicode_DecodeUTF8(value, size, "surrogateescape"));
+    return placed;
+}
+
+/* Read one variable; 1 on success, 0 for one that is not plainly well-formed or not known, -1 for an error. */
+static int read_variable(Block *block, PyObject *known, const unsigned char **at, const unsigned char *end) {
+    Py_ssize_t name_size, value_size;
+    const unsigned char *name = take(*at, end, &name_size);
+    const unsigned char *value = name ? take(name + name_size, end, &value_size) : NULL;
+    if (!value)
+        return 0;
+    PyObject *key = PyBytes_FromStringAndSize((const char *)name, name_size);
+    PyObject *meaning = key ? PyDict_GetItemWithError(known, key) : NULL;
+    int placed = meaning ? place(block, key, meaning, (const char *)value, value_size) : PyErr_Occurred() ? -1 : 0;
+    Py_XDECREF(key);
+    *at = value + value_size;
+    return placed;
 }
 
 PyDoc_STRVAR(read_block_doc,
 "read_block(block, known)\n--\n\n"
-"Return the headers and the other variables of a block; None where it is malformed or has an unknown name in it.\n\n"
+"Return the headers of a block, its other variables, and the text of those that have no place in a request.\n\n"
+"It is None for a block that is malformed, or has an unknown name in it.\n\n"
 "Args:\n"
 "    block: of a packet.\n"
-"    known: names of variables, and the headers that they stand for; empty for variables that are none.");
+"    known: names of variables. They stand for a header, for one that has a place (empty), or for another (its text).");
 
 static PyObject *read_block(PyObject *module, PyObject *const *args, Py_ssize_t count) {
     (void)module;
@@ -179,13 +194,16 @@ static PyObject *read_block(PyObject *module, PyObject *const *args, Py_ssize_t 
         PyErr_SetString(PyExc_TypeError, "read_block takes bytes and a dictionary");
         return NULL;
     }
-    PyObject *headers = PyList_New(0), *variables = PyDict_New(), *both = NULL;
-    int well_formed = headers && variables ? read_variables(headers, variables, args[1], args[0]) : -1;
-    if (well_formed > 0)
-        both = PyTuple_Pack(2, headers, variables);
-    Py_XDECREF(headers);
-    Py_XDECREF(variables);
-    return well_formed ? both : Py_NewRef(Py_None);
+    const unsigned char *at = (const unsigned char *)PyBytes_AS_STRING(args[0]), *end = at + PyBytes_GET_SIZE(args[0]);
+    Block block = {PyList_New(0), PyDict_New(), PyDict_New()};
+    int well_formed = block.headers && block.variables && block.others ? 1 : -1;
+    while (well_formed > 0 && at < end)
+        well_formed = read_variable(&block, args[1], &at, end);
+    PyObject *parts = well_formed > 0 ? PyTuple_Pack(3, block.headers, block.variables, block.others) : NULL;
+    Py_XDECREF(block.headers);
+    Py_XDECREF(block.variables);
+    Py_XDECREF(block.others);
+    return well_formed ? parts : Py_NewRef(Py_None);
 }
 
 static PyMethodDef functions[] = {

@@ -1,6 +1,11 @@
+from collections.abc import Mapping
+
 from trio_worker.asgi import Headers
 
 Head = tuple[bytes, bytes, Headers, bytes | None, bytes | None]
 
 def read_head(data: bytes, names: dict[bytes, bytes], /) -> Head | None: ...
-def read_block(block: bytes, known: dict[bytes, bytes], /) -> tuple[Headers, dict[bytes, bytes]] | None: ...
+
+Block = tuple[Headers, dict[bytes, bytes], dict[str, str]]
+
+def read_block(block: bytes, known: Mapping[bytes, bytes | str], /) -> Block | None: ...

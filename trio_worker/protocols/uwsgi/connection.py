@@ -19,15 +19,7 @@ from trio_worker.http.service import Service
 from trio_worker.master.access_log.format import printable
 from trio_worker.protocols.request_connection import CLOSED, HEAD, LINGERING, RUNNING, RequestConnection
 from trio_worker.protocols.uwsgi.exchange import PacketExchange
-from trio_worker.protocols.uwsgi.packet import (
-    HEADER_SIZE,
-    PING,
-    PONG,
-    REQUEST,
-    PacketError,
-    RequestError,
-    parse_header,
-)
+from trio_worker.protocols.uwsgi.packet import PING, PONG, PacketError, RequestError, split_packet
 from trio_worker.protocols.uwsgi.request import PacketRequest
 from trio_worker.protocols.websocket.connection import WebSocketConnection
 from trio_worker.refusal import Refusal, too_large
@@ -88,9 +80,12 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
     async def _serve_packet(self) -> Connection | None:
         if self.wire.client is not None and self.wire.client not in self.service.options.uwsgi_allow:
             raise PacketError("its sender is not in trio-uwsgi-allow")
-        block, rest = await self._read_packet()
+        data, limit = self.wire.receive_now() or b"", self.service.options.buffer_size
+        while (packet := split_packet(data, limit)) is None:
+            data += await self._more()
+        header, block, rest = packet
         self.wire.deadline = inf
-        if block is None:
+        if header[0] == PING:
             await self.wire.send(PONG)
             return None
         try:
@@ -107,26 +102,6 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
     async def _refuse_packet(self, refusal: Refusal) -> None:
         self.state = LINGERING
         await self._refuse(refusal)
-
-    async def _read_packet(self) -> tuple[bytes | None, bytes]:
-        """The block of the packet, None for a ping, and what came behind it.
-
-        Raises:
-            PacketError: it is neither a request nor a ping, too large, or not complete.
-        """
-        data = self.wire.receive_now() or b""
-        while len(data) < HEADER_SIZE:
-            data += await self._more()
-        modifier1, size, _ = parse_header(data)
-        if modifier1 not in (REQUEST, PING):
-            raise PacketError(f"modifier1 {modifier1} is not served here, but {REQUEST} (requests) and {PING} (ping)")
-        limit = self.service.options.buffer_size
-        if size > limit:
-            raise PacketError(f"its block has {size} bytes, buffer-size allows {limit}")
-        end = HEADER_SIZE + size
-        while len(data) < end:
-            data += await self._more()
-        return None if modifier1 == PING else data[HEADER_SIZE:end], data[end:]
 
     async def _more(self) -> bytes:
         wire = self.wire

@@ -7,7 +7,7 @@ The variables are CGI's (RFC 3875), so a header comes as HTTP_NAME, and the body
 of its own. Nothing here does I/O.
 """
 
-from typing import NamedTuple
+from collections.abc import Mapping
 
 from trio_worker.asgi import Headers
 from trio_worker.http.response_head import TOKEN
@@ -34,16 +34,28 @@ NO_HEADERS = frozenset({b"HTTP_CONTENT_TYPE", b"HTTP_CONTENT_LENGTH", b"HTTP_TRA
 # As headers they would contradict those variables.
 _BODYS_OWN = (b"content-type", b"content-length", b"transfer-encoding")
 
-# Names that were met, as headers; empty for variables that are none.
-_known = Memory(count=2048, size=256, always=dict.fromkeys(ASKED | NO_HEADERS, b""))
+# Variables that have places of their own in a request; the others are the front's operator's.
+_PLACED = ASKED | NO_HEADERS
+_PLACED |= frozenset(
+    b"SCRIPT_NAME SERVER_PROTOCOL REMOTE_ADDR REMOTE_PORT SERVER_NAME SERVER_PORT HTTPS REQUEST_SCHEME".split()
+)
+
+# RFC 9110 section 5.5: no control characters but tabs.
+_TEXT = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+
+# Names that were met: a header's, empty for a variable that has a place, text for another.
+_known: Memory[bytes, bytes | str] = Memory(count=2048, size=256, always=dict.fromkeys(_PLACED, b""))
 
 Variables = dict[bytes, bytes]
+
+# The headers, all other variables, and the text of those that have no place in a request: UWSGI_* and the like.
+Block = tuple[Headers, Variables, dict[str, str]]
 
 try:
     from trio_worker.protocols._speedups import read_block
 except ImportError:
 
-    def read_block(block: bytes, known: dict[bytes, bytes], /) -> tuple[Headers, Variables] | None:
+    def read_block(block: bytes, known: Mapping[bytes, bytes | str], /) -> Block | None:
         """Leave every block to the Python code below, where the C code could not be compiled."""
         return None
 
@@ -64,70 +76,95 @@ class RequestError(ValueError):
         self.refusal = refusal
 
 
-class PacketHeader(NamedTuple):
-    """The first four bytes; `size` is the block's, in bytes."""
+def split_packet(data: bytes, limit: int) -> tuple[bytes, bytes, bytes] | None:
+    """Return the header of a packet, its block, and what comes behind it; None while that is not complete.
 
-    modifier1: int
-    size: int
-    modifier2: int
+    Args:
+        data: what has come.
+        limit: of the block, in bytes.
+
+    Raises:
+        PacketError: it is neither a request nor a ping, or too large.
+    """
+    if len(data) < HEADER_SIZE:
+        return None
+    size = data[1] | data[2] << 8
+    if data[0] not in (REQUEST, PING):
+        raise PacketError(f"modifier1 {data[0]} is not served here, but {REQUEST} (requests) and {PING} (ping)")
+    if size > limit:
+        raise PacketError(f"its block has {size} bytes, buffer-size allows {limit}")
+    end = HEADER_SIZE + size
+    return (data[:HEADER_SIZE], data[HEADER_SIZE:end], data[end:]) if len(data) >= end else None
 
 
-def parse_header(data: bytes) -> PacketHeader:
-    """Read the header from the first bytes of a packet, at least HEADER_SIZE of them."""
-    return PacketHeader(data[0], data[1] | data[2] << 8, data[3])
-
-
-def parse_block(block: bytes) -> tuple[Headers, Variables]:
-    """Return the HTTP_* variables as headers, with lower-case names and in order, and all the others.
+def parse_block(block: bytes) -> Block:
+    """Return the HTTP_* variables as headers, with lower-case names and in order, and the other variables.
 
     Args:
         block: of a packet.
 
     Raises:
         PacketError: the sizes do not add up, or a name is empty or no header's.
+        RequestError: there is a control character in the value of a header, which uWSGI's http router passes on as its
+            client sent it.
     """
     return read_block(block, _known) or learn_block(block)
 
 
-def learn_block(block: bytes) -> tuple[Headers, Variables]:
+def learn_block(block: bytes) -> Block:
     """Do the same in Python, and learn the names that are not known yet. Raises like `parse_block`."""
     headers: Headers = []
     variables: Variables = {}
-    position, end, find = 0, len(block), _known.get
-    try:
-        while position < end:
-            size = block[position]
-            if block[position + 1]:  # Hardly ever.
-                size |= block[position + 1] << 8
-            start = position + 2
-            position = start + size
-            name = block[start:position]
-            size = block[position]
-            if block[position + 1]:
-                size |= block[position + 1] << 8
-            start = position + 2
-            position = start + size
-            header = find(name)
-            if header is None:
-                header = _learn(name)
-            if header:
-                headers.append((header, block[start:position]))
-            else:
-                variables[name] = block[start:position]
-    except IndexError:
-        position = end + 1
-    if position != end:
+    others: dict[str, str] = {}
+    position, end = 0, len(block)
+    while position < end:
+        name, position = _take(block, position)
+        value, position = _take(block, position)
+        known = _known.get(name)
+        if known is None:
+            known = _learn(name)
+        if known and isinstance(known, bytes):
+            headers.append((known, value))
+            continue
+        variables[name] = value
+        if isinstance(known, str):
+            others[known] = _text(value)
+    check_values(headers)
+    return headers, variables, others
+
+
+def _take(block: bytes, position: int) -> tuple[bytes, int]:
+    """Return the name or the value at this position, and where it ends."""
+    start = position + 2
+    end = start + int.from_bytes(block[position:start], "little")
+    if max(start, end) > len(block):
         raise PacketError("a variable is longer than the packet")
-    return headers, variables
+    return block[start:end], end
 
 
-def _learn(name: bytes) -> bytes:
-    """The name of the header that this variable stands for, empty for none."""
+def _learn(name: bytes) -> bytes | str:
+    """Return what is to be known of a variable; see `_known`."""
     if not name:
         raise PacketError("a variable has no name")
-    header = name[5:].lower().replace(b"_", b"-") if name.startswith(b"HTTP_") else b""
-    if (name.startswith(b"HTTP_") and not header) or header.translate(None, TOKEN):
+    if not name.startswith(b"HTTP_"):
+        return _known.keep(name, _text(name), len(name))
+    header = name[5:].lower().replace(b"_", b"-")
+    if not header or header.translate(None, TOKEN):
         raise PacketError(f"{name!r} is not the name of a header")
     if header in _BODYS_OWN:
         header = b""  # From a front that leaves names as clients write them.
     return _known.keep(name, header, len(name))
+
+
+def check_values(headers: Headers) -> None:
+    """Refuse a control character in a header.
+
+    Raises:
+        RequestError: there is one.
+    """
+    if b"".join([value for _, value in headers]).translate(None, _TEXT):
+        raise RequestError(Refusal(400, "a header's value has a control character in it (RFC 9110 section 5.5)"))
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "surrogateescape")

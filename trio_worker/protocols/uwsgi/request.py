@@ -7,12 +7,11 @@ from trio_worker.host import recall_host
 from trio_worker.protocols.http1.plain_head import METHODS, NO_HOST, is_usual_target
 from trio_worker.protocols.http1.rules import Head, check
 from trio_worker.protocols.uwsgi.asked import body_of, method_of, path_of
-from trio_worker.protocols.uwsgi.packet import RequestError, Variables, parse_block
-from trio_worker.protocols.uwsgi.sender import client_of, others_of, scheme_of, server_of, version_of
+from trio_worker.protocols.uwsgi.packet import RequestError, Variables, check_values, parse_block
+from trio_worker.protocols.uwsgi.sender import client_of, scheme_of, server_of, version_of
 from trio_worker.refusal import Refusal
 
-# RFC 9110 section 5.5: no control characters but tabs; and the bytes of a target, which has others encoded.
-_TEXT = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
+# The bytes of a target, which has others encoded.
 _VISIBLE = bytes(range(0x21, 0x7F))
 
 
@@ -34,6 +33,8 @@ class PacketRequest:
         root_path: where the front has mounted the app (SCRIPT_NAME).
         client, server, scheme: the client's address, where the front was reached, and by which scheme.
         others: the variables that have no place in an ASGI scope.
+        wants_websocket: whether it is the request of a WebSocket (RFC 6455 section 4.1), behind which the connection is
+            raw.
 
     Raises:
         PacketError: the packet is malformed or has no request in it.
@@ -54,15 +55,15 @@ class PacketRequest:
         "server",
         "target",
         "version",
+        "wants_websocket",
     )
 
     def __init__(self, block: bytes) -> None:
-        headers, variables = parse_block(block)
+        headers, variables, self.others = parse_block(block)
         self.version = version_of(variables)
         self.root_path = variables.get(b"SCRIPT_NAME", b"").rstrip(b"/")
         self.client, self.server = client_of(variables), server_of(variables)
         self.scheme = scheme_of(variables)
-        self.others = others_of(variables)
         self.method = METHODS.get(variables.get(b"REQUEST_METHOD", b"")) or method_of(variables)
         self.target = target = variables.get(b"REQUEST_URI", b"")
         self.raw_path, _, self.query = target.partition(b"?")
@@ -80,8 +81,11 @@ class PacketRequest:
             self._place(variables)
             self._check(headers, b"SERVER_PROTOCOL" in variables)
         body, self.length = body_of(variables)
-        self.headers = headers = headers + body
-        _check_values(headers)
+        if body:
+            check_values(body)
+            headers = headers + body
+        self.headers = headers
+        self.wants_websocket = self.method == "GET" and b"upgrade" in given and _names_websocket(headers)
 
     def _place(self, variables: Variables) -> None:
         """Find the path and the query; who sends no REQUEST_URI gets one made."""
@@ -108,13 +112,6 @@ class PacketRequest:
         if (refusal := check(head, [name for name, _ in headers], limit_post=0)) is not None:
             raise RequestError(refusal)
 
-    @property
-    def wants_websocket(self) -> bool:
-        """Return True for the request of a WebSocket (RFC 6455 section 4.1), behind which the connection is raw."""
-        if self.method != "GET":
-            return False
-        return any(name == b"upgrade" and value.lower() == b"websocket" for name, value in self.headers)
-
     def replay(self) -> bytes:
         """Return the head of this request as a client would have sent it, for an HTTP/1.1 parser."""
         target = self.target
@@ -126,11 +123,5 @@ class PacketRequest:
         return b"\r\n".join(lines) + b"\r\n\r\n"
 
 
-def _check_values(headers: Headers) -> None:
-    """Refuse what uWSGI's http router passes on as its client sent it, folded lines and NULs included.
-
-    Raises:
-        RequestError: there is such a byte in one of the values.
-    """
-    if b"".join([value for _, value in headers]).translate(None, _TEXT):
-        raise RequestError(Refusal(400, "a header's value has a control character in it (RFC 9110 section 5.5)"))
+def _names_websocket(headers: Headers) -> bool:
+    return any(name == b"upgrade" and value.lower() == b"websocket" for name, value in headers)

@@ -1,14 +1,8 @@
 """The variables of a packet that say who asks, and how the front was reached."""
 
-from trio_worker.protocols.uwsgi.packet import ASKED, NO_HEADERS, Variables
+from trio_worker.protocols.uwsgi.packet import Variables
 
 _VERSIONS = {b"HTTP/1.0": "1.0", b"HTTP/2.0": "2", b"HTTP/2": "2", b"HTTP/3.0": "3", b"HTTP/3": "3"}
-
-# Variables that have places of their own in a request; the others are the front's operator's.
-_PLACED = ASKED | NO_HEADERS
-_PLACED |= frozenset(
-    b"SCRIPT_NAME SERVER_PROTOCOL REMOTE_ADDR REMOTE_PORT SERVER_NAME SERVER_PORT HTTPS REQUEST_SCHEME".split()
-)
 
 
 def version_of(variables: Variables) -> str:
@@ -38,14 +32,5 @@ def scheme_of(variables: Variables) -> str:
     return "https" if scheme.lower() == b"https" else "http"
 
 
-def others_of(variables: Variables) -> dict[str, str]:
-    """Return the variables without a place of their own: UWSGI_*, and what the front's operator adds."""
-    return {_text(name): _text(variables[name]) for name in variables.keys() - _PLACED}
-
-
 def _port(text: bytes) -> int | None:
     return int(text) if text.isdigit() and len(text) < 6 else None
-
-
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "surrogateescape")
