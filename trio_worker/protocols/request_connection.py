@@ -192,6 +192,10 @@ class RequestConnection(Connection, Generic[E]):
             self.service.counters.timeouts += 1
             self.exchange.cancel(LATE_BODY)
 
+    def release(self) -> None:
+        """Let go of the last request, which knows its connection."""
+        self.exchange = None
+
     # Answers without an app, and the end.
 
     async def _refuse(self, refusal: Refusal) -> None:

@@ -151,6 +151,8 @@ class Attendant:
                 self._service.readiness.forget(descriptor)
                 self._service.connections.discard(descriptor)
             wire.close()
+            if work is not None:
+                work.release()
         self._wire = self._work = None
 
 

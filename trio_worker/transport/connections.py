@@ -50,6 +50,12 @@ class Work:
         """Do what cannot be done within the scope, which has been cancelled or is not to be kept."""
         return CLOSE
 
+    def release(self) -> None:
+        """Let go of what refers back to this, once nobody serves it any more.
+
+        A circle would wait for the garbage collector, and its memory be cold when it is used again.
+        """
+
 
 class Connection(Work):
     """One client's connection in one protocol.

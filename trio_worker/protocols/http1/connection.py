@@ -282,6 +282,11 @@ class Http1Connection(RequestConnection[Exchange]):
         if self._resting:
             self.wire.abort()
 
+    def release(self) -> None:
+        """Let go of the parser as well."""
+        super().release()
+        self._parser.release()
+
     def start_drain(self) -> None:
         """Say with the next answer that the connection ends."""
         self.drain = LEAVING

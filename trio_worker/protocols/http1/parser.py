@@ -87,6 +87,11 @@ class RequestParser:
         self._incoming = None
         self._headers = []
 
+    def release(self) -> None:
+        """Let go of llhttp and of the connection, which both know this parser."""
+        self.rest()
+        del self._source
+
     def feed(self, data: bytes) -> None:
         """Parse the next bytes of the connection."""
         if not self.in_head:
