@@ -234,8 +234,6 @@ class Http1Connection(RequestConnection[Exchange]):
         # The client could not know: the requests that it had sent before are answered as well.
         return self.drain is not OPEN and not self._parser.queue
 
-    # The app that goes on after its answer.
-
     def wake(self, ended: bool) -> None:
         """Take note of bytes that have come; where the task is kept by an app after its answer, another one goes on."""
         self.wire.wake(ended)
