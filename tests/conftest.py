@@ -47,6 +47,7 @@ def plugin(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # deselected by default; `make test-long` runs them. Elsewhere single tests have the mark `long`: their like is in the
 # default suite.
 LONG = {
+    "test_autobahn",
     "test_body_rate",
     "test_cheaper",
     "test_containers",

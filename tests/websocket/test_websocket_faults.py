@@ -157,6 +157,17 @@ class TestClose:
             assert client.rest() == b""
         server.wait_log(re.escape(f"heard {heard}"))
 
+    def test_a_close_amid_a_message_is_answered_by_its_own_code(self, server: Server) -> None:
+        """A control frame may come between fragments (RFC 6455 section 5.4)."""
+        for sent, answered in ((Close(1001, "away").serialize(), 1001), (b"", 1005)):
+            with Raw(server.address) as client:
+                assert client.ask() == 101
+                client.frame(Opcode.PING, b"")
+                client.frame(Opcode.TEXT, b"half a", fin=False)
+                client.frame(Opcode.CLOSE, sent)
+                assert client.close_code()[0] == answered
+                assert client.rest() == b""
+
     def test_the_apps_own_code_is_what_it_hears(self, uwsgi: Servers) -> None:
         server = uwsgi(module="websocket_behaviour:app")
         with open_(server, "/closes") as client:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from websockets.exceptions import ProtocolError
 from websockets.extensions import Extension
-from websockets.frames import BINARY, CONT, PONG, TEXT, Close, CloseCode, Frame
+from websockets.frames import BINARY, CLOSE, CONT, PONG, TEXT, Close, CloseCode, Frame
 from websockets.protocol import Protocol, Side, State
 
 try:
@@ -116,6 +116,7 @@ class Messages:
 
     def _take_slice(self, data: bytes, messages: list[Message]) -> bytes:
         protocol = self._protocol or self._make_protocol()
+        was_open = protocol.state is State.OPEN
         self._rest = data[SLICE:]
         protocol.receive_data(data[:SLICE])
         self._follow(data[:SLICE])
@@ -124,6 +125,8 @@ class Messages:
                 self._take_frame(protocol, frame, messages)
         answer = b"".join(protocol.data_to_send())
         if protocol.state is not State.OPEN:
+            if was_open and self._fragments is not None and protocol.close_rcvd is not None:
+                answer = _echo(protocol, answer)
             self._note_end(protocol)
         elif self._fragments is None and not (self._extensions or self._head or self._skip):
             self._protocol = None
@@ -208,6 +211,20 @@ class Messages:
         if size < 65536:
             return struct.pack("!BBH", opcode, 126, size) + data
         return struct.pack("!BBQ", opcode, 127, size) + data
+
+
+def _echo(protocol: Protocol, answer: bytes) -> bytes:
+    """Return the answer to a client that has closed amid a message: with its own code, not with 1002.
+
+    The library takes the message that will never be whole for a fault. But a close may come between fragments like any
+    control frame (RFC 6455 section 5.4), and is answered by its code (section 5.5.1).
+    """
+    received, sent = protocol.close_rcvd, protocol.close_sent
+    if received is None or sent is None:
+        return answer
+    fault = Frame(CLOSE, sent.serialize()).serialize(mask=False)
+    payload = b"" if received.code == CloseCode.NO_STATUS_RCVD else received.serialize()
+    return answer.removesuffix(fault) + Frame(CLOSE, payload).serialize(mask=False)
 
 
 def is_sendable(code: int) -> bool:
