@@ -123,6 +123,21 @@ def test_h2load_loses_nothing(uwsgi: Servers, tmp_path: Path, scheme: str, way: 
 
 
 @pytest.mark.long
+@pytest.mark.skipif(shutil.which("h2load") is None, reason="h2load is not installed")
+@pytest.mark.parametrize("way", WAYS)
+def test_h2load_over_http_1_1_sees_no_error(uwsgi: Servers, way: str) -> None:
+    """Over HTTP/1.1 it opens another connection when one ends, and so goes on through all reloads."""
+    server = uwsgi(processes=PROCESSES, disable_logging=True)
+    command = ["h2load", "--h1", "-t1", "-c8", f"-D{15 + 5 * RELOADS}", server.url + "/"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as h2load:
+        eventually(lambda: server.metrics()["requests"])
+        reload(server, WAYS[way])
+        assert h2load.poll() is None
+        output, _ = h2load.communicate(timeout=60 + 5 * RELOADS)
+    assert re.search(r"[1-9]\d* succeeded, 0 failed, 0 errored, 0 timeout", output), output
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("way", WAYS)
 def test_a_websocket_that_comes_back_at_1012(uwsgi: Servers, way: str) -> None:
     """Its client sends again what was not answered before the close. Every session ends by 1012, and the next opens."""
