@@ -1,6 +1,6 @@
 """The service: what every connection of a worker shares, one object, made at start and passed down."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -25,6 +25,29 @@ class Tasks(Protocol):
         """Give the work to a task that has nothing to do, or to a new one; it begins in a fresh context."""
 
 
+class Stream(Protocol):
+    """A request that has a task to itself, and no connection: a stream of HTTP/2.
+
+    Attributes:
+        cancel_scope: the one that its task is in.
+    """
+
+    cancel_scope: trio.CancelScope | None
+
+    def run(self) -> Awaitable[None]:
+        """Run the app for it."""
+
+    def finish(self) -> None:
+        """End it with the app, however that has ended."""
+
+
+class Streams(Protocol):
+    """The pool of tasks that run streams."""
+
+    def start(self, stream: Stream) -> None:
+        """Do the same with a stream."""
+
+
 @dataclass(slots=True)
 class Service:
     """The worker as its connections see it.
@@ -44,6 +67,7 @@ class Service:
         heads: writes the heads of responses.
         tls: the certificates.
         tasks: does what a connection leaves to others; there once the worker accepts.
+        streams: runs the streams of a connection that has many at a time; as `tasks`.
     """
 
     options: Options
@@ -60,6 +84,7 @@ class Service:
     heads: HeadWriter = field(init=False)
     tls: Tls = field(init=False)
     tasks: Tasks = field(init=False)
+    streams: Streams = field(init=False)
 
     def __post_init__(self) -> None:
         self.readiness = Readiness(self.connections, self.options.half_close)

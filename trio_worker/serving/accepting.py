@@ -7,14 +7,15 @@ from functools import partial
 import trio
 
 from trio_worker.http.service import Service
-from trio_worker.serving.attendant import attend
+from trio_worker.serving.attendant import attend, run_streams
 from trio_worker.serving.listeners import Listeners
 from trio_worker.serving.task_pool import TaskPool
 from trio_worker.transport.socket_wire import SocketWire
 from trio_worker.transport.wire import Address
 
-# One name for the tasks of all connections: a name made for each would be kept with each.
+# One name for the tasks of all connections, and of all streams: a name made for each would be kept with each.
 CONNECTION_TASK = "trio_worker.serving.attendant.attend"
+STREAM_TASK = "trio_worker.serving.attendant.run_streams"
 
 
 def open_listeners(
@@ -23,13 +24,14 @@ def open_listeners(
     """Return listeners whose connections the service serves.
 
     Args:
-        service: it gets its pool of tasks here.
+        service: it gets its pools of tasks here.
         nursery: where these run.
         descriptors: of the sockets.
         alone: whether no other worker accepts on them.
         most: connections that may be open at a time.
     """
     service.tasks = tasks = TaskPool(nursery, partial(attend, service), CONNECTION_TASK)
+    service.streams = TaskPool(nursery, run_streams, STREAM_TASK)
 
     def accepted(sock: socket.SocketType, client: object, server: Address | None) -> None:
         service.connections.opened()

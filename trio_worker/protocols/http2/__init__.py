@@ -2,7 +2,9 @@
 
 session.py      the protocol's state, by ngh2; nothing else here knows that library
 rules.py        the head of a request from its fields
-exchange.py     one stream: a request and its response
+exchange.py     one stream: a request and its task
+response.py     its response
 tunnel.py       a stream that carries a WebSocket (RFC 8441)
+events.py       the events of the session, and what each does to the streams
 connection.py   the connection: bytes in and out, and its streams in tasks of their own
 """

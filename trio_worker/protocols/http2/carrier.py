@@ -1,9 +1,10 @@
 """The connection as its streams know it."""
 
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 from trio_worker.http.response import Drain
 from trio_worker.http.service import Service
+from trio_worker.protocols.http2.flood import Account
 from trio_worker.protocols.http2.session import Session
 from trio_worker.transport.wire import Address, Wire
 
@@ -22,14 +23,24 @@ class Carrier(Protocol):
         wire: the connection's bytes.
         session: the protocol's state.
         server: the address that the client has connected to.
-        blocked: the streams that wait for the client to take what is in them.
+        streams: that are open, by their numbers.
+        blocked: those that wait for the client to take what is in them.
+        running: how many tasks run for them.
+        fresh: how many of them no task has begun with.
+        ending: whether no stream is taken any more.
+        account: of the frames that bring nothing.
     """
 
     service: Service
     wire: Wire
     session: Session
     server: Address | None
+    streams: dict[int, Any]
     blocked: set[Any]
+    running: int
+    fresh: int
+    ending: bool
+    account: Account
     drain: Drain
 
     @property
@@ -48,6 +59,12 @@ class Carrier(Protocol):
     def set_deadline(self, stream: Timed, seconds: float) -> None:
         """Have the stream's `expire` called when its time is over."""
 
+    def set_idle_deadline(self) -> None:
+        """Give the connection its time without a stream."""
+
+    def calm(self, why: str) -> NoReturn:
+        """End the connection of a client that costs more than it pays."""
+
     def reset(self, number: int, is_fault: bool) -> None:
         """End a stream before its response is complete, or its request."""
 
@@ -57,5 +74,8 @@ class Carrier(Protocol):
     def flush_soon(self) -> None:
         """Write what there is, now or together with what other streams have to say."""
 
-    def ran(self) -> None:
-        """Take note that a stream's task has done its work."""
+    def has_begun(self) -> None:
+        """Take note that the task of a stream has begun with it."""
+
+    def has_run(self, stream: Any) -> None:
+        """Take note that the task of a stream has done its work; None for one that is a tunnel."""

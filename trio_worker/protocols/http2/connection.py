@@ -8,21 +8,23 @@ streams of a read run; what comes later leaves at once.
 
 import logging
 from math import inf
+from typing import NoReturn
 
 import trio
 
 from trio_worker.http.response import LEAVING
 from trio_worker.http.service import Service
-from trio_worker.protocols.http2 import rules
 from trio_worker.protocols.http2 import session as http2
 from trio_worker.protocols.http2.carrier import Timed
+from trio_worker.protocols.http2.events import ACTIONS, ignore, start
+from trio_worker.protocols.http2.exchange import StreamExchange
 from trio_worker.protocols.http2.flood import REQUEST_WORTH, Account
 from trio_worker.protocols.http2.output import Output
 from trio_worker.protocols.http2.rules import Asked
 from trio_worker.protocols.http2.session import Session
-from trio_worker.protocols.http2.work import Stream, begin, begin_plain
+from trio_worker.protocols.http2.work import Stream, begin
 from trio_worker.transport.bounds import LINGERING_CLOSE
-from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome, Work
+from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome
 from trio_worker.transport.wire import Address, Wire
 
 log = logging.getLogger(__name__)
@@ -38,24 +40,21 @@ class Http2Connection(Connection):
         service: the worker's.
         wire: the connection; bytes that were read to find the protocol have been given back to it.
 
-    Attributes:
-        service: see above.
-        session: the protocol's state.
-        server: the address that the client has connected to.
-        streams: that are open, by their numbers.
-        blocked: those that wait for the client to take what is in them.
+    Its attributes are those of `Carrier`.
     """
 
     __slots__ = (
-        "_account",
-        "_ending",
+        "_answered",
         "_output",
         "_over",
-        "_running",
         "_upgrade",
+        "account",
         "blocked",
+        "ending",
         "flush",
         "flush_soon",
+        "fresh",
+        "running",
         "server",
         "service",
         "session",
@@ -73,11 +72,14 @@ class Http2Connection(Connection):
         self.session = Session()
         self.streams: dict[int, Stream] = {}
         self.blocked: set[Stream] = set()
-        # How many tasks run for the streams, and what is set when the last one ends.
-        self._running, self._over = 0, trio.Event()
-        self._ending = False  # True once no stream is taken any more: the connection ends with the last one.
+        self.running = self.fresh = 0
+        self.ending = False
+        # Made when it is waited for that the last of them ends.
+        self._over: trio.Event | None = None
+        # The streams that were answered while what leaves was gathered.
+        self._answered: list[StreamExchange] = []
         self._upgrade: tuple[Asked, bytes] | None = None
-        self._account = Account(service.clock.now)
+        self.account = Account(service.clock.now)
         self._output = Output(service, wire, self.session, self._written)
         self.flush, self.flush_soon = self._output.flush, self._output.flush_soon
 
@@ -105,7 +107,7 @@ class Http2Connection(Connection):
         finally:
             self._output.held = False
             self.hang_up()
-        while self._running:
+        while self.running:
             self._over = trio.Event()
             await self._over.wait()
         return OUTSIDE
@@ -117,7 +119,7 @@ class Http2Connection(Connection):
         asked, settings = self._upgrade
         self.wire.send_now(_SWITCHING)
         self.session.begin_upgraded(settings, asked.method == "HEAD")
-        self._start(1, *begin(self, 1, asked, over=True))
+        start(self, 1, begin(self, 1, asked, over=True))
 
     async def _read_all(self) -> None:
         while not self._is_over():
@@ -125,82 +127,37 @@ class Http2Connection(Connection):
             data = await self.wire.receive()
             if not data:
                 return
-            started = self._take(data)
+            self._take(data)
             self._output.held = True
             await trio.lowlevel.checkpoint()
-            if started:
-                await trio.lowlevel.checkpoint()  # Those that need not wait have answered by now.
-            self._output.held = False
+            if self.fresh:  # Trio lets the tasks of one turn run in either order.
+                await trio.lowlevel.cancel_shielded_checkpoint()
+            self._output.held = False  # Those that need not wait have answered by now.
 
     def _is_over(self) -> bool:
-        return self._ending and not self.streams and self._output.is_empty
+        return self.ending and not self.streams and self._output.is_empty
 
-    def _take(self, data: bytes) -> int:
-        """Take apart what came; return how many streams have begun."""
-        started = worth = 0
+    def _take(self, data: bytes) -> None:
+        """Take apart what came."""
+        worth = 0
         for event in self.session.receive(data):
-            if isinstance(event, http2.Requested):
-                started += 1
+            kind = type(event)
+            if kind is http2.Requested:
+                worth += REQUEST_WORTH
             elif isinstance(event, http2.Data):
                 worth += len(event.data)
-            self._act(event)
-        self._set_idle_deadline()
-        if not self._account.spend(len(data) - worth - started * REQUEST_WORTH, self.service.clock.now):
-            self._calm("it sends frames that bring nothing")
-        return started
+            ACTIONS.get(kind, ignore)(self, event)
+        if not self.streams:
+            self.set_idle_deadline()
+        if not self.account.spend(len(data) - worth, self.service.clock.now):
+            self.calm("it sends frames that bring nothing")
 
-    def _calm(self, why: str) -> None:
+    def calm(self, why: str) -> NoReturn:
+        """End it; for an account that is overdrawn."""
         log.info("ended the HTTP/2 connection of %s: %s", self.wire.client, why)
         self.session.go_away(http2.ENHANCE_YOUR_CALM)
         self.flush()
         raise ConnectionAbortedError(why)
-
-    def _act(self, event: object) -> None:
-        if isinstance(event, http2.Requested):
-            self._begin(event)
-        elif isinstance(event, http2.Data):
-            self._take_data(event.stream_id, event.data, event.end_stream)
-        elif isinstance(event, http2.Trailers | http2.Reset):
-            if (stream := self.streams.get(event.stream_id)) is not None:
-                (stream.end if isinstance(event, http2.Trailers) else stream.lose)()
-            if isinstance(event, http2.Reset) and not self._account.reset():
-                self._calm("it resets too many streams")
-        elif isinstance(event, http2.StreamClosed):
-            if (stream := self.streams.pop(event.stream_id, None)) is not None:
-                stream.lose()
-                self._set_idle_deadline()
-        elif isinstance(event, http2.GoAway | http2.Closed):
-            self._ending = True
-
-    def _begin(self, event: http2.Requested) -> None:
-        number, over = event.stream_id, event.end_stream
-        if self._ending:
-            self.session.reset(number, http2.REFUSED_STREAM)
-        elif over and (plain := rules.read_plain(event.headers)) is not None:
-            self._start(number, *begin_plain(self, number, plain))
-        elif (asked := rules.read(http2.fields_of(event))).target.isascii():
-            self._start(number, *begin(self, number, asked, over))
-        else:
-            self.session.reset(number, http2.PROTOCOL_ERROR)  # RFC 9113 section 8.3.1: it is no path.
-
-    def _start(self, number: int, stream: Stream | None, work: Work | None) -> None:
-        self.session.last_stream = number
-        if stream is not None:
-            if not self.streams:
-                self.wire.deadline = inf
-            self.streams[number] = stream
-        if work is not None:
-            self._running += 1
-            self.service.tasks.start(work)
-
-    def _take_data(self, number: int, data: bytes, over: bool) -> None:
-        stream = self.streams.get(number)
-        if stream is None or stream.complete:
-            self.consumed(number, len(data))
-        elif data:
-            stream.come(data)
-        if over and stream is not None:
-            stream.end()
 
     # The calls of streams.
 
@@ -222,29 +179,45 @@ class Http2Connection(Connection):
     async def read_body(self) -> None:
         """Do nothing: bodies come by themselves."""
 
-    def ran(self) -> None:
-        """Take note that a stream's task has done its work."""
-        self._running -= 1
-        if not self._running:
+    def has_begun(self) -> None:
+        """Take note that the task of a stream has begun with it."""
+        self.fresh -= 1
+
+    def has_run(self, stream: StreamExchange | None) -> None:
+        """Take note that the task of a stream has done its work; None for one that is a tunnel."""
+        self.running -= 1
+        if self._over is not None and not self.running:
             self._over.set()
-        if self._is_over():
+        if stream is not None and stream.complete and stream.stream in self.streams:
+            self._answered.append(stream)
+            if not self._output.held:
+                self._watch_answers()
+        if self.ending and self._is_over():
             self.wire.end_reading()
+
+    def _watch_answers(self) -> None:
+        """Give a time to the clients of answers that have not left: their windows are closed, or they do not read."""
+        for stream in self._answered:
+            if stream.stream in self.streams:
+                self.set_deadline(stream, self.service.options.write_timeout)
+        self._answered.clear()
 
     def _written(self, size: int) -> None:
         """Act on what writing has brought about."""
-        self._account.earn(size)
+        self.account.earn(size)
         for event in self.session.events():
-            self._act(event)
+            ACTIONS.get(type(event), ignore)(self, event)
+        if self._answered:
+            self._watch_answers()
         for stream in list(self.blocked):
             stream.go_on()
-        if self._is_over():
+        if self.ending and self._is_over():
             self.wire.end_reading()
 
     # The calls of others, which never block; see Connection.
 
-    def _set_idle_deadline(self) -> None:
-        if not self.streams:
-            self.wire.deadline = self.service.clock.now + self.service.options.keepalive_timeout
+    def set_idle_deadline(self) -> None:
+        self.wire.deadline = self.service.clock.now + self.service.options.keepalive_timeout
 
     def expire(self) -> None:
         """Act on a write that stalls, on streams whose time is over, and on a connection that nobody uses."""
@@ -275,8 +248,8 @@ class Http2Connection(Connection):
 
     def end_linger(self) -> None:
         """Take no more streams, and end with the last one."""
-        if not self._ending:
-            self._ending = True
+        if not self.ending:
+            self.ending = True
             self.session.go_away()
             self.flush()
         if not self.streams:

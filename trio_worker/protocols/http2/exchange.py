@@ -1,55 +1,77 @@
 """One stream: a request and its response, under the rules of every exchange, in frames of HTTP/2.
 
-A task of the pool runs the app for it. What the app reads and writes is bounded: its client may send no more than the
-stream's window until the app has taken it, and a piece of the response that the client's window does not take keeps the
-app waiting.
+A task of a pool runs the app for it. What the app reads is bounded: its client may send no more than the stream's
+window until the app has taken it.
 """
 
-import os
-from collections.abc import Iterable
-from errno import EPIPE
+import logging
+from collections.abc import Awaitable
 from math import inf
 
 import trio
 
 from trio_worker.asgi import Headers, Message
-from trio_worker.http.exchange import Exchange
-from trio_worker.http.response import COMPLETE, LENGTH, NONE, TRAILERS
-from trio_worker.http.response_head import Prepared, count_body, header_lines
 from trio_worker.protocols.http2.carrier import Carrier
-from trio_worker.protocols.http2.rules import Asked
+from trio_worker.protocols.http2.response import QUEUED, StreamResponse
 from trio_worker.refusal import LATE_BODY, Refusal
 from trio_worker.transport.bounds import DISCONNECT_GRACE
 
-# Bytes of a file that are read at a time.
-FILE_PIECE = 65536
-
-# Bytes of a response that wait in the stream before its app does.
-QUEUED = 65536
+log = logging.getLogger(__name__)
 
 
-class StreamExchange(Exchange):
+class StreamExchange(StreamResponse):
     """A request on a stream, and its response.
 
     Args:
         connection: that the stream is on.
         stream: its number.
-        asked: the request.
+        method, target, headers: of the request.
 
     Attributes:
         stream: see above.
         deadline: when its client has been too slow, or its app has gone on for too long without a client.
     """
 
-    connection: Carrier
-    deadline = inf
-    # Set when something of the request comes; and when what waits for the client's window may go on.
+    version = "2"
+    keep_alive = True
+    # Set when something of the request comes.
     _came: trio.Event | None = None
-    _room: trio.Event | None = None
 
-    def __init__(self, connection: Carrier, stream: int, asked: Asked) -> None:
-        super().__init__(connection, asked.method, asked.target, "2", asked.headers, True)
+    def __init__(self, connection: Carrier, stream: int, method: str, target: bytes, headers: Headers) -> None:
+        # What the base class would do, in one step: this is done for every request.
+        self.connection = connection
+        self.service = connection.service
+        self.wire = connection.wire
         self.stream = stream
+        self.method = method
+        self.target = target
+        self.headers = headers
+        self.body = []
+
+    # The task; see `http.service.Stream`.
+
+    def run(self) -> Awaitable[None]:
+        """Run the app."""
+        self.connection.has_begun()
+        self.body_ready = self.body_complete
+        self.scope = self._make_scope()
+        if self.refusal is not None:
+            self.cancel()  # Too much of a body has come together with its head.
+        return self.service.application.run(self)
+
+    def finish(self) -> None:
+        """End the stream with the app, unless the two have ended together."""
+        connection = self.connection
+        if self.body:
+            connection.consumed(self.stream, sum(map(len, self.body)))
+        if not self.complete:
+            if not (self.gone or self.failed or self.refusal):
+                log.error("the app ended before its response to %s was complete", self.target.decode("latin-1"))
+            connection.reset(self.stream, is_fault=True)
+        elif not self.body_complete:
+            connection.flush()  # A reset would overtake the answer.
+            connection.reset(self.stream, is_fault=False)
+        connection.has_run(self)
 
     # The request.
 
@@ -143,142 +165,3 @@ class StreamExchange(Exchange):
         """Cancel the app, and answer with this if it has not begun to."""
         self.disconnect()  # For an app that shields itself from that.
         self.cancel(refusal)
-
-    # The response.
-
-    def accept(self, headers: Headers) -> bytes:
-        """Answer an extended CONNECT: the stream is a tunnel from here on (RFC 8441 section 5)."""
-        self.begun = True
-        header_lines(headers)
-        self.connection.session.respond(self.stream, [(b":status", b"200"), *headers], end=False)
-        self.connection.flush_soon()
-        return b""
-
-    def _send_head(self, end: bool) -> None:
-        head = self._head
-        if head is not None:
-            self._head = None
-            self.begun = True
-            self.connection.session.respond(self.stream, self.service.heads.fields(head, self.status), end)
-            self.service.counters.heads_out += len(head.lines)
-
-    def _send_whole(self, head: Prepared, data: bytes, more: bool) -> tuple[bytes, ...]:
-        end = not self._trailers
-        only = end and not data
-        self._send_head(only)
-        if not only:
-            self.connection.session.send(self.stream, data, end)
-        self.sent, self._remaining = len(data), 0
-        self._advance(more)
-        if end:
-            self._conclude()
-        self.connection.flush_soon()
-        return ()
-
-    async def _send_piece(self, data: bytes, more: bool) -> None:
-        if type(data) is not bytes:
-            data = bytes(memoryview(data))
-        if self._framing is LENGTH:
-            self._remaining = count_body(self._remaining, len(data), more)
-        over = self._remaining == 0 and self._framing is LENGTH
-        if self._framing is not NONE:
-            self.sent += len(data)
-        self._put(data, end=not self._trailers and (not more or over))
-        self._advance(more)
-        self.connection.flush_soon()
-        if self._is_full():
-            await self._write(())
-        elif more:
-            await self._take_turns()
-
-    def _put(self, data: bytes, end: bool) -> None:
-        """Hand a piece to the session, with the head where that has not left yet."""
-        bodiless = self._framing is NONE
-        if self._head is not None:
-            only = bodiless or (end and not data)
-            self._send_head(only)
-            if only:
-                self._conclude()
-                return
-        if not bodiless and not self.complete and (data or end):
-            self.connection.session.send(self.stream, data, end)
-            if end:
-                self._conclude()
-
-    def _conclude(self) -> None:
-        """Take note that the session has the end of the response, before it leaves: the stream closes with it."""
-        self.complete = True
-        if self._ended is not None:
-            self._ended.set()
-
-    def _advance(self, more: bool) -> None:
-        if not more:
-            self.state = TRAILERS if self._trailers else COMPLETE
-
-    def _is_full(self) -> bool:
-        if self.connection.session.queued(self.stream) <= QUEUED:
-            return False
-        self.connection.flush()
-        return self.connection.session.queued(self.stream) > QUEUED
-
-    async def _write_parts(self, parts: object) -> None:
-        """Wait until the client has taken what waits in the stream."""
-        while self._is_full():
-            if self.gone:
-                raise BrokenPipeError(EPIPE, "the client has gone")
-            self._room = trio.Event()
-            self.connection.blocked.add(self)
-            self.connection.set_deadline(self, self.service.options.write_timeout)
-            try:
-                await self._room.wait()
-            finally:
-                self.connection.blocked.discard(self)
-                self._room = None
-                self.deadline = inf
-        if self.gone:
-            raise BrokenPipeError(EPIPE, "the client has gone")
-
-    async def _write_file_parts(self, descriptor: int, offset: int, size: int, more: bool) -> None:
-        if self._framing is LENGTH:
-            self._remaining = count_body(self._remaining, size, more)
-        self._send_head(end=self._framing is NONE and not more)
-        left = 0 if self._framing is NONE else size
-        while left:
-            data = await trio.to_thread.run_sync(os.pread, descriptor, min(left, FILE_PIECE), offset)
-            if not data:
-                self.connection.reset(self.stream, is_fault=True)
-                raise EOFError("the file ended before the announced number of bytes")
-            offset, left = offset + len(data), left - len(data)
-            self.sent += len(data)
-            self._put(data, end=not (left or more or self._trailers))
-            self.connection.flush_soon()
-            await self._write_parts(())
-        if not size and not more:
-            self._put(b"", end=not self._trailers)
-        self.connection.flush_soon()
-
-    async def _send_trailers(self, message: Message) -> None:
-        header_lines(message.get("headers", ()))
-        self._more_trailers.extend(message.get("headers", ()))
-        if not message.get("more_trailers", False):
-            self._trailers = False
-            if self._framing is not NONE:
-                fields = [(name.lower(), value) for name, value in self._more_trailers]
-                self.connection.session.send_trailers(self.stream, fields)
-            self._advance(more=False)
-            self._conclude()
-            self.connection.flush_soon()
-
-    @property
-    def _more_trailers(self) -> Headers:
-        if self._kept_trailers is None:
-            self._kept_trailers = []
-        return self._kept_trailers
-
-    _kept_trailers: Headers | None = None
-
-    async def _send_hint(self, links: Iterable[bytes]) -> None:
-        fields = [(b"link", link) for link in links]
-        header_lines(fields)
-        self.connection.session.inform(self.stream, [(b":status", b"103"), *fields])
-        self.connection.flush_soon()

@@ -31,8 +31,8 @@ _DECISIVE = {b":protocol", b"host", b"content-length", b"transfer-encoding", b"e
 _SMALL_HEAD, _FEW_FIELDS = 16384, 256
 
 
-def read_plain(fields: Sequence[tuple[bytes, bytes]]) -> Asked | None:
-    """Return the request of these fields if no rule can find anything in it; None for every other.
+def read_plain(fields: Sequence[tuple[bytes, bytes]]) -> tuple[str, bytes, Headers] | None:
+    """Return method, target and headers of a request in which no rule can find anything; None for every other.
 
     It has no body, each field once, and none that decides anything. The first four are those of every request, because
     libnghttp2 has seen to three of them and to the order (RFC 9113 section 8.3.1).
@@ -46,7 +46,7 @@ def read_plain(fields: Sequence[tuple[bytes, bytes]]) -> Asked | None:
         and recall_host(host := given.get(b":authority", NO_HOST))
         and len(b"".join(given)) + len(b"".join(given.values())) <= _SMALL_HEAD
     ):
-        return Asked(method, target, [(b"host", host), *fields[4:]], b"")
+        return method, target, [(b"host", host), *fields[4:]]
     return None
 
 

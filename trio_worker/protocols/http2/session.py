@@ -41,8 +41,12 @@ REFUSED_STREAM, ENHANCE_YOUR_CALM = ErrorCode.REFUSED_STREAM, ErrorCode.ENHANCE_
 Error = NGH2Error
 
 Requested = of.RequestReceived
-Data, Trailers = of.DataReceived, of.TrailersReceived
-Reset, StreamClosed, Closed, GoAway = of.StreamReset, of.StreamClosed, of.ConnectionClosed, of.GoAwayReceived
+Data = of.DataReceived
+Trailers = of.TrailersReceived
+Reset = of.StreamReset
+StreamClosed = of.StreamClosed
+Closed = of.ConnectionClosed
+GoAway = of.GoAwayReceived
 
 # Frames that ask for nothing and bring nothing: too many of them are a flood.
 CONTROL = (of.PingReceived, of.SettingsReceived, of.PriorityUpdateReceived)
@@ -105,9 +109,20 @@ class Session:
         return self._connection.data_to_send(size)
 
     def respond(self, stream: int, fields: Sequence[tuple[bytes, bytes]], end: bool) -> None:
-        """Send the head of a response. Raises OSError where the stream is closed, as do the other three."""
+        """Send the head of a response. Raises OSError where the stream is closed, as do the other four."""
         try:
             self._connection.send_response(stream, fields, end_stream=end)
+        except Error as error:
+            raise _ended(error) from error
+
+    def answer(self, stream: int, fields: Sequence[tuple[bytes, bytes]], body: bytes) -> None:
+        """Send a whole response in one step."""
+        try:
+            if body:
+                self._connection.send_response(stream, fields)
+                self._connection.send_data(stream, body, end_stream=True)
+            else:
+                self._connection.send_response(stream, fields, end_stream=True)
         except Error as error:
             raise _ended(error) from error
 

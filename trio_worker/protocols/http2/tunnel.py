@@ -7,7 +7,8 @@ from typing import Any
 import trio
 
 from trio_worker.protocols.http2.carrier import Carrier
-from trio_worker.protocols.http2.exchange import QUEUED, StreamExchange
+from trio_worker.protocols.http2.exchange import StreamExchange
+from trio_worker.protocols.http2.response import QUEUED
 from trio_worker.protocols.websocket.connection import WebSocketConnection
 from trio_worker.transport.wire import Address
 
@@ -215,4 +216,4 @@ class Tunnel:
         if not self._exchange.gone:
             self._connection.flush()  # A reset would overtake what has been said.
             self._connection.reset(self.stream, is_fault=False)
-        self._connection.ran()
+        self._connection.has_run(None)

@@ -1,0 +1,177 @@
+"""The response on a stream, in frames of HTTP/2: ASGI's messages in, what the session is to send out.
+
+A piece that the client's window does not take keeps the app waiting, so what waits in a stream is bounded.
+"""
+
+import os
+from collections.abc import Iterable
+from errno import EPIPE
+from math import inf
+
+import trio
+
+from trio_worker.asgi import Headers, Message
+from trio_worker.http.exchange import Exchange
+from trio_worker.http.response import COMPLETE, LENGTH, NONE, TRAILERS
+from trio_worker.http.response_head import Prepared, count_body, header_lines
+from trio_worker.protocols.http2.carrier import Carrier
+
+# Bytes of a file that are read at a time.
+FILE_PIECE = 65536
+
+# Bytes of a response that wait in the stream before its app does.
+QUEUED = 65536
+
+
+class StreamResponse(Exchange):
+    """The half of an exchange that the app writes.
+
+    Attributes:
+        stream: its number.
+        deadline: when its client has been too slow.
+    """
+
+    connection: Carrier
+    stream: int
+    deadline = inf
+    # Set when what waits for the client's window may go on.
+    _room: trio.Event | None = None
+    _kept_trailers: Headers | None = None
+
+    def accept(self, headers: Headers) -> bytes:
+        """Answer an extended CONNECT: the stream is a tunnel from here on (RFC 8441 section 5)."""
+        self.begun = True
+        header_lines(headers)
+        self.connection.session.respond(self.stream, [(b":status", b"200"), *headers], end=False)
+        self.connection.flush_soon()
+        return b""
+
+    def _send_head(self, end: bool) -> None:
+        head = self._head
+        if head is not None:
+            self._head = None
+            self.begun = True
+            self.connection.session.respond(self.stream, self.service.heads.fields(head, self.status), end)
+            self.service.counters.heads_out += len(head.lines)
+
+    def _send_whole(self, head: Prepared, data: bytes, more: bool) -> tuple[bytes, ...]:
+        connection, heads = self.connection, self.service.heads
+        self._head = None
+        self.begun = True
+        if self._trailers:
+            connection.session.respond(self.stream, heads.fields(head, self.status), end=False)
+            connection.session.send(self.stream, data, end=False)
+        else:
+            connection.session.answer(self.stream, heads.fields(head, self.status), data)
+            self._conclude()
+        self.service.counters.heads_out += len(head.lines)
+        self.sent, self._remaining = len(data), 0
+        self._advance(more)
+        connection.flush_soon()
+        return ()
+
+    async def _send_piece(self, data: bytes, more: bool) -> None:
+        if type(data) is not bytes:
+            data = bytes(memoryview(data))
+        if self._framing is LENGTH:
+            self._remaining = count_body(self._remaining, len(data), more)
+        over = self._remaining == 0 and self._framing is LENGTH
+        if self._framing is not NONE:
+            self.sent += len(data)
+        self._put(data, end=not self._trailers and (not more or over))
+        self._advance(more)
+        self.connection.flush_soon()
+        if self._is_full():
+            await self._write(())
+        elif more:
+            await self._take_turns()
+
+    def _put(self, data: bytes, end: bool) -> None:
+        """Hand a piece to the session, with the head where that has not left yet."""
+        bodiless = self._framing is NONE
+        if self._head is not None:
+            only = bodiless or (end and not data)
+            self._send_head(only)
+            if only:
+                self._conclude()
+                return
+        if not bodiless and not self.complete and (data or end):
+            self.connection.session.send(self.stream, data, end)
+            if end:
+                self._conclude()
+
+    def _conclude(self) -> None:
+        """Take note that the session has the end of the response, before it leaves: the stream closes with it."""
+        self.complete = True
+        if self._ended is not None:
+            self._ended.set()
+
+    def _advance(self, more: bool) -> None:
+        if not more:
+            self.state = TRAILERS if self._trailers else COMPLETE
+
+    def _is_full(self) -> bool:
+        if self.connection.session.queued(self.stream) <= QUEUED:
+            return False
+        self.connection.flush()
+        return self.connection.session.queued(self.stream) > QUEUED
+
+    async def _write_parts(self, parts: object) -> None:
+        """Wait until the client has taken what waits in the stream."""
+        while self._is_full():
+            if self.gone:
+                raise BrokenPipeError(EPIPE, "the client has gone")
+            self._room = trio.Event()
+            self.connection.blocked.add(self)
+            self.connection.set_deadline(self, self.service.options.write_timeout)
+            try:
+                await self._room.wait()
+            finally:
+                self.connection.blocked.discard(self)
+                self._room = None
+                self.deadline = inf
+        if self.gone:
+            raise BrokenPipeError(EPIPE, "the client has gone")
+
+    async def _write_file_parts(self, descriptor: int, offset: int, size: int, more: bool) -> None:
+        if self._framing is LENGTH:
+            self._remaining = count_body(self._remaining, size, more)
+        self._send_head(end=self._framing is NONE and not more)
+        left = 0 if self._framing is NONE else size
+        while left:
+            data = await trio.to_thread.run_sync(os.pread, descriptor, min(left, FILE_PIECE), offset)
+            if not data:
+                self.connection.reset(self.stream, is_fault=True)
+                raise EOFError("the file ended before the announced number of bytes")
+            offset, left = offset + len(data), left - len(data)
+            self.sent += len(data)
+            self._put(data, end=not (left or more or self._trailers))
+            self.connection.flush_soon()
+            await self._write_parts(())
+        if not size and not more:
+            self._put(b"", end=not self._trailers)
+        self.connection.flush_soon()
+
+    async def _send_trailers(self, message: Message) -> None:
+        header_lines(message.get("headers", ()))
+        self._more_trailers.extend(message.get("headers", ()))
+        if not message.get("more_trailers", False):
+            self._trailers = False
+            if self._framing is not NONE:
+                fields = [(name.lower(), value) for name, value in self._more_trailers]
+                self.connection.session.send_trailers(self.stream, fields)
+            self._advance(more=False)
+            self._conclude()
+            self.connection.flush_soon()
+
+    @property
+    def _more_trailers(self) -> Headers:
+        if self._kept_trailers is None:
+            self._kept_trailers = []
+        return self._kept_trailers
+
+    async def _send_hint(self, links: Iterable[bytes]) -> None:
+        fields = [(b"link", link) for link in links]
+        header_lines(fields)
+        self.connection.session.inform(self.stream, [(b":status", b"103"), *fields])
+        self.connection.flush_soon()
