@@ -62,7 +62,7 @@ class Carrier(Protocol):
     def set_idle_deadline(self) -> None:
         """Give the connection its time without a stream."""
 
-    def calm(self, why: str) -> NoReturn:
+    def fail(self, why: str, code: int = ...) -> NoReturn:
         """End the connection of a client that costs more than it pays."""
 
     def reset(self, number: int, is_fault: bool) -> None:

@@ -144,18 +144,16 @@ class Http2Connection(Connection):
             kind = type(event)
             if kind is http2.Requested:
                 worth += REQUEST_WORTH
-            elif isinstance(event, http2.Data):
-                worth += len(event.data)
             ACTIONS.get(kind, ignore)(self, event)
         if not self.streams:
             self.set_idle_deadline()
-        if not self.account.spend(len(data) - worth, self.service.clock.now):
-            self.calm("it sends frames that bring nothing")
+        if not self.account.spend(len(data) - worth - self.session.bodies, self.service.clock.now):
+            self.fail("it sends frames that bring nothing")
 
-    def calm(self, why: str) -> NoReturn:
-        """End it; for an account that is overdrawn."""
+    def fail(self, why: str, code: int = http2.ENHANCE_YOUR_CALM) -> NoReturn:
+        """End it for what the client does; by default for an account that is overdrawn."""
         log.info("ended the HTTP/2 connection of %s: %s", self.wire.client, why)
-        self.session.go_away(http2.ENHANCE_YOUR_CALM)
+        self.session.go_away(code)
         self.flush()
         raise ConnectionAbortedError(why)
 

@@ -65,7 +65,7 @@ def lose_stream(connection: Carrier, event: http2.Reset) -> None:
     if (stream := connection.streams.get(event.stream_id)) is not None:
         stream.lose()
     if not connection.account.reset():
-        connection.calm("it resets too many streams")
+        connection.fail("it resets too many streams")
 
 
 def close_stream(connection: Carrier, event: http2.StreamClosed) -> None:
@@ -76,9 +76,21 @@ def close_stream(connection: Carrier, event: http2.StreamClosed) -> None:
             connection.set_idle_deadline()
 
 
-def end_connection(connection: Carrier, event: http2.GoAway | http2.Closed) -> None:
+def end_connection(connection: Carrier, event: http2.GoAway) -> None:
     """Take no more streams."""
     connection.ending = True
+
+
+def close_connection(connection: Carrier, event: http2.Closed) -> None:
+    """End with the last frame, after a fault whatever is still open (RFC 9113 section 5.4.1)."""
+    connection.ending = True
+    connection.wire.end_reading()
+
+
+def check_priority(connection: Carrier, event: http2.PriorityUpdate) -> None:
+    """Refuse a priority of no stream (RFC 9218 section 7.1); others do not matter here."""
+    if not event.prioritized_stream_id:
+        connection.fail("it gives a priority to stream 0", http2.PROTOCOL_ERROR)
 
 
 def ignore(connection: Carrier, event: object) -> None:
@@ -93,5 +105,6 @@ ACTIONS: dict[type, Callable[[Carrier, Any], None]] = {
     http2.Reset: lose_stream,
     http2.StreamClosed: close_stream,
     http2.GoAway: end_connection,
-    http2.Closed: end_connection,
+    http2.Closed: close_connection,
+    http2.PriorityUpdate: check_priority,
 }

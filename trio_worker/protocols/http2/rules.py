@@ -55,8 +55,8 @@ def read(fields: Headers) -> Asked:
     pseudo = {name: value for name, value in fields if name[:1] == b":"}
     headers = [field for field in fields if field[0][:1] != b":"]
     authority = pseudo.get(b":authority")
-    if authority is not None and not any(name == b"host" for name, _ in headers):
-        headers.insert(0, (b"host", authority))
+    if authority is not None and not any(field == (b"host", authority) for field in headers):
+        headers.insert(0, (b"host", authority))  # One that differs is one too many (RFC 9113 section 8.3.1).
     headers = _join_cookies(headers)
     protocol = pseudo.get(b":protocol", b"")
     method = "GET" if protocol else pseudo.get(b":method", b"").decode("latin-1")

@@ -46,10 +46,11 @@ Trailers = of.TrailersReceived
 Reset = of.StreamReset
 StreamClosed = of.StreamClosed
 Closed = of.ConnectionClosed
+PriorityUpdate = of.PriorityUpdateReceived
 GoAway = of.GoAwayReceived
 
 # Frames that ask for nothing and bring nothing: too many of them are a flood.
-CONTROL = (of.PingReceived, of.SettingsReceived, of.PriorityUpdateReceived)
+CONTROL = (of.PingReceived, of.SettingsReceived, PriorityUpdate)
 
 
 def are_settings(payload: bytes) -> bool:
@@ -69,10 +70,16 @@ def fields_of(event: of.RequestReceived) -> Headers:
 
 
 class Session:
-    """The protocol's side of a connection. Its methods do nothing for a stream that is closed already."""
+    """The protocol's side of a connection. Its methods do nothing for a stream that is closed already.
+
+    Attributes:
+        last_stream: the highest number of a stream that has begun.
+        bodies: how many bytes of bodies were in what was received last.
+    """
 
     def __init__(self) -> None:
         self._connection = Connection(Role.SERVER, _CONFIGURATION)
+        self.bodies = 0
         self.last_stream = 0
 
     def begin(self) -> None:
@@ -97,8 +104,14 @@ class Session:
         Raises:
             Error: they break the protocol beyond what the library answers by itself.
         """
-        self._connection.receive_data(data)
-        return self._connection.events()
+        connection = self._connection
+        room = connection.local_window_size
+        connection.receive_data(data)
+        # What is on its way to a stream that was answered early makes no event, but takes room in the window. Where
+        # that opens again, half of it has been used for bodies since the last time.
+        used = room - connection.local_window_size
+        self.bodies = used if used >= 0 else len(data)
+        return connection.events()
 
     def events(self) -> Sequence[of.Event]:
         """Return what writing has brought about."""
