@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/$(notdir $(PYTHON))
 
-.PHONY: serve test test-quick test-long lint docs docs-serve bench plugin profile fuzz
+.PHONY: serve test test-quick test-long lint docs docs-serve bench plugin profile fuzz soak
 serve: $(VENV)/ready
 	$(VENV)/bin/uwsgi --ini uwsgi.ini
 
@@ -32,6 +32,9 @@ plugin: $(VENV)/ready
 
 profile: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet -e '.[bench]' && $(VENV)/bin/python -m benchmarks.profile $(ARGS)
+
+soak: $(VENV)/ready
+	$(VENV)/bin/pip install --quiet -e '.[soak]' && $(VENV)/bin/python -m soak $(ARGS)
 
 fuzz: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet -e '.[fuzz]' && $(VENV)/bin/python -m fuzz $(ARGS)

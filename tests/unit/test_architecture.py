@@ -35,7 +35,7 @@ ORDER = (
 ROW = {name: row for row, names in enumerate(ORDER) for name in names}
 
 # Where source of ours lies; virtual environments and what tests leave behind lie elsewhere.
-SOURCE = ("trio_worker", "tests", "benchmarks", "app", "deploy", "fuzz", "typings")
+SOURCE = ("trio_worker", "tests", "benchmarks", "app", "deploy", "fuzz", "soak", "typings")
 LONGEST = 300
 
 FOLDERS = sorted({path.parent for path in PACKAGE.rglob("*.py")} - {PACKAGE})
