@@ -1,23 +1,26 @@
-"""Streams of HTTP/2 run one after another in one task, each ends alone, and one costs a bounded number of calls."""
+"""Streams run one after another in one task, as long as none of them waits; each costs a bounded number of calls."""
 
 import socket
 import sys
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from contextvars import ContextVar
 from types import FrameType
 from typing import Any
 
 import pytest
 import trio
+import trio.testing
 from ngh2 import Connection, Role, StreamClosed, StreamReset
 
 from trio_worker.application.fence import Application
+from trio_worker.application.tasks import describe
 from trio_worker.http.service import Service
 from trio_worker.master.metrics import Counters
 from trio_worker.options import parse
 from trio_worker.protocols.hypercorn.config import make_config
 from trio_worker.serving.accepting import open_listeners
-from trio_worker.serving.attendant import run_streams
+from trio_worker.serving.stream_tasks import StreamTasks
 from trio_worker.transport.socket_wire import SocketWire
 
 # Calls of our own code for a stream, four of which come in one read; each resumption of a coroutine counts as one.
@@ -93,56 +96,133 @@ def test_the_calls_for_one_stream() -> None:
     assert sum(ours.values()) / requests <= MOST, ours
 
 
+VARIABLE = ContextVar("VARIABLE", default="unset")
+
+
 class Stream:
-    """A stream that does something, and keeps the task and the scope that it was run in."""
+    """A stream that keeps what it has seen.
+
+    Args:
+        do: what its app does.
+    """
 
     cancel_scope: trio.CancelScope | None = None
 
-    def __init__(self, fails: bool = False, cancels: bool = False) -> None:
-        self.fails = fails
-        self.cancels = cancels
+    def __init__(self, do: Callable[["Stream"], Awaitable[None]] | None = None) -> None:
+        self._do = do
         self.finished = 0
-        self.ran_in: tuple[trio.lowlevel.Task, trio.CancelScope] | None = None
+        self.seen: list[str] = []
+        self.tasks: list[trio.lowlevel.Task] = []
+        self.scopes: list[trio.CancelScope | None] = []
 
-    def run(self) -> Awaitable[None]:
-        return self._run()
-
-    async def _run(self) -> None:
-        assert self.cancel_scope is not None
-        self.ran_in = trio.lowlevel.current_task(), self.cancel_scope
-        if self.cancels:
-            self.cancel_scope.cancel()
-        await trio.lowlevel.checkpoint()
-        if self.fails:
-            raise ValueError("not this one")
+    async def run(self) -> None:
+        self.tasks.append(trio.lowlevel.current_task())
+        self.scopes.append(self.cancel_scope)
+        self.seen.append(VARIABLE.get())
+        if self._do is not None:
+            VARIABLE.set(f"of {id(self)}")
+            await self._do(self)
+            self.seen.append(VARIABLE.get())
 
     def finish(self) -> None:
         self.finished += 1
 
 
-def run(*streams: Stream) -> list[Any]:
-    """Run these streams in one task; return the scopes that they were in."""
-    waiting = list(streams)
-
-    async def following() -> Stream | None:
-        await trio.lowlevel.checkpoint()
-        return waiting.pop(0) if waiting else None
-
-    trio.run(run_streams, waiting.pop(0), following)
-    assert [each.finished for each in streams] == [1] * len(streams)
-    assert len({each.ran_in[0] for each in streams if each.ran_in}) == 1
-    return [each.ran_in and each.ran_in[1] for each in streams]
+async def checkpoint(_: Stream) -> None:
+    await trio.lowlevel.checkpoint()
 
 
-def test_a_scope_serves_one_stream_after_another() -> None:
-    assert len({*run(Stream(), Stream(), Stream())}) == 1
+def run(*reads: list[Stream], then: Callable[[], None] | None = None) -> None:
+    """Run the streams of one read after those of the other.
+
+    Args:
+        reads: their streams.
+        then: called behind them; what still waits then is cancelled.
+    """
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            tasks = StreamTasks(nursery, "streams")
+            for read in reads:
+                for stream in read:
+                    tasks.start(stream)
+                await trio.testing.wait_all_tasks_blocked()
+            if then is not None:
+                then()
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+    assert [stream.finished for read in reads for stream in read] == [1] * sum(map(len, reads))
 
 
-def test_a_scope_that_was_cancelled_serves_no_other_stream() -> None:
-    first, second, third = run(Stream(cancels=True), Stream(), Stream())
-    assert first is not second is third
+def test_one_task_runs_what_does_not_wait() -> None:
+    streams = [Stream() for _ in range(6)]
+    run(streams[:4], streams[4:])
+    assert len({stream.tasks[0] for stream in streams}) == 1
+    assert len({stream.scopes[0] for stream in streams}) == 1
 
 
-def test_an_error_ends_its_stream_only(caplog: pytest.LogCaptureFixture) -> None:
-    assert len({*run(Stream(), Stream(fails=True), Stream())}) == 1
+def test_a_stream_that_waits_holds_up_no_other() -> None:
+    async def forever(_: Stream) -> None:
+        await trio.sleep_forever()
+
+    waiting, behind = Stream(forever), [Stream(), Stream(checkpoint), Stream()]
+
+    def look() -> None:
+        assert waiting.finished == 0
+        assert [stream.finished for stream in behind] == [1, 1, 1]
+
+    run([waiting, *behind], then=look)
+
+
+def test_a_context_is_of_its_stream_alone() -> None:
+    async def stay(_: Stream) -> None:
+        """Set the variable, and need not wait."""
+
+    streams = [Stream(stay), Stream(checkpoint), Stream(stay), Stream(checkpoint)]
+    run(streams, [last := Stream(checkpoint)])
+    assert [stream.seen for stream in (*streams, last)] == [
+        ["unset", f"of {id(stream)}"] for stream in (*streams, last)
+    ]
+
+
+def test_the_lines_where_a_stream_waits_are_seen() -> None:
+    async def wait_here(_: Stream) -> None:
+        await trio.sleep_forever()
+
+    stream = Stream(wait_here)
+
+    def look() -> None:
+        lines = describe(stream.tasks[0])
+        assert " in wait_here" in lines
+        assert " in sleep_forever" in lines
+        assert stream.tasks[0].context[VARIABLE] == f"of {id(stream)}"
+
+    run([stream], then=look)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_scope_that_was_cancelled_serves_no_other_stream(waits: bool) -> None:
+    async def cancel(stream: Stream) -> None:
+        assert stream.cancel_scope is not None
+        stream.cancel_scope.cancel()
+        if waits:
+            await trio.lowlevel.checkpoint()
+
+    first, second, third = Stream(cancel), Stream(checkpoint), Stream(checkpoint)
+    run([first, second], [third])
+    assert first.scopes[0] is not second.scopes[0]
+    assert first.scopes[0] is not third.scopes[0]
+    assert len(first.seen) == (1 if waits else 2)
+    assert [len(second.seen), len(third.seen)] == [2, 2]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_an_error_ends_its_stream_only(waits: bool, caplog: pytest.LogCaptureFixture) -> None:
+    async def fail(_: Stream) -> None:
+        if waits:
+            await trio.lowlevel.checkpoint()
+        raise ValueError("not this one")
+
+    run([Stream(), Stream(fail), Stream(checkpoint)], [Stream()])
     assert "not this one" in caplog.text

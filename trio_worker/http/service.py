@@ -1,6 +1,6 @@
 """The service: what every connection of a worker shares, one object, made at start and passed down."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -34,18 +34,18 @@ class Stream(Protocol):
 
     cancel_scope: trio.CancelScope | None
 
-    def run(self) -> Awaitable[None]:
-        """Run the app for it."""
+    def run(self) -> Coroutine[Any, Any, None]:
+        """Return the run of the app for it."""
 
     def finish(self) -> None:
         """End it with the app, however that has ended."""
 
 
 class Streams(Protocol):
-    """The pool of tasks that run streams."""
+    """The tasks that run streams."""
 
     def start(self, stream: Stream) -> None:
-        """Do the same with a stream."""
+        """Have the stream run soon, in a fresh context."""
 
 
 @dataclass(slots=True)

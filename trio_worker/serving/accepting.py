@@ -7,15 +7,16 @@ from functools import partial
 import trio
 
 from trio_worker.http.service import Service
-from trio_worker.serving.attendant import attend, run_streams
+from trio_worker.serving.attendant import attend
 from trio_worker.serving.listeners import Listeners
+from trio_worker.serving.stream_tasks import StreamTasks
 from trio_worker.serving.task_pool import TaskPool
 from trio_worker.transport.socket_wire import SocketWire
 from trio_worker.transport.wire import Address
 
 # One name for the tasks of all connections, and of all streams: a name made for each would be kept with each.
 CONNECTION_TASK = "trio_worker.serving.attendant.attend"
-STREAM_TASK = "trio_worker.serving.attendant.run_streams"
+STREAM_TASK = "trio_worker.serving.stream_tasks.StreamTasks"
 
 
 def open_listeners(
@@ -31,7 +32,7 @@ def open_listeners(
         most: connections that may be open at a time.
     """
     service.tasks = tasks = TaskPool(nursery, partial(attend, service), CONNECTION_TASK)
-    service.streams = TaskPool(nursery, run_streams, STREAM_TASK)
+    service.streams = StreamTasks(nursery, STREAM_TASK)
 
     def accepted(sock: socket.SocketType, client: object, server: Address | None) -> None:
         service.connections.opened()

@@ -12,7 +12,7 @@ from typing import Any
 
 import trio
 
-from trio_worker.http.service import Service, Stream
+from trio_worker.http.service import Service
 from trio_worker.serving.entrance import begin
 from trio_worker.transport.connections import AGAIN, CLOSE, OUTSIDE, Connection, Outcome, Work
 from trio_worker.transport.wire import Wire
@@ -89,7 +89,7 @@ class Attendant:
                                 self._enter(outcome)
                                 outcome = await outcome.serve()
                         except (Exception, BaseExceptionGroup) as error:
-                            _report(error, self._work)
+                            report(error, self._work)
                         # In a scope that the work has left cancelled the wait ends at once, and the scope with it.
                         if not (self._conclude(outcome) and self._take_up(await self._following())):
                             break
@@ -134,7 +134,7 @@ class Attendant:
             if await work.step_outside() is AGAIN:
                 return
         except (Exception, BaseExceptionGroup) as error:
-            _report(error, work)
+            report(error, work)
         self._close()
 
     def _is_taken(self, work: Work) -> bool:
@@ -156,30 +156,7 @@ class Attendant:
         self._wire = self._work = None
 
 
-async def run_streams(first: Stream, following: Callable[[], Awaitable[Stream | None]]) -> None:
-    """Run one stream after another. Whatever they do, only that stream ends.
-
-    Args:
-        first: the stream to begin with.
-        following: gives the others; see `attend`.
-    """
-    stream: Stream | None = first
-    while stream is not None:
-        with trio.CancelScope() as scope:
-            while stream is not None:
-                stream.cancel_scope = scope
-                try:
-                    await stream.run()
-                except (Exception, BaseExceptionGroup) as error:
-                    _report(error, stream)
-                finally:
-                    stream.finish()
-                stream = await following()
-            return
-        stream = await following()  # The last one has left its scope cancelled.
-
-
-def _report(error: BaseException, work: object) -> None:
+def report(error: BaseException, work: object) -> None:
     """Log what a connection or a stream raised, once; let a cancellation and what is no Exception go on."""
     faults: BaseException | None = error
     rest: BaseException | None = None

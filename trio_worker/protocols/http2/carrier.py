@@ -74,8 +74,5 @@ class Carrier(Protocol):
     def flush_soon(self) -> None:
         """Write what there is, now or together with what other streams have to say."""
 
-    def has_begun(self) -> None:
-        """Take note that the task of a stream has begun with it."""
-
     def has_run(self, stream: Any) -> None:
         """Take note that the task of a stream has done its work; None for one that is a tunnel."""

@@ -177,10 +177,6 @@ class Http2Connection(Connection):
     async def read_body(self) -> None:
         """Do nothing: bodies come by themselves."""
 
-    def has_begun(self) -> None:
-        """Take note that the task of a stream has begun with it."""
-        self.fresh -= 1
-
     def has_run(self, stream: StreamExchange | None) -> None:
         """Take note that the task of a stream has done its work; None for one that is a tunnel."""
         self.running -= 1

@@ -5,8 +5,9 @@ window until the app has taken it.
 """
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Coroutine
 from math import inf
+from typing import Any
 
 import trio
 
@@ -50,9 +51,9 @@ class StreamExchange(StreamResponse):
 
     # The task; see `http.service.Stream`.
 
-    def run(self) -> Awaitable[None]:
-        """Run the app."""
-        self.connection.has_begun()
+    def run(self) -> Coroutine[Any, Any, None]:
+        """Return the run of the app."""
+        self.connection.fresh -= 1
         self.body_ready = self.body_complete
         self.scope = self._make_scope()
         if self.refusal is not None:

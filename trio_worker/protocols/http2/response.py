@@ -66,7 +66,8 @@ class StreamResponse(Exchange):
             self._conclude()
         self.service.counters.heads_out += len(head.lines)
         self.sent, self._remaining = len(data), 0
-        self._advance(more)
+        if not more:
+            self.state = TRAILERS if self._trailers else COMPLETE
         connection.flush_soon()
         return ()
 
