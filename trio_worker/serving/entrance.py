@@ -1,7 +1,7 @@
 """The first bytes of a connection decide its protocol.
 
-Where TLS or a PROXY header may come they are left in the kernel until that is decided, for the ssl library reads TLS
-from its first byte. All other bytes are read and given back to the wire.
+Where TLS or a PROXY header may come they are left in the kernel until that is decided, so that each reads its own from
+the first byte. All other bytes are read and given back to the wire.
 """
 
 import contextlib

@@ -4,11 +4,10 @@ https://asgi.readthedocs.io/en/latest/specs/tls.html
 """
 
 import re
-import socket
 import ssl
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from trio_worker.options.values import OptionError
 
@@ -91,11 +90,11 @@ class Certificates:
         if found is not None:
             tls.context = found
 
-    def wrap(self, sock: socket.SocketType) -> ssl.SSLSocket:
-        """Return the socket of a connection as the ssl library's, before the handshake."""
-        return self._context.wrap_socket(cast(socket.socket, sock), server_side=True, do_handshake_on_connect=False)
+    def wrap(self, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO) -> ssl.SSLObject:
+        """Return the TLS of a connection, before the handshake."""
+        return self._context.wrap_bio(incoming, outgoing, server_side=True)
 
-    def describe(self, tls: ssl.SSLSocket) -> dict[str, Any]:
+    def describe(self, tls: ssl.SSLObject) -> dict[str, Any]:
         """Return the server's part of the `tls` extension."""
         cipher = tls.cipher()
         return {
@@ -130,7 +129,7 @@ def _make_context(source: Source) -> ssl.SSLContext:
     return context
 
 
-def describe_client(tls: ssl.SSLSocket) -> dict[str, Any]:
+def describe_client(tls: ssl.SSLObject) -> dict[str, Any]:
     """The client's part of the `tls` extension; a certificate that does not verify ends the handshake."""
     chain = _client_chain(tls)
     subject = (tls.getpeercert() or {}).get("subject", ())
@@ -141,7 +140,7 @@ def describe_client(tls: ssl.SSLSocket) -> dict[str, Any]:
     }
 
 
-def _client_chain(tls: ssl.SSLSocket) -> list[bytes]:
+def _client_chain(tls: ssl.SSLObject) -> list[bytes]:
     """Return the certificates of the client, its own first; Python before 3.13 shows no more than that one."""
     own = tls.getpeercert(binary_form=True)
     if own is None:

@@ -22,9 +22,6 @@ FILE_PIECE = 1 << 20
 # As much as one read takes: what the kernel buffers for a busy connection, and the bound of what pipelining can queue.
 RECEIVE_SIZE = 65536
 
-# The plain methods also of Python's TLS socket, whose own refuse flags or forget about TLS.
-receive_raw, shutdown_raw = socket.SocketType.recv, socket.SocketType.shutdown
-
 
 class SocketWire:
     """A wire over a plain, non-blocking stream socket, TCP or UNIX.
@@ -251,7 +248,7 @@ class SocketWire:
         """Return the bytes that wait in the kernel and leave them there: more than `beyond`, or all that will come."""
         while True:
             with contextlib.suppress(BlockingIOError):
-                data = receive_raw(self._socket, RECEIVE_SIZE, socket.MSG_PEEK)
+                data = self._socket.recv(RECEIVE_SIZE, socket.MSG_PEEK)
                 if len(data) > beyond or not data or not self._short_read:
                     return data
             await self._wait_readable()
@@ -260,12 +257,12 @@ class SocketWire:
 
     def skip(self, size: int) -> None:
         """Take away what `peek` has returned, or the beginning of it."""
-        receive_raw(self._socket, size)
+        self._socket.recv(size)
 
     def has_received(self) -> bool:
         """Return True if the kernel holds bytes of the client that nobody has read yet."""
         with contextlib.suppress(OSError):
-            return bool(receive_raw(self._socket, 1, socket.MSG_PEEK))
+            return bool(self._socket.recv(1, socket.MSG_PEEK))
         return False
 
     def end_reading(self) -> None:
@@ -291,7 +288,7 @@ class SocketWire:
 
     def _shutdown(self, how: int) -> None:
         with contextlib.suppress(OSError):  # The client was faster.
-            shutdown_raw(self._socket, how)
+            self._socket.shutdown(how)
 
     def close(self) -> None:
         """Close the descriptor, when nobody uses the wire any more; shut it down where a child may have a copy."""

@@ -1,32 +1,41 @@
-"""TLS on a connection: the plain wire over a socket of the ssl library.
+"""TLS on a connection: the plain wire, with OpenSSL between its socket and the protocol.
 
-OpenSSL owns the socket from its first byte and does the system calls itself, so nothing is copied through memory of
-Python's. What differs from a plain socket is that it says in exceptions of its own that it would have to wait, and that
-one record more may be in its memory when the kernel has nothing left.
+OpenSSL reads from memory and writes into memory. Were it given the socket, as in `ssl.SSLSocket`, it would go on
+reading within one call until there are bytes for the app, and a client could keep it there; so it gets as much as one
+turn of a connection may cost (tls_records.py).
 """
 
 import contextlib
+import logging
 import os
 import socket
 import ssl
 from collections.abc import Sequence
-from fcntl import ioctl
-from termios import FIONREAD
 
 import trio
 
 from trio_worker.transport.bounds import LINGERING_CLOSE
 from trio_worker.transport.certificates import Certificates, describe_client
-from trio_worker.transport.socket_wire import SocketWire, receive_raw
+from trio_worker.transport.socket_wire import SocketWire
+from trio_worker.transport.tls_records import RecordCount
 
-# A read of OpenSSL's returns one record, which has no more than this (RFC 8446 section 5.1).
+log = logging.getLogger(__name__)
+
+# A record has no more bytes for the app than this (RFC 8446 section 5.1); a read of OpenSSL's returns one record.
 RECORD_SIZE = 16384
 
-# As much as is encrypted in one call: a larger write would keep the other connections waiting.
-SEND_SIZE = 262144
+# Bytes that are read from the socket beyond the end of the record under way. 75 small records have room in them.
+READ_AHEAD = 2048
 
-_WAITS = (ssl.SSLWantReadError, ssl.SSLWantWriteError)
-_NOTHING = bytes(4)
+# As much as is encrypted in one go; where the client does not read, it is kept for the time.
+SEND_SIZE = 65536
+
+# As much of a file as is read in one go, in a thread.
+FILE_PIECE = 262144
+
+
+class RecordsError(ConnectionAbortedError):
+    """A client has sent too many records that bring nothing."""
 
 
 class TlsWire(SocketWire):
@@ -37,18 +46,31 @@ class TlsWire(SocketWire):
         certificates: what to serve with.
     """
 
-    __slots__ = ("_certificates", "_goodbye_said", "_stuck", "_tls")
+    __slots__ = (
+        "_certificates",
+        "_encrypted",
+        "_fed",
+        "_goodbye_said",
+        "_incoming",
+        "_outgoing",
+        "_records",
+        "_tls",
+        "_unsent",
+    )
 
     def __init__(self, plain: SocketWire, certificates: Certificates) -> None:
         for each in SocketWire.__slots__:
             setattr(self, each, getattr(plain, each))
         self._certificates = certificates
-        self._tls = certificates.wrap(self._socket)
-        self._socket = self._tls
-        self._drained = False
-        # True while an encrypted record has not left whole: OpenSSL wants the same bytes in the next write.
-        self._stuck = False
-        self._goodbye_said = False
+        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._tls = certificates.wrap(self._incoming, self._outgoing)
+        self._records = RecordCount()
+        self._drained = self._goodbye_said = False
+        # True while OpenSSL may have bytes for the app.
+        self._fed = False
+        # What the kernel has not taken yet of encrypted bytes; and how many bytes before encryption these were.
+        self._unsent: memoryview | None = None
+        self._encrypted = 0
         self.scheme = "https"
 
     async def handshake(self) -> None:
@@ -63,17 +85,31 @@ class TlsWire(SocketWire):
                 self._tls.do_handshake()
                 break
             except ssl.SSLWantReadError:
-                await self._wait_readable()
-            except ssl.SSLWantWriteError:
-                await self._writable()
+                await self._flush()
+                await self._read_more()
             except ssl.SSLError:
                 await self._part()
                 raise
+        await self._flush()  # Tickets for the client's next connection.
+        self._records.begin()
+        # What came behind the handshake, in the same read.
+        self._fed = self._incoming.pending > 0
         self.extensions = {"tls": self._certificates.describe(self._tls) | describe_client(self._tls)}
+
+    async def _flush(self) -> None:
+        while not self._send_encrypted():
+            await self._writable()
+
+    async def _read_more(self) -> None:
+        """Give OpenSSL what comes next, or the end."""
+        while (data := self._read_socket()) is None:
+            await self._wait_readable()
+        if not data:
+            self._incoming.write_eof()
 
     async def _part(self) -> None:
         """Let the client read OpenSSL's alert that says why: a close with unread data would cut it off."""
-        self._goodbye_said = True
+        self._goodbye_said, self._fed = True, False
         with trio.move_on_after(LINGERING_CLOSE):
             self.end_writing_now()
             while await self.receive():
@@ -84,59 +120,111 @@ class TlsWire(SocketWire):
         if self._unread:
             data, self._unread = self._unread, b""
             return data
-        if self._drained and self.watched:
-            return None
+        decrypted: bytes | None = None
+        while not self._fed or (decrypted := self._decrypt()) is None:
+            if self._drained and self.watched:
+                return None
+            encrypted = self._read_socket()
+            if not encrypted or self._goodbye_said:
+                return encrypted  # Behind our goodbye nothing has a meaning, and the bytes are only taken away.
+        if self._fed:
+            self._drained = False
+        return decrypted
+
+    def _read_socket(self) -> bytes | None:
+        """Read what may be given to OpenSSL in one turn, give it, and return it: None if it has to be waited for."""
+        if self._records.is_spent:
+            log.warning("ended the connection of %s: too many of its TLS records bring nothing", self.client)
+            raise RecordsError("the client has sent too many TLS records that bring nothing")
+        size = self._records.left + READ_AHEAD
         try:
-            # Behind our goodbye nothing has a meaning, and the bytes are only taken away.
-            data = receive_raw(self._tls, RECORD_SIZE) if self._goodbye_said else self._tls.read(RECORD_SIZE)
-        except (*_WAITS, BlockingIOError):
+            data = self._socket.recv(size)
+        except BlockingIOError:
             self._drained = True
             return None
-        # Asking the kernel costs less than another read of OpenSSL's, which would end in an exception.
-        self._drained = (
-            0 < len(data) <= self._short_read
-            and ioctl(self._tls.fileno(), FIONREAD, _NOTHING) == _NOTHING
-            and not (len(data) == RECORD_SIZE and self._tls.pending())
-        )
+        # See SocketWire.receive_now.
+        self._drained = bool(self._short_read) and 0 < len(data) < size
+        if not self._goodbye_said:
+            self._records.add(data)
+            self._incoming.write(data)
+            self._fed = True
+        return data
+
+    def _decrypt(self) -> bytes | None:
+        """Return the bytes of the next record, b"" at the client's goodbye, None where more has to come."""
+        try:
+            data = self._tls.read(RECORD_SIZE)
+        except ssl.SSLWantReadError:
+            self._fed = False
+            return None
+        except ssl.SSLError:
+            with contextlib.suppress(OSError):
+                self._send_encrypted()  # OpenSSL's alert, as much as leaves at once.
+            raise
+        if data:
+            self._records.brought()
+            self._fed = self._incoming.pending > 0
         return data
 
     def try_send(self, data: bytes | memoryview) -> int:
         """Write what leaves without waiting, and return how many bytes did. Raises like `receive`.
 
-        After a write that did not leave whole the next one has to begin with the same bytes.
+        After a write that did not leave whole the next one has to begin with the same bytes: they are encrypted
+        already, and count as written when the last of them has left.
         """
-        if len(data) > SEND_SIZE:
-            data = memoryview(data)[:SEND_SIZE]
-        try:
-            sent = self._tls.send(data) if data else 0
-        except _WAITS:
-            self._stuck = True
+        if self._unsent is not None and not self._send_encrypted():
             return 0
-        self._stuck = False
+        if not self._encrypted:
+            if len(data) > SEND_SIZE:
+                data = memoryview(data)[:SEND_SIZE]
+            self._encrypt(data)
+            if not self._send_encrypted():
+                return 0
+        sent = min(self._encrypted, len(data))
+        self._encrypted -= sent
         return sent
 
+    def _encrypt(self, data: bytes | memoryview) -> None:
+        """Encrypt all of the bytes; a write of OpenSSL's takes as many as fill a record."""
+        written = self._tls.write(data) if data else 0
+        self._encrypted += len(data)
+        while written < len(data):
+            written += self._tls.write(memoryview(data)[written:])
+
+    def _send_encrypted(self) -> bool:
+        """Send what OpenSSL has written, and return True if all of it has left."""
+        data = self._unsent or self._outgoing.read()
+        try:
+            sent = self._socket.send(data) if data else 0
+        except BlockingIOError:
+            sent = 0
+        if sent < len(data):
+            self._unsent = memoryview(data)[sent:]
+            return False
+        self._unsent = None
+        return True
+
     def try_send_parts(self, parts: Sequence[bytes | memoryview]) -> int:
-        """Do what `try_send` does with all of the parts, one after the other."""
-        total = 0
-        for part in parts:
-            sent = self.try_send(part)
-            total += sent
-            if sent < len(part):
-                break
-        return total
+        """Do what `try_send` does with all of the parts, in one record where they are small."""
+        return self.try_send(b"".join(parts))
 
     def send_now(self, data: bytes) -> None:
         """Write as much of `data` as can leave without waiting, and let the rest go."""
-        if not self._stuck:
-            super().send_now(data)
+        if self._unsent is None:
+            with contextlib.suppress(OSError):
+                self.try_send(data)
 
     async def _send_piece(self, descriptor: int, offset: int, count: int) -> int:
         """Send a piece of a file. Nobody but OpenSSL can encrypt, so it is read, in a thread."""
-        data = await trio.to_thread.run_sync(os.pread, descriptor, min(count, SEND_SIZE), offset)
+        data = await trio.to_thread.run_sync(os.pread, descriptor, min(count, FILE_PIECE), offset)
         if not data:
             raise EOFError("the file ended before the announced number of bytes")
         await self.send(data)
         return len(data)
+
+    def has_received(self) -> bool:
+        """Return True if bytes of the client are here that nobody has read yet."""
+        return self._incoming.pending > 0 or super().has_received()
 
     def end_reading(self) -> None:
         """End the wait for a request, and say goodbye before: OpenSSL answers an unexpected end with an alert."""
@@ -151,11 +239,14 @@ class TlsWire(SocketWire):
 
     def _say_goodbye(self) -> None:
         """Send `close_notify` if it can leave at once; behind half a record it could not be read."""
-        if self._stuck or self._goodbye_said:
+        if self._unsent is not None:
             return
-        self._goodbye_said = True
         with contextlib.suppress(OSError, ValueError):  # It wants the client's own now, or the connection broke.
-            self._tls.unwrap()
+            if not self._goodbye_said:
+                self._goodbye_said, self._fed = True, False
+                self._tls.unwrap()
+        with contextlib.suppress(OSError):
+            self._send_encrypted()
 
     def close(self) -> None:
         """Close the descriptor; the goodbye leaves if it can leave at once."""

@@ -1,0 +1,47 @@
+"""The account of a connection's TLS records: counted however they come in pieces."""
+
+import pytest
+
+from trio_worker.transport.tls_records import FRUITFUL_FOR_BARREN, MOST_BARREN, RecordCount
+
+
+def _record(size: int) -> bytes:
+    return b"\x17\x03\x03" + size.to_bytes(2) + bytes(size)
+
+
+@pytest.mark.parametrize("piece", range(1, 40))
+def test_records_are_counted_in_pieces_of_any_size(piece: int) -> None:
+    count = RecordCount()
+    data = _record(22) * (MOST_BARREN - 2) + _record(0) + _record(300)
+    for at in range(0, len(data), piece):
+        count.add(data[at : at + piece])
+    assert not count.is_spent
+    assert count.left == 0
+    count.add(_record(0)[:4])
+    assert not count.is_spent
+    count.add(_record(0)[4:])
+    assert count.is_spent
+
+
+def test_what_the_record_under_way_lacks_is_known() -> None:
+    count = RecordCount()
+    count.add(_record(16000)[:1000])
+    assert count.left == 16005 - 1000
+
+
+def test_records_with_bytes_make_up_for_those_without() -> None:
+    count = RecordCount()
+    for _ in range(10 * MOST_BARREN):
+        for _ in range(FRUITFUL_FOR_BARREN):
+            count.add(_record(1))
+            count.brought()
+        count.add(_record(22))
+    assert not count.is_spent
+
+
+def test_one_record_with_bytes_does_not_make_up_for_one_without() -> None:
+    count = RecordCount()
+    for _ in range(2 * MOST_BARREN):
+        count.add(_record(1) + _record(22))
+        count.brought()
+    assert count.is_spent
