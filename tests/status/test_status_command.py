@@ -88,11 +88,21 @@ def test_top_shows_rates_until_it_is_interrupted(server: Server) -> None:
         assert top.stdout is not None
         screens = 0
         for line in top.stdout:
-            screens += "worker  state" in line
+            screens += line.startswith("worker  state")
             if screens == 3:
                 break
         top.terminate()
     assert screens == 3
+
+
+def test_top_gives_scripts_a_line_of_json_for_each_look(server: Server) -> None:
+    command = [sys.executable, "-m", "trio_worker", "top", str(server.ini), "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as top:
+        assert top.stdout is not None
+        looks = [json.loads(top.stdout.readline()) for _ in range(2)]
+        top.terminate()
+    assert looks[1]["now"] > looks[0]["now"]
+    assert [each["id"] for each in looks[1]["workers"]] == [1, 2]
 
 
 def test_an_ini_without_a_status_is_refused(tmp_path: Path) -> None:

@@ -11,4 +11,13 @@ live.py         the live state of this worker
 metrics.py      the page for Prometheus
 exposition.py   the figures as Prometheus reads them
 processes.py    the figures of a process that the kernel keeps
+
+The command of an operator asks that socket:
+
+command.py      the subcommands that ask once
+client.py       the socket, found by an ini or an address
+top.py          the one that goes on, on a screen.py that rich draws or as plain text
+view.py         what that shows at one moment
+tables.py       what they show
+history.py      rates and percentiles
 """

@@ -2,24 +2,16 @@
 
 import json
 import sys
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, TextIO
 
 from trio_worker.master.access_log.format import printable
+from trio_worker.status import tables
 from trio_worker.status.client import Place, StatusError, find
+from trio_worker.status.top import top
 
 # Exit statuses: done, refused or not there.
 DONE, REFUSED = 0, 1
-
-# Seconds between two looks of `top`.
-INTERVAL = 1.0
-
-# To the upper left corner; from there to the end of the screen; to the end of the line.
-_HOME, _REST, _LINE = "\x1b[H", "\x1b[J", "\x1b[K"
-
-# Requests that `top` lists.
-LISTED = 20
 
 
 def main(command: str, file: str, operand: str | None, as_json: bool, out: TextIO = sys.stdout) -> int:
@@ -35,7 +27,8 @@ def main(command: str, file: str, operand: str | None, as_json: bool, out: TextI
     try:
         place = find(file)
         if command == "top":
-            return _top(place, out)
+            top(place, as_json, out)
+            return DONE
         found = _ask(place, command, operand)
     except StatusError as error:
         print(f"trio-worker: {error}", file=sys.stderr)
@@ -66,13 +59,13 @@ def _ask(place: Place, command: str, operand: str | None) -> Any:
 
 def _lines(command: str, found: Any) -> Iterator[str]:
     if command == "requests":
-        yield from _requests(found)
+        yield from tables.requests(found).lines()
     elif command == "tasks":
         for number, tree in found.items():
             yield f"worker {number}"
             yield from _task(tree, 1)
     elif command == "status":
-        yield from _workers(found["workers"], {})
+        yield from tables.workers(found["workers"]).lines()
         for kind in ("errors", "slow", "cancelled"):
             yield f"{kind}: {len(found[kind])}"
         yield f"running requests: {len(found['requests'])}"
@@ -80,78 +73,11 @@ def _lines(command: str, found: Any) -> Iterator[str]:
         yield "done"
 
 
-def _top(place: Place, out: TextIO) -> int:
-    """Show workers and requests, once a second, until the terminal interrupts it."""
-    before: dict[int, tuple[float, int]] = {}
-    while True:
-        state = place.ask("/state")
-        now = {each["id"]: (state["now"], sum(each["times"])) for each in state["workers"]}
-        rates = {
-            number: (count - before[number][1]) / max(0.001, at - before[number][0])
-            for number, (at, count) in now.items()
-            if number in before
-        }
-        lines = [*_workers(state["workers"], rates), "", *_requests(state["requests"][:LISTED])]
-        out.write(_HOME + "".join(f"{line}{_LINE}\n" for line in lines) + _REST)
-        out.flush()
-        before = now
-        time.sleep(INTERVAL)
-
-
-def _workers(workers: Sequence[Any], rates: dict[int, float]) -> Iterator[str]:
-    head = ("worker", "state", "process", "running", "requests", "per second", "loop lag", "memory", "respawns")
-    rows = [
-        (
-            str(each["id"]),
-            each["state"],
-            str(each["pid"]),
-            str(each["running"]),
-            str(sum(each["times"])),
-            f"{rates[each['id']]:.0f}" if each["id"] in rates else "",
-            f"{each['lag'] / 1000:.1f} ms",
-            f"{each['resident'] // 1048576} MiB",
-            str(each["respawns"]),
-        )
-        for each in workers
-    ]
-    return _table(head, rows)
-
-
-def _requests(requests: Sequence[Any]) -> Iterator[str]:
-    rows = [
-        (
-            each["id"],
-            f"{each['age']:.1f} s",
-            f"{each['method']} {each['path']}",
-            each["client"],
-            _place(each["waits_at"]),
-        )
-        for each in requests
-    ]
-    return _table(("id", "age", "request", "client", "waits at"), rows)
-
-
-def _asked(request: Any) -> str:
-    return f"{request['method']} {request['path']}"
-
-
-def _place(line: Any) -> str:
-    return f"{line['file']}:{line['line']} in {line['function']}" if line else ""
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    # Clients choose parts of it, and a terminal obeys what it is sent.
-    table = [head, *([printable(cell) for cell in row] for row in rows)]
-    widths = [max(len(row[place]) for row in table) for place in range(len(head))]
-    for row in table:
-        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
 def _task(task: Any, depth: int) -> Iterator[str]:
     indent = "  " * depth
     yield f"{indent}- {printable(task['name'])}"
     for each in task["frames"]:
-        yield f"{indent}    {_place(each)}"
+        yield f"{indent}    {tables.place(each)}"
     for each in task["inside"]:
         words = [
             "cancelled" if each["cancelled"] else "",
