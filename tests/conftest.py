@@ -66,6 +66,7 @@ LONG = {
     "test_limits",
     "test_many_hosts",
     "test_mcp",
+    "test_mistakes",
     "test_native_build",
     "test_options_at_start",
     "test_pyuwsgi",

@@ -18,6 +18,7 @@ they do not need, and the other commands import what they need when they run.
 """
 
 import argparse
+import os
 import shlex
 import sys
 from collections.abc import Sequence
@@ -41,8 +42,17 @@ STATUS = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    parser = _parser()
-    given = parser.parse_args(arguments)
+    given = _parser().parse_args(arguments)
+    try:
+        status = _run(given)
+        sys.stdout.flush()
+    except BrokenPipeError:  # Who reads it, as `head` does, has had enough; Python flushes once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return status
+
+
+def _run(given: argparse.Namespace) -> int:
     if given.command == "run":
         from trio_worker.run.uwsgi import run
 

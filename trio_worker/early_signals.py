@@ -29,6 +29,8 @@ SIGNALS = (
 # Seconds after a fork in which the master has surely noted its new worker.
 NOTED = 0.01
 
+NO_FORK_HOOKS = "trio-worker: `py-call-uwsgi-fork-hooks = true` is missing: every worker dies at once on this Python"
+
 
 class Fork:
     """The signals of the process that forks workers.
@@ -89,6 +91,9 @@ def _install() -> None:
     # uWSGI's own workers would never unblock them.
     if "python-worker-override" in uwsgi.opt:
         Fork(os.getpid()).install()
+        if sys.version_info >= (3, 13) and "py-call-uwsgi-fork-hooks" not in uwsgi.opt:
+            # Such a worker does not live to say so (_PyRecursiveMutex_Unlock in PyOS_AfterFork_Child).
+            print(NO_FORK_HOOKS, file=sys.stderr, flush=True)
 
 
 if "uwsgi" in sys.modules:

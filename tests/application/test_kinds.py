@@ -11,7 +11,7 @@ from support.uwsgi import Servers
 MISTAKES = [
     ("kinds:for_asyncio", "'for_asyncio' of 'kinds:for_asyncio' is a Quart for asyncio; Trio runs QuartTrio"),
     ("kinds:create_app", "takes no arguments, so it is no app; a factory is named kinds:create_app()"),
-    ("kinds:aplication", "did you mean 'application'?"),
+    ("kinds:aplication", "perhaps 'application' is meant"),
 ]
 
 

@@ -24,3 +24,13 @@ def test_the_starter_needs_no_path() -> None:
     text = subprocess.run([command, "starter"], check=True, capture_output=True, text=True, env={}).stdout
     assert f"python-worker-override = @(exec://{command} path)" in text
     assert f"ini = exec://{command} metrics" in text
+
+
+def test_a_reader_that_has_had_enough_is_no_error() -> None:
+    command = [sys.executable, "-m", "trio_worker", "options"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(timeout=60) == 0

@@ -1,9 +1,8 @@
 """The kinds of callables that an ini may name: an ASGI app, a WSGI app to be wrapped, or a mistake to be told."""
 
-import difflib
 import inspect
 import logging
-from types import FunctionType, ModuleType
+from types import FunctionType
 from typing import Any
 
 from trio_worker.asgi import App
@@ -34,6 +33,13 @@ def as_asgi(app: Any, name: str, target: str, limit_post: int) -> App:
         raise AppError(
             f"{name!r} of {target!r} is a Quart for asyncio; Trio runs QuartTrio: from quart_trio import QuartTrio"
         )
+    if inspect.iscoroutine(app):
+        app.close()
+        raise AppError(
+            f"the factory of {target!r} is async, and has made a coroutine; an app is made by a plain function"
+        )
+    if inspect.isclass(app) and not hasattr(app, "__await__"):
+        raise AppError(f"{name!r} of {target!r} is a class; the app is an instance of it, as in app = {app.__name__}()")
     parameters = _parameters(app)
     if parameters == 0 and isinstance(app, FunctionType):
         raise AppError(f"{name!r} of {target!r} takes no arguments, so it is no app; a factory is named {target}()")
@@ -41,13 +47,6 @@ def as_asgi(app: Any, name: str, target: str, limit_post: int) -> App:
         return _wrapped(app, name, target, limit_post)
     found: App = app
     return found
-
-
-def likely(name: str, module: ModuleType) -> str:
-    """Return the name that was meant, perhaps, in words for the end of a sentence."""
-    names = [each for each in vars(module) if not each.startswith("_")]
-    found = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return f"; did you mean {found[0]!r}?" if found else ""
 
 
 def _is_asyncio_quart(app: object) -> bool:

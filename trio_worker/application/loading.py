@@ -15,7 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from trio_worker.application.kinds import AppError, as_asgi, likely
+from trio_worker.application.kinds import AppError, as_asgi
+from trio_worker.application.mistakes import keep_own_frames, likely_module, likely_name
 from trio_worker.application.root_path import restore
 from trio_worker.asgi import App, Receive, Scope, Send
 from trio_worker.options import Options
@@ -102,7 +103,8 @@ def _from_target(target: str, options: Options) -> App:
     try:
         imported = importlib.import_module(module)
     except (Exception, SystemExit) as error:
-        raise AppError(f"cannot import {module!r} of {target!r}: {_describe(error)}") from error
+        reason = f"cannot import {module!r} of {target!r}: {_describe(error)}{likely_module(error, target)}"
+        raise AppError(reason) from _if_own(error)
     return _from_module(imported, attribute or default or "application", target, limit_post)
 
 
@@ -120,7 +122,7 @@ def _import_file(path: str) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[spec.name]
-        raise AppError(f"cannot load {path!r}: {_describe(error)}") from error
+        raise AppError(f"cannot load {path!r}: {_describe(error)}{likely_module(error, path)}") from error
     return module
 
 
@@ -131,7 +133,8 @@ def _from_module(module: ModuleType, attribute: str, target: str, limit_post: in
         app = getattr(app, part, None)
     if app is None:
         raise AppError(
-            f"{module.__file__ or module.__name__} has no {name!r}, which {target!r} asks for{likely(name, module)}"
+            f"{module.__file__ or module.__name__} has no {name!r}, which {target!r} asks for"
+            f"{likely_name(name, module, target)}"
         )
     if not callable(app):
         raise AppError(f"{name!r} in {module.__file__ or module.__name__} is not callable but {app!r}")
@@ -144,7 +147,8 @@ def _from_module(module: ModuleType, attribute: str, target: str, limit_post: in
 
 
 def _describe(error: BaseException) -> str:
-    """The exception with the file and line where it was raised."""
+    """Return the exception with the file and line where it was raised; its traceback begins in the app from now on."""
+    keep_own_frames(error)
     where = ""
     if isinstance(error, SyntaxError):
         where = f" ({error.filename}, line {error.lineno})"
@@ -153,6 +157,11 @@ def _describe(error: BaseException) -> str:
             traceback = traceback.tb_next
         where = f" ({traceback.tb_frame.f_code.co_filename}, line {traceback.tb_lineno})"
     return f"{type(error).__name__}: {error}{where}"
+
+
+def _if_own(error: BaseException) -> BaseException | None:
+    """Return the exception if it has more to show than its own text: what is raised by no code of the app has not."""
+    return error if error.__traceback__ is not None or isinstance(error, SyntaxError) else None
 
 
 class Mounts:

@@ -14,8 +14,8 @@ from trio_worker.options.raw import ALIASES, RawOptions, repeated, text
 from trio_worker.options.static_map import ExpiresRule, StaticMap
 from trio_worker.options.trust import LOOPBACK, NOBODY, Peers
 from trio_worker.options.values import (
-    OptionError,
     Reader,
+    UnknownOptionError,
     a_flag,
     a_header,
     a_number,
@@ -195,7 +195,7 @@ def parse(raw: RawOptions) -> Options:
         given = dict.fromkeys(("trio-body-timeout", "trio-write-timeout"), seconds) | given
     for key, value in given.items():
         if key.startswith("trio-") and key not in known:
-            raise OptionError(key, value, "one of " + ", ".join(sorted(k for k in known if k.startswith("trio-"))))
+            raise UnknownOptionError(key, value, [each for each in known if each.startswith("trio-")])
     return Options(
         **{each.name: each.metadata["parse"](key, given[key]) for key, each in known.items() if key in given}
     )

@@ -4,8 +4,9 @@ Each takes the key and the value as the ini has them, and says in an OptionError
 may be given more than once comes as one line for each time.
 """
 
+import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from trio_worker.options.static_map import (
@@ -32,6 +33,21 @@ class OptionError(ValueError):
 
     def __init__(self, key: str, value: str, allowed: str) -> None:
         super().__init__(f"{key} = {value}: allowed is {allowed}")
+
+
+class UnknownOptionError(OptionError):
+    """An option with our prefix does not exist.
+
+    Args:
+        key: as the ini has it.
+        value: as the ini has it.
+        known: the options that exist.
+    """
+
+    def __init__(self, key: str, value: str, known: Iterable[str]) -> None:
+        likely = difflib.get_close_matches(key, known, n=1, cutoff=0.7)
+        hint = f"perhaps {likely[0]} is meant" if likely else "`trio-worker options` lists all"
+        ValueError.__init__(self, f"{key} = {value}: there is no such option of this worker; {hint}")
 
 
 # uWSGI's words for no behind a flag (uwsgi_opt_true).

@@ -31,6 +31,8 @@ _CHATTER = re.compile(
     | Gracefully\ killing\ worker\ \d
     | .*\ -\ graceful\ shutdown\ triggered
     | worker\ \d+\ buried\ after
+    | OOPS\ !\ failed\ loading\ app\ in\ worker\ \d
+    | .*\ -\ need-app\ requested,\ destroying\ the\ instance
     | goodbye\ to\ uWSGI\.
     )""",
     re.VERBOSE,

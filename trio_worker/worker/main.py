@@ -237,6 +237,7 @@ class Worker:
                     await self._announce()
                     log.info("accepting on %s", listeners.describe())
                     if notices.is_speaker(uwsgi.worker_id(), uwsgi.workers()):
+                        notices.warn_of_missing_options(self._raw)
                         background.start_soon(notices.warn_of_dead_options, self._raw, self._native is not None)
                     await self._ending.begun.wait()
                     with self._leaving:

@@ -1,6 +1,6 @@
-"""Warnings at the start of an instance about keys of its ini that do nothing in a Trio worker.
+"""Warnings at the start of an instance about its ini: what is missing in it, and what does nothing in a Trio worker.
 
-The option table knows them. One worker speaks for all, once in the life of an instance, and when it already serves:
+The option table knows the keys. One worker speaks for all, once in the life of an instance, and when it already serves:
 reading the table takes longer than clients should wait for.
 """
 
@@ -22,6 +22,14 @@ ACCEPT = "trio-accept-dead-rules"
 DENIES_NOTHING = "%s denies nothing in a Trio worker, what it has denied reaches the app: %s (if you know: `%s = %s`)"
 
 
+# What every ini should have, and what becomes of one that does not. On Python 3.13 no worker lives to warn of missing
+# fork hooks: early_signals.py does so in the master.
+ESSENTIALS = {
+    "master": "nothing reloads or replaces this worker",
+    "py-call-uwsgi-fork-hooks": "every worker would die at once on Python 3.13",
+}
+
+
 def is_speaker(worker_id: int, workers: Sequence[Mapping[str, Any]]) -> bool:
     """Return True if this worker is the one that speaks: the first one, in its first life.
 
@@ -30,6 +38,13 @@ def is_speaker(worker_id: int, workers: Sequence[Mapping[str, Any]]) -> bool:
         workers: `uwsgi.workers()`.
     """
     return worker_id == 1 and workers[0]["respawn_count"] == 0
+
+
+def warn_of_missing_options(raw: RawOptions) -> None:
+    """Name what is missing, a line for each."""
+    for key, why in ESSENTIALS.items():
+        if key not in raw or text(raw[key]).lower() in OFF:
+            log.warning("`%s = true` is missing: %s", key, why)
 
 
 async def warn_of_dead_options(raw: RawOptions, has_plugin: bool) -> None:
