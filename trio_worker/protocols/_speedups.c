@@ -1,4 +1,5 @@
-/* The two readers that every request begins with, in C: the plain HTTP/1.1 head and the block of a uwsgi packet.
+/* The readers that every request begins with, in C: the plain HTTP/1.1 head, the block of a uwsgi packet, and the fields
+   of a plain request of HTTP/2.
 
    They decide nothing. What is not plainly well-formed is None, and the Python code beside them reads it again, refuses
    it, or learns a name that it has not met; without a compiler that code reads everything. So there is one definition
@@ -9,6 +10,10 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <string.h>
+
+/* How many fields of a request begin with a colon (RFC 9113 section 8.3.1); the bounds of a head in which no limit can
+   be exceeded, as in http2/rules.py. */
+enum { PSEUDO = 4, FEW_FIELDS = 64, SMALL_HEAD = 16384, TARGET_LIMIT = 8192 };
 
 /* Look up a name that is written here; a borrowed reference, NULL where it is unknown or an error is set. */
 static PyObject *find(PyObject *names, const char *start, Py_ssize_t size) {
@@ -38,16 +43,22 @@ static const char *end_of_line(const char *at, const char *end) {
     return end - at >= 2 && at[0] == '\r' && at[1] == '\n' ? at : NULL;
 }
 
-/* The end of a target that means itself (RFC 3986 sections 3.3 and 3.4) and begins with a slash; NULL where it does not. */
-static const char *end_of_target(const char *at, const char *end) {
+/* The first byte from here on that a target which means itself does not have (RFC 3986 sections 3.3 and 3.4). */
+static const char *skip_usual(const char *at, const char *end) {
     static const char usual[] = "/?-._~!$&'()*+,;=:@%0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
     static unsigned char is_usual[256];
     for (const char *each = is_usual['/'] ? "" : usual; *each; each++)
         is_usual[(unsigned char)*each] = 1;
-    if (at == end || *at != '/')
-        return NULL;
     while (at < end && is_usual[(unsigned char)*at])
         at++;
+    return at;
+}
+
+/* The end of a target that means itself and begins with a slash; NULL where it does not. */
+static const char *end_of_target(const char *at, const char *end) {
+    if (at == end || *at != '/')
+        return NULL;
+    at = skip_usual(at, end);
     return at < end && *at == ' ' ? at : NULL;
 }
 
@@ -206,9 +217,79 @@ static PyObject *read_block(PyObject *module, PyObject *const *args, Py_ssize_t 
     return well_formed ? parts : Py_NewRef(Py_None);
 }
 
+/* The place of a name in a list that ends with NULL, -1 where it has none. */
+static int find_name(PyObject *name, const char *const *names) {
+    for (int i = 0; names[i]; i++)
+        if ((size_t)PyBytes_GET_SIZE(name) == strlen(names[i]) && !strcmp(PyBytes_AS_STRING(name), names[i]))
+            return i;
+    return -1;
+}
+
+/* Whether one of the headers before this one has its name. */
+static int is_repeated(PyObject *fields, Py_ssize_t index, PyObject *name) {
+    for (Py_ssize_t i = PSEUDO; i < index; i++) {
+        PyObject *other = PyTuple_GET_ITEM(PyTuple_GET_ITEM(fields, i), 0);
+        if (PyBytes_GET_SIZE(other) == PyBytes_GET_SIZE(name) &&
+            !memcmp(PyBytes_AS_STRING(other), PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)))
+            return 1;
+    }
+    return 0;
+}
+
+/* Look at a field, and keep the value of one whose name begins with a colon; its size, -1 where it is not plain. */
+static Py_ssize_t take_field(PyObject *fields, Py_ssize_t index, PyObject **pseudo) {
+    static const char *const places[] = {":method", ":path", ":authority", ":scheme", NULL};
+    static const char *const decisive[] = {"host", "content-length", "transfer-encoding", "expect", NULL};
+    PyObject *field = PyTuple_GET_ITEM(fields, index);
+    if (!PyTuple_Check(field) || PyTuple_GET_SIZE(field) != 2)
+        return -1;
+    PyObject *name = PyTuple_GET_ITEM(field, 0), *value = PyTuple_GET_ITEM(field, 1);
+    if (!PyBytes_Check(name) || !PyBytes_Check(value))
+        return -1;
+    if (index < PSEUDO) {
+        int place = find_name(name, places);
+        if (place < 0 || pseudo[place])
+            return -1;
+        pseudo[place] = value;
+    } else if (*PyBytes_AS_STRING(name) == ':' || find_name(name, decisive) >= 0 || is_repeated(fields, index, name))
+        return -1;
+    return PyBytes_GET_SIZE(name) + PyBytes_GET_SIZE(value);
+}
+
+/* Return the fields that are headers, behind the authority as a Host. */
+static PyObject *make_headers(PyObject *fields, PyObject *authority) {
+    PyObject *host = Py_BuildValue("[(y#O)]", "host", (Py_ssize_t)4, authority);
+    PyObject *headers = host ? PySequence_List(fields) : NULL;
+    if (headers && PyList_SetSlice(headers, 0, PSEUDO, host))
+        Py_CLEAR(headers);
+    Py_XDECREF(host);
+    return headers;
+}
+
+PyDoc_STRVAR(read_fields_doc,
+"read_fields(fields)\n--\n\n"
+"Return method, target, authority and headers of a plain request of HTTP/2, of its fields; None for any other.");
+
+static PyObject *read_fields(PyObject *module, PyObject *fields) {
+    (void)module;
+    PyObject *pseudo[PSEUDO] = {NULL, NULL, NULL, NULL};
+    Py_ssize_t count = PyTuple_Check(fields) ? PyTuple_GET_SIZE(fields) : 0, size = 0;
+    if (count < PSEUDO || count > FEW_FIELDS)
+        Py_RETURN_NONE;
+    for (Py_ssize_t i = 0, more; i < count; i++, size += more)
+        if ((more = take_field(fields, i, pseudo)) < 0)
+            Py_RETURN_NONE;
+    const char *path = PyBytes_AS_STRING(pseudo[1]), *end = path + PyBytes_GET_SIZE(pseudo[1]);
+    if (size > SMALL_HEAD || end - path > TARGET_LIMIT || *path != '/' || skip_usual(path, end) != end)
+        Py_RETURN_NONE;
+    PyObject *headers = make_headers(fields, pseudo[2]);
+    return headers ? Py_BuildValue("OOON", pseudo[0], pseudo[1], pseudo[2], headers) : NULL;
+}
+
 static PyMethodDef functions[] = {
     {"read_head", (PyCFunction)(void (*)(void))read_head, METH_FASTCALL, read_head_doc},
     {"read_block", (PyCFunction)(void (*)(void))read_block, METH_FASTCALL, read_block_doc},
+    {"read_fields", read_fields, METH_O, read_fields_doc},
     {NULL, NULL, 0, NULL},
 };
 

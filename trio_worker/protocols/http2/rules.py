@@ -1,11 +1,10 @@
 """The head of a request from the fields of its stream (RFC 9113 section 8.3), held against the rules of HTTP/1.1."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from trio_worker.asgi import Headers
 from trio_worker.host import recall_host
-from trio_worker.protocols.http1.plain_head import METHODS, NO_HOST, is_usual_target
+from trio_worker.protocols.http1.plain_head import METHODS, is_usual_target
 from trio_worker.protocols.http1.rules import Head, check, check_size
 from trio_worker.refusal import Refusal
 
@@ -28,25 +27,44 @@ class Asked(NamedTuple):
 _DECISIVE = {b":protocol", b"host", b"content-length", b"transfer-encoding", b"expect"}
 
 # Bytes and fields of a head with which no limit can be exceeded, whatever `buffer-size` says.
-_SMALL_HEAD, _FEW_FIELDS = 16384, 256
+_SMALL_HEAD, _FEW_FIELDS = 16384, 64
+
+# Method, target, authority, and the headers, the first of which is the Host.
+Fields = tuple[bytes, bytes, bytes, Headers]
 
 
-def read_plain(fields: Sequence[tuple[bytes, bytes]]) -> tuple[str, bytes, Headers] | None:
-    """Return method, target and headers of a request in which no rule can find anything; None for every other.
+def sort_fields(fields: tuple[tuple[bytes, bytes], ...], /) -> Fields | None:
+    """Return the parts of a request that has each field once, and none that decides anything; None for any other.
 
-    It has no body, each field once, and none that decides anything. The first four are those of every request, because
-    libnghttp2 has seen to three of them and to the order (RFC 9113 section 8.3.1).
+    The first four are those of every request, because libnghttp2 has seen to three of them and to the order (RFC 9113
+    section 8.3.1).
     """
     given = dict(fields)
     if (
         len(given) == len(fields) <= _FEW_FIELDS
         and _DECISIVE.isdisjoint(given)
-        and (method := METHODS.get(given[b":method"])) is not None
-        and is_usual_target(target := given[b":path"])
-        and recall_host(host := given.get(b":authority", NO_HOST))
+        and (host := given.get(b":authority")) is not None
+        and is_usual_target(target := given.get(b":path", b""))
         and len(b"".join(given)) + len(b"".join(given.values())) <= _SMALL_HEAD
     ):
-        return method, target, [(b"host", host), *fields[4:]]
+        return given[b":method"], target, host, [(b"host", host), *fields[4:]]
+    return None
+
+
+try:
+    # The same in C.
+    from trio_worker.protocols._speedups import read_fields
+except ImportError:
+    read_fields = sort_fields
+
+
+def read_plain(fields: tuple[tuple[bytes, bytes], ...]) -> tuple[str, bytes, Headers] | None:
+    """Return method, target and headers of a request in which no rule can find anything; None for every other."""
+    if (parts := read_fields(fields)) is None:
+        return None
+    method, target, host, headers = parts
+    if (word := METHODS.get(method)) is not None and recall_host(host):
+        return word, target, headers
     return None
 
 
