@@ -13,6 +13,7 @@ from websockets.utils import accept_key
 
 from trio_worker.asgi import Headers, Scope
 from trio_worker.http.exchange import Exchange
+from trio_worker.protocols.websocket.inflating import Inflating
 from trio_worker.refusal import Refusal
 
 # The memory level of zlib: with it and a window of 12 bits a connection takes about 40 KiB, 8 of them for reading.
@@ -105,7 +106,7 @@ def _agree(offers: Sequence[Any], window_bits: int) -> tuple[Sequence[Extension]
                 agreed, extension = factory.process_request_params(parameters, [])
             except NegotiationError:
                 continue
-            return (extension,), build_extension([(name, list(agreed))]).encode()
+            return (Inflating(extension),), build_extension([(name, list(agreed))]).encode()
     return (), b""
 
 

@@ -20,6 +20,9 @@ from trio_worker.transport.wire import Wire
 # Seconds that a client has to answer our close frame.
 CLOSE_GRACE = 2.0
 
+# Frames that bring nothing, pings, pongs, fragments of a few bytes: so many at once, and then in a second.
+IDLE_FRAMES, IDLE_RATE = 1024, 128
+
 # RFC 6455 section 7.4.1, and 1012 of IANA's registry, which tells a client to connect again.
 NORMAL, LOST, INTERNAL_ERROR, SERVICE_RESTART = 1000, 1006, 1011, 1012
 
@@ -55,6 +58,8 @@ class Link:
     # True once the worker drains; and the event by which the app hears of the end, once there is one.
     _draining = False
     _end: tuple[int, str] | None = None
+    # How many frames that bring nothing may still come, and when that was so.
+    _credit, _credited = float(IDLE_FRAMES), 0.0
     # Made while the app waits for the end of the handshake.
     _changed: trio.Event | None = None
 
@@ -76,8 +81,10 @@ class Link:
             return self._close(SERVICE_RESTART, "")
         if not self.read_now():
             return self._wire.wait()
-        # A client that sends nothing but control frames makes no read wait.
-        return None if self._received else trio.lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it
+        if self._received and not self._messages.has_more:
+            return None
+        # A client that sends nothing but control frames makes no read wait, nor one that sends much in small frames.
+        return trio.lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it
 
     def read_now(self) -> bool:
         """Take apart the next bytes up to a message; return False when none have come."""
@@ -93,10 +100,22 @@ class Link:
                 self.lose()
                 return True
             data = came
-        self._answer(self._messages.take(data, self._received))
-        if self._messages.closed is not None:
-            self._end_by_client(*self._messages.closed)
+        messages = self._messages
+        answer = messages.take(data, self._received)
+        if messages.idle > 0 and not self._pays():
+            answer += messages.refuse()
+        self._answer(answer)
+        if messages.closed is not None:
+            self._end_by_client(*messages.closed)
         return True
+
+    def _pays(self) -> bool:
+        """Count frames that bring nothing; return False when there were too many."""
+        now = self._clock.now
+        credit = min(IDLE_FRAMES, self._credit + (now - self._credited) * IDLE_RATE)
+        self._credit, self._credited = credit - self._messages.idle, now
+        self._messages.idle = 0
+        return self._credit >= 0
 
     def _end_by_client(self, code: int, reason: str) -> None:
         if self.phase is OPEN:

@@ -19,8 +19,13 @@ try:
 except ImportError:  # Where it was installed without a compiler.
     from websockets.utils import apply_mask
 
-# Bytes that are taken apart at a time: messages are bounded by what they came in, however small they are.
-SLICE = 16384
+# Bytes and frames that are taken apart at a time, between which others have their turn: messages are bounded by what
+# they came in, however small they are. A byte may stand for a thousand where messages are compressed: there so many
+# bytes of a frame weigh as much as one frame more.
+SLICE, FRAMES, DEFLATED_WEIGHT = 16384, 48, 8
+
+# A fragment with fewer bytes brings nothing by itself; a whole message makes up for so many of them.
+FRAGMENT, FRAGMENTS_OF_A_MESSAGE = 64, 8
 
 # The first byte of a frame that is a whole message: FIN and the opcode.
 _TEXT, _BINARY = 0x80 | TEXT, 0x80 | BINARY
@@ -50,6 +55,7 @@ class Messages:
         closed: the client's code and reason when it has closed, ours when what it sent is against the protocol.
         broken: whether that was against the protocol.
         pongs: how many pongs have come.
+        idle: how many frames of the last piece have brought nothing, beyond what its messages make up for.
     """
 
     __slots__ = (
@@ -63,6 +69,7 @@ class Messages:
         "_skip",
         "broken",
         "closed",
+        "idle",
         "pongs",
     )
 
@@ -79,7 +86,7 @@ class Messages:
         self._is_text = False
         self.closed: tuple[int, str] | None = None
         self.broken = False
-        self.pongs = 0
+        self.pongs = self.idle = 0
 
     @property
     def has_more(self) -> bool:
@@ -117,9 +124,10 @@ class Messages:
     def _take_slice(self, data: bytes, messages: list[Message]) -> bytes:
         protocol = self._protocol or self._make_protocol()
         was_open = protocol.state is State.OPEN
-        self._rest = data[SLICE:]
-        protocol.receive_data(data[:SLICE])
-        self._follow(data[:SLICE])
+        size = self._follow(data[:SLICE])
+        self._rest = data[size:]
+        protocol.receive_data(data[:size])
+        self.idle = 0
         for frame in protocol.events_received():
             if isinstance(frame, Frame):
                 self._take_frame(protocol, frame, messages)
@@ -132,11 +140,15 @@ class Messages:
             self._protocol = None
         return answer
 
-    def _follow(self, data: bytes) -> None:
-        """Find out whether the bytes so far end with a frame (RFC 6455 section 5.2)."""
+    def _follow(self, data: bytes) -> int:
+        """Return how many bytes are taken apart now, and note where in a frame they end (RFC 6455 section 5.2)."""
+        before = len(self._head)
         data = self._head + data
-        at, end = self._skip, len(data)
+        at, end, frames = self._skip, len(data), 0
         while at + 2 <= end:
+            if frames >= FRAMES:
+                end = at
+                break
             size, length = 2 + 4 * (data[at + 1] >> 7), data[at + 1] & 127
             extended = {126: 2, 127: 8}.get(length, 0)
             if at + size + extended > end:
@@ -144,7 +156,9 @@ class Messages:
             if extended:
                 length = int.from_bytes(data[at + 2 : at + 2 + extended], "big")
             at += size + extended + length
-        self._head, self._skip = data[at:], max(0, at - end)
+            frames += 1 + (length // DEFLATED_WEIGHT if self._extensions else 0)
+        self._head, self._skip = data[at:end], max(0, at - end)
+        return end - before
 
     def _make_protocol(self) -> Protocol:
         self._protocol = protocol = Protocol(Side.SERVER, max_size=self._max_size, logger=_quiet)
@@ -155,13 +169,18 @@ class Messages:
         if frame.opcode is PONG:
             self.pongs += 1
         if frame.opcode not in (TEXT, BINARY, CONT):
+            self.idle += 1
             return
         if frame.opcode is not CONT:
             self._fragments, self._is_text = [], frame.opcode is TEXT
         if self._fragments is None:
             return
-        self._fragments.append(bytes(frame.data))
-        if frame.fin:
+        if frame.data:
+            self._fragments.append(bytes(frame.data))
+        if not frame.fin:
+            self.idle += len(frame.data) < FRAGMENT
+        else:
+            self.idle -= FRAGMENTS_OF_A_MESSAGE
             whole, self._fragments = b"".join(self._fragments), None
             try:
                 messages.append(whole.decode() if self._is_text else whole)
@@ -191,6 +210,14 @@ class Messages:
         if len(reason.encode()) > 123:
             raise ProtocolError("a reason has 123 bytes at most")
         protocol.send_close(code, reason)
+        return b"".join(protocol.data_to_send())
+
+    def refuse(self) -> bytes:
+        """Return what ends by 1008 a session that costs more than it pays; what its client still sends is dropped."""
+        protocol = self._protocol or self._make_protocol()
+        if protocol.state is State.OPEN:
+            protocol.fail(CloseCode.POLICY_VIOLATION, "frames that bring nothing")
+        self._note_end(protocol)
         return b"".join(protocol.data_to_send())
 
     def ping(self) -> bytes:

@@ -119,7 +119,7 @@ class WebSocketSession(Link):
         message = self._received.pop(0)
         if self.gone:
             self.leave()
-        await self._take_turns()
+        await self._take_turns(len(message))
         counters = self._counters
         counters.messages_in += 1
         if isinstance(message, str):
@@ -137,10 +137,11 @@ class WebSocketSession(Link):
             self._changed = trio.Event()
         await self._changed.wait()
 
-    async def _take_turns(self) -> None:
-        """Let others have their turn now and then."""
-        self._count += 1
-        if not self._count % MESSAGES_AT_ONCE:
+    async def _take_turns(self, size: int) -> None:
+        """Let others have their turn now and then; a large message counts as several."""
+        self._count += 1 + (size >> 15)
+        if self._count >= MESSAGES_AT_ONCE:
+            self._count = 0
             await trio.lowlevel.checkpoint()
 
     async def send(self, message: Message) -> None:
@@ -177,7 +178,7 @@ class WebSocketSession(Link):
             self._counters.bytes_out += size
             self.sent += size
             await self._write(self._messages.pack(payload))
-            await self._take_turns()
+            await self._take_turns(size)
         elif kind == "websocket.close":
             code, reason = message.get("code", NORMAL), message.get("reason") or ""
             if not is_sendable(code):

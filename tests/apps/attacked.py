@@ -1,0 +1,87 @@
+"""A bare ASGI app for hostile clients: it says nothing in the log, and stops when its client has gone."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qs
+
+import trio
+
+Scope = dict[str, Any]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+# What the endless ones send at a time.
+PIECE = b"x" * 4096
+
+
+async def app(scope: Scope, receive: Receive, send: Send) -> None:
+    if scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+    elif scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        await SESSIONS[scope["path"]](receive, send)
+    else:
+        size = int(parse_qs(scope["query_string"].decode()).get("size", ["0"])[0])
+        await ROUTES[scope["path"]](receive, send, size)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    for each in "startup", "shutdown":
+        await receive()
+        await send({"type": f"lifespan.{each}.complete"})
+
+
+async def _answer(send: Send, body: bytes) -> None:
+    headers = [(b"content-length", b"%d" % len(body))]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _hello(receive: Receive, send: Send, size: int) -> None:
+    await _answer(send, b"hello")
+
+
+async def _big(receive: Receive, send: Send, size: int) -> None:
+    await _answer(send, b"x" * size)
+
+
+async def _waits(receive: Receive, send: Send, size: int) -> None:
+    """Reads nothing."""
+    await trio.sleep(60)
+
+
+async def _takes(receive: Receive, send: Send, size: int) -> None:
+    """Reads all and keeps nothing."""
+    while (await receive()).get("more_body"):
+        pass
+    await _answer(send, b"taken")
+
+
+async def _endless(receive: Receive, send: Send, size: int) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    while True:
+        await send({"type": "http.response.body", "body": PIECE, "more_body": True})
+
+
+async def _ws_echo(receive: Receive, send: Send) -> None:
+    while (message := await receive())["type"] == "websocket.receive":
+        await send({"type": "websocket.send", "text": message["text"], "bytes": message["bytes"]})
+
+
+async def _ws_takes(receive: Receive, send: Send) -> None:
+    while (await receive())["type"] == "websocket.receive":
+        pass
+
+
+async def _ws_waits(receive: Receive, send: Send) -> None:
+    await trio.sleep(60)
+
+
+async def _ws_endless(receive: Receive, send: Send) -> None:
+    while True:
+        await send({"type": "websocket.send", "bytes": PIECE})
+
+
+ROUTES = {"/": _hello, "/big": _big, "/waits": _waits, "/takes": _takes, "/endless": _endless}
+SESSIONS = {"/echo": _ws_echo, "/takes": _ws_takes, "/waits": _ws_waits, "/endless": _ws_endless}
