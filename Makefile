@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/$(notdir $(PYTHON))
 
-.PHONY: serve test test-quick test-long lint docs docs-serve bench plugin profile fuzz soak
+.PHONY: serve test test-quick test-long lint docs docs-serve bench plugin profile fuzz soak chaos
 serve: $(VENV)/ready
 	$(VENV)/bin/uwsgi --ini uwsgi.ini
 
@@ -38,6 +38,9 @@ soak: $(VENV)/ready
 
 fuzz: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet -e '.[fuzz]' && $(VENV)/bin/python -m fuzz $(ARGS)
+
+chaos: $(VENV)/ready
+	PYTHONPATH=tests $(VENV)/bin/python -m chaos $(ARGS)
 
 $(VENV)/ready: pyproject.toml hatch_build.py trio_worker/protocols/_speedups.c
 	$(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install --quiet -e '.[uwsgi,quart,test,dev]' && touch $@
