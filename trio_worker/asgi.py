@@ -51,6 +51,7 @@ class Record(Protocol):
         by_sendfile: whether the app has sent a file by its name or descriptor.
         gone: whether the client went away before it had its answer.
         notes: wishes of the app for its log line, None where it has none.
+        refusal: what it was cancelled with, or answered in the app's place; None where it was not.
     """
 
     scope: Scope
@@ -63,3 +64,6 @@ class Record(Protocol):
     by_sendfile: bool
     gone: bool
     notes: Notes | None
+
+    @property
+    def refusal(self) -> object: ...

@@ -3,6 +3,7 @@
 import time
 
 import trio
+from quart import websocket
 from quart_trio import QuartTrio
 
 app = QuartTrio(__name__)
@@ -26,6 +27,19 @@ async def nursery(name: str) -> str:
             await trio.sleep_forever()
         children.cancel_scope.cancel()
     return name
+
+
+@app.websocket("/socket/<name>")
+async def socket(name: str) -> None:
+    while True:
+        message = await websocket.receive()
+        if message != "silence":
+            await websocket.send(message)
+
+
+@app.websocket("/refused")
+async def refused() -> None:
+    await trio.sleep_forever()
 
 
 @app.get("/late")

@@ -15,6 +15,8 @@ from support.load import Ask, hammer
 from support.status import BEARER, TOKEN, ask, client, running, state
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
+from support.websocket import open_
+from websockets.exceptions import ConnectionClosed
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium")
 
@@ -96,6 +98,25 @@ def test_figures_change_and_a_request_is_opened_and_cancelled(server: Server, ch
         assert tab.run("document.querySelector('#cancelled b')") is None
         assert "<b>slow" in tab.run("document.getElementById('cancelled').textContent")
     assert sum(each["errors"] for each in state(server)["workers"]) == 1
+
+
+def test_a_websocket_is_shown_opened_and_cancelled(server: Server, chromium: Browser) -> None:
+    with open_(server, "/socket/<i>one") as session, chromium.tab(page(server)) as tab:
+        is_live(tab)
+        tab.run("sessionStorage.clear()")
+        unlock(tab, TOKEN)
+        tab.wait("!document.getElementById('unlock').open")
+        session.send("a")
+        assert session.recv() == "a"
+        shown = "document.getElementById('sessions-table').innerText"
+        tab.wait(f"{shown}.includes('1 messages in · 1 out')")
+        assert "WEBSOCKET /socket/<i>one" in tab.run(shown)
+        tab.run("document.querySelector('#sessions-table button').click()")
+        tab.wait("document.getElementById('tree').innerText.includes('websocket.receive()')")
+        tab.run("document.getElementById('cancel').click()")
+        with pytest.raises(ConnectionClosed):
+            session.recv(timeout=10)
+        tab.wait("document.getElementById('sessions-section').hidden")
 
 
 def test_a_wrong_token_unlocks_nothing(server: Server, chromium: Browser) -> None:

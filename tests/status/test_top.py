@@ -104,9 +104,9 @@ def test_what_is_slower_than_every_bound_is_told_by_the_last() -> None:
 
 def test_requests_are_sorted() -> None:
     found = [
-        {"age": 1, "worker": 2, "method": "GET", "path": "/b", "client": "x"},
-        {"age": 2, "worker": 1, "method": "GET", "path": "/a", "client": "y"},
-        {"age": 3, "worker": 2, "method": "GET", "path": "/c", "client": "x"},
+        {"age": 1, "worker": 2, "method": "GET", "path": "/b", "client": "x", "protocol": "http/2"},
+        {"age": 2, "worker": 1, "method": "GET", "path": "/a", "client": "y", "protocol": "http/2"},
+        {"age": 3, "worker": 2, "method": "GET", "path": "/c", "client": "x", "protocol": "http/2"},
     ]
     ages = {order: [each["age"] for each in tables.in_order(found, order)] for order in tables.ORDERS}
     assert ages == {"age": [3, 2, 1], "worker": [2, 3, 1], "request": [2, 1, 3], "client": [3, 1, 2]}

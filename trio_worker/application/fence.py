@@ -37,6 +37,7 @@ class Application:
 
     Attributes:
         in_flight: the requests that run.
+        sessions: the WebSocket sessions that run.
     """
 
     def __init__(
@@ -55,7 +56,7 @@ class Application:
         self._ledger = ledger = ledger or Ledger()
         self._busy = ledger.busy
         self._raised = raised
-        self._sessions = 0
+        self.sessions: set[Runs] = set()
         self._draining = draining
         self._log_request = log_request
         self.in_flight: set[Running] = set()
@@ -108,14 +109,14 @@ class Application:
             if self._log_request is not None:
                 self._log_request(request)
             # After the counts: who sees an idle worker sees its work counted as well.
-            if not self.in_flight and not self._sessions:
+            if not self.in_flight and not self.sessions:
                 self._busy[0] = 0
                 if self._idle is not None:
                     self._idle.set()
 
     def count_running(self) -> int:
         """Count the requests and WebSocket sessions that run."""
-        return len(self.in_flight) + self._sessions
+        return len(self.in_flight) + len(self.sessions)
 
     async def wait_idle(self) -> None:
         """Wait until no request runs."""
@@ -161,7 +162,7 @@ class Application:
             session: see `Runs`.
             app: to be run instead of the worker's.
         """
-        self._sessions += 1
+        self.sessions.add(session)
         self._busy[0] = 1
         CURRENT.set(session)
         try:
@@ -181,12 +182,12 @@ class Application:
             if self._log_request is not None:
                 self._log_request(session)
 
-    def _finish_session(self, session: Record) -> None:
+    def _finish_session(self, session: Runs) -> None:
         """To uWSGI a session is a request."""
-        self._sessions -= 1
+        self.sessions.discard(session)
         self._ledger.base += 1
         self._ledger.requests[0] = session.number = self._ledger.base + self._counters.requests
-        if not self.in_flight and not self._sessions:
+        if not self.in_flight and not self.sessions:
             self._busy[0] = 0
 
     def _session_failed(self, session: Runs, error: BaseException) -> None:

@@ -81,7 +81,11 @@ class Recent:
         return {kind: list(reversed(found)) for kind, found in self._kinds.items()}
 
     def _look(self, record: Record) -> None:
-        if record.micros < self._slow and 0 < record.status < 500 and not record.gone and not self._raised:
+        if (
+            record.micros < self._slow
+            and 0 < record.status < 500
+            and not (record.gone or record.refusal or self._raised)
+        ):
             return
         self._keep(record)
 

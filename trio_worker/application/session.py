@@ -16,7 +16,19 @@ from trio_worker.refusal import Refusal
 
 
 class Runs(Record, Protocol):
-    """A session as the fence knows it."""
+    """A session as the fence knows it.
+
+    Attributes:
+        messages_in, messages_out: how many the app has received and sent.
+        cancel_scope: the one that its app is in.
+    """
+
+    messages_in: int
+    messages_out: int
+    cancel_scope: trio.CancelScope | None
+
+    def cancel(self, refusal: Refusal) -> None:
+        """Cancel the app, and close the session; a handshake that nobody has answered gets the refusal."""
 
     async def run(self, app: App, draining: trio.Event) -> None:
         """Run the app for it; what the app raises comes out."""
@@ -41,10 +53,14 @@ class Session:
         "_send",
         "began",
         "by_sendfile",
+        "cancel_scope",
         "gone",
+        "messages_in",
+        "messages_out",
         "micros",
         "notes",
         "number",
+        "refusal",
         "response_headers",
         "scope",
         "sent",
@@ -66,11 +82,15 @@ class Session:
         self.by_sendfile = False
         self.gone = False
         self.notes: Notes | None = None
+        self.refusal: Refusal | None = None
+        self.cancel_scope: trio.CancelScope | None = None
+        self.messages_in = self.messages_out = 0
 
     async def run(self, app: App, draining: trio.Event) -> None:
         """Run the app's side of the session to its end; what the app raises comes out."""
         try:
             async with trio.open_nursery() as nursery:
+                self.cancel_scope = nursery.cancel_scope
                 nursery.start_soon(self._restart, draining, nursery.cancel_scope)
                 await app(self.scope, self.receive, self.send)
                 nursery.cancel_scope.cancel()
@@ -85,6 +105,12 @@ class Session:
         await trio.sleep(CLOSE_GRACE)
         session.cancel()
 
+    def cancel(self, refusal: Refusal) -> None:
+        """Cancel the app; Hypercorn closes a session whose app has returned by 1011, or answers its handshake 500."""
+        self.refusal = self.refusal or refusal
+        if self.cancel_scope is not None:
+            self.cancel_scope.cancel()
+
     async def shed(self, refusal: Refusal, added: Headers) -> None:
         """Refuse the handshake; an engine that knows ASGI alone has no way to say more than that."""
         await self._receive()
@@ -94,6 +120,7 @@ class Session:
         """The app's next event; the end of a session that we closed is told with our own code."""
         message = await self._receive()
         if message["type"] == "websocket.receive":
+            self.messages_in += 1
             self._counters.messages_in += 1
             self._counters.bytes_in += _size(message)
         elif message["type"] == "websocket.disconnect" and self._restarting:
@@ -104,6 +131,7 @@ class Session:
         """Pass the app's message on and count it; after our own close there is nobody to pass it to."""
         kind = message["type"]
         if kind == "websocket.send":
+            self.messages_out += 1
             self._counters.messages_out += 1
             self.sent += _size(message)
             self._counters.bytes_out += _size(message)

@@ -5,22 +5,29 @@ SIGUSR2 and harakiri write them as text, the status page shows them as a tree.
 
 import linecache
 import os
+import sysconfig
 from collections.abc import Iterable, Iterator
 from math import isinf
-from typing import Any
+from typing import Any, TypeVar
 
 import trio
 
 from trio_worker.application.current import CURRENT
-from trio_worker.application.running import Running
+from trio_worker.asgi import Record
+
+R = TypeVar("R", bound=Record)
 
 # Tasks and frames of each that a tree has at most; what is beyond is left out.
 MOST_TASKS = 300
 MOST_FRAMES = 40
 
-# Where a line is no line of the app's.
+# Tasks that are looked at for the line of the app's that a request waits at.
+MOST_LOOKED_AT = 20
+
+# Where a line is no line of the app's; and where it is most likely that of a library.
 _OURS = os.path.dirname(os.path.dirname(__file__)) + os.sep
 _TRIO = os.path.dirname(trio.__file__) + os.sep
+_LIBRARIES = tuple({sysconfig.get_path(name) + os.sep for name in ("purelib", "platlib", "stdlib")})
 
 
 def task_tree() -> str:
@@ -45,15 +52,15 @@ def _lines(task: trio.lowlevel.Task, depth: int) -> Iterator[str]:
             yield from _lines(child, depth + 1)
 
 
-def tasks_of(requests: Iterable[Running]) -> dict[Running, trio.lowlevel.Task]:
-    """Return the task that each request runs in: the outermost one that knows it as its current request."""
+def tasks_of(requests: Iterable[R]) -> dict[R, trio.lowlevel.Task]:
+    """Return the task that each request or session runs in: the outermost one that knows it as its current one."""
     root = trio.lowlevel.current_root_task()
     return {} if root is None else dict(_find(root, set(requests)))
 
 
-def _find(task: trio.lowlevel.Task, wanted: set[Running]) -> Iterator[tuple[Running, trio.lowlevel.Task]]:
-    request = task.context.get(CURRENT)
-    if isinstance(request, Running) and request in wanted:
+def _find(task: trio.lowlevel.Task, wanted: set[R]) -> Iterator[tuple[R, trio.lowlevel.Task]]:
+    request: Any = task.context.get(CURRENT)
+    if request is not None and request in wanted:
         yield request, task
         return
     for nursery in task.child_nurseries:
@@ -61,12 +68,31 @@ def _find(task: trio.lowlevel.Task, wanted: set[Running]) -> Iterator[tuple[Runn
             yield from _find(child, wanted)
 
 
-def waits_at(task: trio.lowlevel.Task) -> dict[str, Any] | None:
-    """Return the innermost line of the app that a task waits at, or of anybody where none is the app's."""
-    lines = [(frame.f_code.co_filename, line, frame.f_code.co_name) for frame, line in task.iter_await_frames()]
-    theirs = [each for each in lines if not each[0].startswith((_OURS, _TRIO))]
-    found = (theirs or lines)[-1:]
-    return _line(*found[0]) if found else None
+def tasks_within(task: trio.lowlevel.Task) -> list[trio.lowlevel.Task]:
+    """Return a task and those below it, the nearest first, up to a number."""
+    found = [task]
+    for each in found:
+        if len(found) >= MOST_LOOKED_AT:
+            break
+        found += [child for nursery in each.child_nurseries for child in nursery.child_tasks]
+    return found[:MOST_LOOKED_AT]
+
+
+def waits_at(*tasks: trio.lowlevel.Task) -> dict[str, Any] | None:
+    """Return the innermost line of the app that one of the tasks waits at, the first that waits at one.
+
+    Where no line is the app's, it is that of a library, and where there is none of those, of anybody.
+    """
+    lines = [_places(task) for task in tasks]
+    for foreign in ((_OURS, _TRIO, *_LIBRARIES), (_OURS, _TRIO), ()):
+        for each in lines:
+            if theirs := [line for line in each if not line[0].startswith(foreign)]:
+                return _line(*theirs[-1])
+    return None
+
+
+def _places(task: trio.lowlevel.Task) -> list[tuple[str, int, str]]:
+    return [(frame.f_code.co_filename, line, frame.f_code.co_name) for frame, line in task.iter_await_frames()]
 
 
 def tree(task: trio.lowlevel.Task, outermost: trio.CancelScope | None = None) -> dict[str, Any]:

@@ -2,22 +2,30 @@
 
 import os
 import signal
+import sys
 import time
-from typing import Any
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from heapq import nlargest
+from typing import Any, TypeVar
 
 import trio
 
 from trio_worker.application.recent import Recent, client
 from trio_worker.application.running import Running
-from trio_worker.application.tasks import tasks_of, tree, waits_at
+from trio_worker.application.session import Runs
+from trio_worker.application.tasks import tasks_of, tasks_within, tree, waits_at
 from trio_worker.http.service import Service
 from trio_worker.master.access_log.following import protocol
 from trio_worker.refusal import Refusal
 
 BY_OPERATOR = Refusal(503, "The request was cancelled by an operator.", "operator")
 
-# Requests that are listed, the oldest first.
+# Requests that are listed, the oldest ones, and as many WebSocket sessions.
 MOST_REQUESTS = 200
+
+Runner = Running | Runs
+R = TypeVar("R", Running, Runs)
 
 
 class Live:
@@ -34,7 +42,7 @@ class Live:
         self._number = number
         self._recent = recent
         # Names of requests that somebody has seen; they belong to this process, so an old one cancels nothing else.
-        self._names: dict[Running, str] = {}
+        self._names: dict[Runner, str] = {}
         self._named = 0
 
     def answer(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -55,7 +63,7 @@ class Live:
     def state(self) -> dict[str, Any]:
         """Return all but the trees."""
         application = self._service.application
-        oldest = sorted(application.in_flight, key=lambda each: each.began)[:MOST_REQUESTS]
+        oldest: list[Runner] = [*_oldest(application.in_flight), *_oldest(application.sessions)]
         tasks = tasks_of(oldest)
         self._forget()
         return {
@@ -68,7 +76,7 @@ class Live:
         }
 
     def request(self, name: str) -> dict[str, Any]:
-        """Return a request with its tasks; nothing where it has ended."""
+        """Return a request or session with its tasks; nothing where it has ended."""
         request = self._find(name)
         if request is None:
             return {}
@@ -82,39 +90,68 @@ class Live:
         return {"pid": os.getpid(), "tree": None if root is None else tree(root)}
 
     def cancel(self, name: str) -> bool:
-        """Cancel a request; False where it has ended."""
+        """Cancel a request or session; False where it has ended."""
         request = self._find(name)
         if request is not None:
             request.cancel(BY_OPERATOR)
         return request is not None
 
-    def _find(self, name: str) -> Running | None:
-        in_flight = self._service.application.in_flight
-        return next((each for each, known in self._names.items() if known == name and each in in_flight), None)
+    def _find(self, name: str) -> Runner | None:
+        return next((each for each, known in self._names.items() if known == name and self._runs(each)), None)
 
     def _forget(self) -> None:
-        in_flight = self._service.application.in_flight
-        self._names = {each: name for each, name in self._names.items() if each in in_flight}
+        self._names = {each: name for each, name in self._names.items() if self._runs(each)}
 
-    def _name(self, request: Running) -> str:
+    def _runs(self, request: Runner) -> bool:
+        application = self._service.application
+        return request in application.in_flight or request in application.sessions
+
+    def _name(self, request: Runner) -> str:
         if request not in self._names:
             self._named += 1
             self._names[request] = f"{os.getpid()}-{self._named}"
         return self._names[request]
 
-    def _show(self, request: Running, task: trio.lowlevel.Task | None) -> dict[str, Any]:
-        rule = getattr(request.asked, "url_rule", None)
+    def _show(self, request: Runner, task: trio.lowlevel.Task | None) -> dict[str, Any]:
+        tasks = [] if task is None else tasks_within(task)
         return {
             "id": self._name(request),
             "worker": self._number,
-            "method": request.scope["method"],
+            "method": request.scope.get("method", "WEBSOCKET"),
             "path": request.scope["path"],
-            "route": str(getattr(rule, "rule", "") or ""),
+            "route": _route(request, tasks),
             "client": client(request),
             "protocol": protocol(request),
             "age": round(time.perf_counter() - request.began, 3),
-            "begun": request.begun,
+            "begun": getattr(request, "begun", request.status != 0),
             "sent": request.sent,
             "cancelled": request.cancel_scope is not None and request.cancel_scope.cancel_called,
-            "waits_at": None if task is None else waits_at(task),
+            "waits_at": waits_at(*tasks),
+            **({} if isinstance(request, Running) else _messages(request)),
         }
+
+
+def _oldest(requests: Iterable[R]) -> list[R]:
+    now = time.perf_counter()
+    return nlargest(MOST_REQUESTS, requests, key=lambda each: now - each.began)
+
+
+def _messages(session: Runs) -> dict[str, int]:
+    return {"messages_in": session.messages_in, "messages_out": session.messages_out}
+
+
+def _route(request: Runner, tasks: Iterable[trio.lowlevel.Task]) -> str:
+    """Return the rule of Quart, or the route of Starlette, that the app has matched; "" where there is none."""
+    if (route := request.scope.get("route")) is not None:
+        return str(request.scope.get("root_path", "") + getattr(route, "path", ""))
+    rule = getattr(getattr(request, "asked", None), "url_rule", None)
+    rules = (rule, *_rules_of_websockets(() if isinstance(request, Running) else tasks))
+    return next((str(each.rule) for each in rules if each is not None), "")
+
+
+def _rules_of_websockets(tasks: Iterable[trio.lowlevel.Task]) -> Iterator[Any]:
+    """Yield the rules of the WebSockets of Quart that these tasks know; it is imported where the app does that."""
+    quart: Any = sys.modules.get("quart")
+    for task in tasks if quart is not None else ():
+        with suppress(RuntimeError, AttributeError):  # Outside of a WebSocket of Quart.
+            yield task.context.run(getattr, quart.websocket, "url_rule")

@@ -62,15 +62,18 @@ def total(state: Any, history: History) -> str:
 
 
 def in_order(found: Iterable[Any], order: str) -> list[Any]:
-    """Return the requests sorted by one of ORDERS; the oldest come first among equals."""
+    """Return the requests by one of ORDERS, WebSocket sessions behind them; the oldest come first among equals."""
     keys = {"worker": lambda each: each["worker"], "request": asked, "client": lambda each: each["client"]}
     oldest = sorted(found, key=lambda each: -float(each["age"]))
-    return sorted(oldest, key=keys[order]) if order in keys else oldest
+    ordered = sorted(oldest, key=keys[order]) if order in keys else oldest
+    # Sessions last for hours, and would hide every request.
+    return sorted(ordered, key=lambda each: each["protocol"] == "websocket")
 
 
 def asked(request: Any) -> str:
-    """Return what a client has asked for."""
-    return f"{request['method']} {request['path']}"
+    """Return what a client has asked for, and the messages of a session so far."""
+    messages = f" ({request['messages_in']} in, {request['messages_out']} out)" if "messages_in" in request else ""
+    return f"{request['method']} {request['path']}{messages}"
 
 
 def place(line: Any) -> str:

@@ -62,6 +62,8 @@ class WebSocketSession(Link):
     micros = 0
     by_sendfile = False
     notes: Notes | None = None
+    refusal: Refusal | None = None
+    messages_in = messages_out = 0
     # True once the app has been told of the handshake.
     _told = False
     _count = 0
@@ -70,6 +72,7 @@ class WebSocketSession(Link):
         super().__init__(exchange.service, wire, Messages(max_size, handshake.extensions))
         self._exchange = exchange
         self._handshake = handshake
+        self.cancel_scope = exchange.cancel_scope
         self.scope = make_scope(exchange, handshake)
         self.began = time.perf_counter()
 
@@ -88,12 +91,18 @@ class WebSocketSession(Link):
         finally:
             self.micros = int((time.perf_counter() - self.began) * 1_000_000)
 
+    def cancel(self, refusal: Refusal) -> None:
+        """Cancel the app; the session is closed by 1011, a handshake that nobody has answered gets the refusal."""
+        self.refusal = self.refusal or refusal
+        if self.cancel_scope is not None:
+            self.cancel_scope.cancel()
+
     async def _finish(self, code: int) -> None:
         """Close what the app has left open; bounded, also in a cancelled task."""
         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_GRACE):
             try:
                 if self.phase is HANDSHAKE:
-                    await self._refuse(SHUTTING_DOWN if self._draining else APP_FAILED)
+                    await self._refuse(self.refusal or (SHUTTING_DOWN if self._draining else APP_FAILED))
                 elif self.phase is DENYING:
                     await self._exchange.refuse(APP_FAILED, ())  # Where nothing of its response has left yet.
                 elif self.phase is OPEN:
@@ -119,6 +128,7 @@ class WebSocketSession(Link):
         message = self._received.pop(0)
         if self.gone:
             self.leave()
+        self.messages_in += 1
         await self._take_turns(len(message))
         counters = self._counters
         counters.messages_in += 1
@@ -178,6 +188,7 @@ class WebSocketSession(Link):
             self._counters.bytes_out += size
             self.sent += size
             await self._write(self._messages.pack(payload))
+            self.messages_out += 1
             await self._take_turns(size)
         elif kind == "websocket.close":
             code, reason = message.get("code", NORMAL), message.get("reason") or ""

@@ -135,10 +135,17 @@ function requestRow(request) {
     make("td", {}, make("code", { class: "code" }), make("span", { class: "facts" })), make("td"), make("td"));
 }
 
+const isSession = (request) => request.protocol === "websocket";
+
+function counts(request) {
+  const messages = isSession(request) ? [`${request.messages_in} messages in`, `${request.messages_out} out`] : [request.protocol];
+  return [...messages, request.begun ? `${request.sent} bytes sent` : "", request.cancelled ? "cancelled" : ""];
+}
+
 function showRequest(row, request) {
   const [age, what, where, client, worker] = row.children;
   say(age, seconds(request.age));
-  say(what.querySelector(".facts"), [request.route, request.protocol, request.begun ? `${request.sent} bytes sent` : "", request.cancelled ? "cancelled" : ""].filter(Boolean).join(" · "));
+  say(what.querySelector(".facts"), [request.route, ...counts(request)].filter(Boolean).join(" · "));
   say(where.querySelector(".code"), request.waits_at ? request.waits_at.code : "");
   say(where.querySelector(".facts"), place(request.waits_at));
   say(client, request.client || "–");
@@ -162,11 +169,15 @@ function show(state) {
   say($("running"), number(sum(workers.map((each) => each.running))));
   say($("failing"), number(sum(workers.map((each) => each.failing))));
   sync($("workers"), workers, (each) => each.id, workerCard, showWorker);
-  const listed = state.requests.slice(0, 200);
+  const listed = state.requests.filter((each) => !isSession(each)).slice(0, 200);
+  const sessions = state.requests.filter(isSession).slice(0, 200);
   say($("count"), listed.length ? String(listed.length) : "");
   $("no-requests").hidden = listed.length > 0;
   $("running-table").hidden = listed.length === 0;
   sync($("running-table").tBodies[0], listed, (each) => each.id, requestRow, showRequest);
+  say($("sessions-count"), String(sessions.length));
+  $("sessions-section").hidden = sessions.length === 0;
+  sync($("sessions-table").tBodies[0], sessions, (each) => each.id, requestRow, showRequest);
   for (const kind of ["errors", "slow", "cancelled"]) {
     sync($(kind), state[kind].slice(0, 20), (each) => `${each.at} ${each.worker} ${each.path}`, pastEntry);
     $(kind).previousElementSibling.hidden = state[kind].length > 0;
@@ -204,7 +215,7 @@ async function refresh() {
   if (opened !== id) return;
   if (answer && answer.ok) {
     const found = await answer.json();
-    say($("request-facts"), [`${seconds(found.age)} old`, found.protocol, found.client, `worker ${found.worker}`, found.cancelled ? "cancelled" : ""].filter(Boolean).join(" · "));
+    say($("request-facts"), [`${seconds(found.age)} old`, ...counts(found), found.client, `worker ${found.worker}`].filter(Boolean).join(" · "));
     $("tree").replaceChildren(found.tree ? make("ul", {}, taskItem(found.tree)) : "Its task cannot be found.");
     fall();
   } else {
@@ -217,7 +228,7 @@ function openRequest(request) {
   opened = request.id;
   say($("request-title"), `${request.method} ${request.path}`);
   $("tree").replaceChildren();
-  $("request-acts").replaceChildren(...(unlocked ? [make("button", { type: "button", id: "cancel", class: "bad", onclick: () => act(`cancel?request=${encodeURIComponent(request.id)}`) }, "Cancel the request")] : []));
+  $("request-acts").replaceChildren(...(unlocked ? [make("button", { type: "button", id: "cancel", class: "bad", onclick: () => act(`cancel?request=${encodeURIComponent(request.id)}`) }, isSession(request) ? "Cancel the session" : "Cancel the request")] : []));
   $("request").showModal();
   refresh();
 }
