@@ -63,6 +63,7 @@ LONG = {
     "test_http1_corpus",
     "test_http1_properties",
     "test_leaving",
+    "test_leaving_things",
     "test_limits",
     "test_many_hosts",
     "test_mcp",

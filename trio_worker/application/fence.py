@@ -151,6 +151,16 @@ class Application:
         else:
             self._counters.disconnects += 1
 
+    async def give_up(self, request: Running, refusal: Refusal) -> None:
+        """Answer in the place of an app that does not let itself be cancelled, or cut its response off; bounded.
+
+        The app runs on, but its client waits no longer.
+        """
+        begun = request.begun
+        if not begun:
+            await self._refuse(request, refusal)
+        request.cut_off(begun)
+
     async def _refuse(self, request: Running, refusal: Refusal) -> None:
         with contextlib.suppress(OSError, trio.BrokenResourceError):  # The client did not wait for its answer.
             await request.refuse(refusal, self._added)

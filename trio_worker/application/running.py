@@ -101,6 +101,13 @@ class Running:
             await self.send({"type": "http.response.start", "status": answer.status, "headers": headers})
             await self.send({"type": "http.response.body", "body": answer.body})
 
+    def cut_off(self, amid: bool) -> None:
+        """Let the client see that nothing more comes, while the app runs on, where the protocol has a way to say so.
+
+        Args:
+            amid: whether the app has begun a response; else its client has been answered without it.
+        """
+
     def end_connection(self) -> None:
         """Let the connection end with this request, where its protocol has a way to say so."""
 

@@ -115,6 +115,14 @@ class Exchange(ExtendedResponse):
             "extensions": extensions,
         }
 
+    def cut_off(self, amid: bool) -> None:
+        """End the connection behind an answer in the app's place, or amid one of its own (RFC 9112 section 8)."""
+        if not amid:
+            self.wire.end_writing_now()
+        elif not self.complete:
+            self.gone = True
+            self.wire.abort()
+
     def end_connection(self) -> None:
         """Say with the response that the connection ends (HTTP/1.1), or that it takes no new streams (HTTP/2)."""
         self.connection.start_drain()

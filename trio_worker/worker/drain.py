@@ -146,10 +146,17 @@ async def abort(service: Service) -> None:
 
 
 async def _refuse(service: Service) -> None:
-    """Cancel every request, and let the answers leave before their connections end under them."""
-    in_flight = service.application.in_flight
+    """Cancel every request, and let the answers leave before their connections end under them.
+
+    An app that does not let itself be cancelled is not waited for: its client is answered without it.
+    """
+    application = service.application
     with trio.move_on_after(ANSWER_GRACE):
-        while in_flight:
-            for request in list(in_flight):
+        while application.in_flight:
+            for request in list(application.in_flight):
                 request.cancel(SHUTTING_DOWN)
             await trio.sleep(ANSWER_POLL)
+    with trio.move_on_after(ANSWER_GRACE):
+        async with trio.open_nursery() as nursery:
+            for request in list(application.in_flight):
+                nursery.start_soon(application.give_up, request, SHUTTING_DOWN)

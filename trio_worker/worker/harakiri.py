@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from math import inf
 from typing import Any
 
@@ -24,7 +24,7 @@ from trio_worker.application.tasks import describe, tasks_of
 from trio_worker.master.access_log.format import printable
 from trio_worker.master.metrics import Counters
 from trio_worker.options import Options
-from trio_worker.refusal import TOOK_TOO_LONG
+from trio_worker.refusal import TOOK_TOO_LONG, Refusal
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ GRAIN = 0.05
 # Seconds until the next look at a request that was spared because hardly anybody waits.
 SPARED = 1.0
 
-# Seconds that a cancelled request has to end before the log says that it does not.
+# Seconds that a cancelled request has to end before its client is answered without it, and the log says so.
 STUBBORN = 5.0
 
 
@@ -46,11 +46,18 @@ class Harakiri:
         in_flight: the requests that run, as `Application` keeps them.
         counters: of this worker.
         backlog: how many connections wait to be accepted, for `harakiri-queue-threshold`.
+        give_up: answers a request whose app runs on.
     """
 
     def __init__(
-        self, options: Options, in_flight: set[Running], counters: Counters, backlog: Callable[[], int]
+        self,
+        options: Options,
+        in_flight: set[Running],
+        counters: Counters,
+        backlog: Callable[[], int],
+        give_up: Callable[[Running, Refusal], Awaitable[None]],
     ) -> None:
+        self._give_up = give_up
         self._limit = options.harakiri or inf
         self._threshold = options.harakiri_queue_threshold
         self._verbose = options.harakiri_verbose
@@ -85,17 +92,19 @@ class Harakiri:
 
     async def run(self) -> None:
         """Cancel what is due, until cancelled."""
-        while True:
-            self._changed = trio.Event()
-            now = time.perf_counter()
-            pause = max(self._sweep(now) - now, GRAIN)
-            with trio.move_on_after(pause):
-                await self._changed.wait()
+        async with trio.open_nursery() as nursery:
+            while True:
+                self._changed = trio.Event()
+                now = time.perf_counter()
+                for request in self._find_stubborn(now):
+                    nursery.start_soon(self._give_up, request, TOOK_TOO_LONG)
+                pause = max(self._sweep(now) - now, GRAIN)
+                with trio.move_on_after(pause):
+                    await self._changed.wait()
 
     def _sweep(self, now: float) -> float:
         """Cancel what is due; returns when somebody may be due next."""
         self._own = {each: at for each, at in self._own.items() if each in self._in_flight}
-        self._watch_cancelled(now)
         deadlines = {each: self._deadline(each) for each in self._in_flight if each not in self._cancelled}
         due = [each for each, at in deadlines.items() if at <= now]
         soonest = min((at for at in deadlines.values() if at > now), default=inf)
@@ -119,14 +128,16 @@ class Harakiri:
             log.error("harakiri: %s is cancelled after %.1f s\n%s", _name(request), now - request.began, stack)
             request.cancel(TOOK_TOO_LONG)
 
-    def _watch_cancelled(self, now: float) -> None:
-        """Say once of each cancelled request that it does not end: in a thread, or by a shield, it cannot."""
-        running = {each: at for each, at in self._cancelled.items() if each in self._in_flight}
-        for request, at in running.items():
-            if at <= now - STUBBORN:
-                running[request] = inf
-                log.error("harakiri: %s runs on %.0f s after it was cancelled", _name(request), now - at)
-        self._cancelled = running
+    def _find_stubborn(self, now: float) -> list[Running]:
+        """Return, once, the cancelled requests that do not end: in a thread, or by a shield, they cannot."""
+        self._cancelled = {each: at for each, at in self._cancelled.items() if each in self._in_flight}
+        stubborn = [each for each, at in self._cancelled.items() if at <= now - STUBBORN]
+        for request in stubborn:
+            log.error(
+                "harakiri: %s runs on %.0f s after it was cancelled", _name(request), now - self._cancelled[request]
+            )
+            self._cancelled[request] = inf
+        return stubborn
 
 
 def _name(request: Running) -> str:

@@ -46,7 +46,10 @@ class Upkeep:
         self._backlog = backlog
         self._metrics = self._make_metrics(ledger)
         self._alarm = StallAlarm(service.options, uwsgi.set_user_harakiri)
-        self._harakiri = Harakiri(service.options, service.application.in_flight, service.counters, backlog)
+        application = service.application
+        self._harakiri = Harakiri(
+            service.options, application.in_flight, service.counters, backlog, application.give_up
+        )
 
     def _make_metrics(self, ledger: Ledger) -> Metrics:
         service, uwsgi = self._service, self._uwsgi

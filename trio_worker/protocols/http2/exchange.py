@@ -162,6 +162,12 @@ class StreamExchange(StreamResponse):
         else:
             self.give_up(LATE_BODY)
 
+    def cut_off(self, amid: bool) -> None:
+        """Reset the stream amid a response of the app's."""
+        if amid and not self.complete:
+            self.gone = True
+            self.connection.reset(self.stream, is_fault=True)
+
     def give_up(self, refusal: Refusal) -> None:
         """Cancel the app, and answer with this if it has not begun to."""
         self.disconnect()  # For an app that shields itself from that.
