@@ -4,7 +4,7 @@ VENV := .venv/$(notdir $(PYTHON))
 
 .PHONY: serve test test-quick test-long lint docs docs-serve bench plugin profile fuzz soak chaos
 serve: $(VENV)/ready
-	$(VENV)/bin/uwsgi --ini uwsgi.ini
+	$(VENV)/bin/uwsgi --plugin $$($(VENV)/bin/trio-worker build-plugin --into $(VENV)) --ini uwsgi.ini $(ARGS)
 
 test: $(VENV)/ready
 	$(VENV)/bin/python -m pytest $(ARGS)

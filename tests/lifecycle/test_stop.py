@@ -127,3 +127,21 @@ def test_a_second_signal_waits_for_nothing(uwsgi: Servers, number: signal.Signal
         assert client.response().status == 503
     assert server.wait_end(5) == 0
     assert server.count("the master is asked again to stop") == 1
+
+
+@pytest.mark.parametrize("has_plugin", [False, True], ids=["plain", "with the plugin"])
+def test_the_demonstration_has_its_metrics_with_few_words(
+    uwsgi: Servers, tmp_path: Path, plugin: Path, has_plugin: bool
+) -> None:
+    ini = (ROOT / "uwsgi.ini").read_text()
+    for theirs, ours in {"127.0.0.1:8000": f"127.0.0.1:{free_port()}", "/tmp/trio-worker": str(tmp_path / "t")}.items():
+        ini = ini.replace(theirs, ours)
+    ini = ini.replace("127.0.0.1:8001", f"127.0.0.1:{free_port()}").replace("127.0.0.1:9191", str(tmp_path / "stats"))
+    (tmp_path / "uwsgi.ini").write_text(ini)
+    options: dict[str, Any] = {"plugin": plugin} if has_plugin else {}
+    server = uwsgi(usual=False, ready=False, chdir=ROOT, ini=tmp_path / "uwsgi.ini", **options)
+    server.wait_accepting(2)
+    assert server.count("added custom metric") == (0 if has_plugin else 34)
+    server.wait_log("initialized .* metrics")
+    assert server.count("not declared") == 0
+    assert server.log.count("\n") < 100

@@ -114,6 +114,7 @@ def test_tls_logs_and_options(tmp_path: Path, authority: Authority) -> None:
             assert client.get("/up").body == b"This worker serves.\n"
             client.get("/")
         run.wait('"uri":"/"')
+        assert f"accepting on https://127.0.0.1:{run.address[1]}/" in run.output
 
 
 def test_an_app_that_does_not_load_ends_it_with_the_reason(tmp_path: Path) -> None:

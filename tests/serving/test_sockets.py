@@ -142,6 +142,8 @@ def test_curl(server: Server, targets: dict[str, Target], arguments: list[str]) 
 
 def test_the_log_names_every_socket(server: Server, targets: dict[str, Target]) -> None:
     line = server.wait_log(r"accepting on .*")
+    host, port = _pair(targets["tcp"])
+    assert f"accepting on http://{host}:{port}/, " in line
     assert line.count(", ") == len(KINDS) - 1
     assert line.endswith(f"unix:{targets['abstract']}")
     assert "Logging error" not in server.log

@@ -34,3 +34,14 @@ def test_a_reader_that_has_had_enough_is_no_error() -> None:
         process.stdout.close()
         assert process.stderr.read() == b""
         assert process.wait(timeout=60) == 0
+
+
+def test_metrics_are_printed_without_a_block() -> None:
+    """So that an ini may include them in a block of its own: uWSGI knows none within another."""
+    command = [sys.executable, "-m", "trio_worker", "metrics", "--workers", "3"]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert [line for line in text.splitlines() if ".in_flight" in line] == [
+        f"metric = name=trio.worker.{number}.in_flight,type=gauge" for number in (1, 2, 3)
+    ]
+    assert "for-times" not in text
+    assert "endfor" not in text

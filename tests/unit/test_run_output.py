@@ -32,7 +32,7 @@ def test_chatter(line: str) -> None:
         "initialized the database",
         "running migrations",
         "os is not defined",
-        "[worker 1] INFO trio_worker.worker: accepting on 127.0.0.1:8000",
+        "[worker 1] INFO trio_worker.worker: accepting on http://127.0.0.1:8000/",
         "DAMN ! worker 1 (pid: 7) died :( trying respawn ...",
         "ModuleNotFoundError: No module named 'main'",
     ],

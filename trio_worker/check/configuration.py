@@ -19,7 +19,7 @@ _KNOWN_PLUGINS = frozenset({"python", "python3", "http", "corerouter", "fastrout
 _DECLARING_KEYS = (*SETTING_KEYS, "declare-option", "declare-option2")
 
 # Prints the ini that declares the metrics of the workers.
-_METRICS_COMMAND = re.compile(r"exec://(.*/)?trio-worker metrics( --workers[ =]\d+)?")
+_METRICS_COMMAND = re.compile(r"exec://((.*/)?trio-worker|\S+ -m trio_worker) metrics( --workers[ =]\d+)?")
 
 # Options of an instance that may have no worker of ours: an Emperor, a router, a pool of sockets.
 _OTHER_ROLES = (

@@ -22,7 +22,9 @@ _GENERATIONS = 2
 # The parent, in /proc/[pid]/stat behind the name of the process (proc(5)).
 _PARENT = 1
 
-_LOOP = re.compile(r"^for-times = \d+$", re.MULTILINE)
+# The gauges of each worker, which are written out: an ini may include what is printed in a block of its own, and uWSGI
+# knows no block within a block.
+_LOOP = re.compile(r"^for-times = (\d+)\n(.*)^endfor =\n", re.MULTILINE | re.DOTALL)
 
 
 def declarations(workers: int | None) -> str:
@@ -34,7 +36,11 @@ def declarations(workers: int | None) -> str:
     """
     text = DECLARATIONS.read_text()
     count = workers or next(_counts(), None)
-    return _LOOP.sub(f"for-times = {count}", text) if count else text
+    return _LOOP.sub(lambda loop: _written_out(loop[2], count or int(loop[1])), text)
+
+
+def _written_out(lines: str, count: int) -> str:
+    return "".join(lines.replace("%(_)", str(number)) for number in range(1, count + 1))
 
 
 def _counts() -> Iterator[int]:

@@ -83,12 +83,13 @@ class Listener:
         information = self._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, TCP_INFO_SIZE)
         return int.from_bytes(information[TCPI_UNACKED : TCPI_UNACKED + 4], sys.byteorder)
 
-    def __str__(self) -> str:
-        name = self._socket.getsockname()
+    def describe(self, has_tls: Callable[[Address | None], bool]) -> str:
+        """Return the URL that a browser opens; a UNIX socket has none."""
         if self.name is not None:
             return f"unix:{self.name[0]}"
-        host = f"[{name[0]}]" if self._kind[0] == socket.AF_INET6 else name[0]
-        return f"{host}:{name[1]}"
+        name, port = self._socket.getsockname()[:2]
+        host = f"[{name}]" if self._kind[0] == socket.AF_INET6 else name
+        return f"{'https' if has_tls((name, port)) else 'http'}://{host}:{port}/"
 
     def close(self) -> None:
         """Close the duplicate; the socket is not shut down."""
@@ -119,9 +120,13 @@ class Listeners:
         self._exhausted = False
         self._complained = -inf
 
-    def describe(self) -> str:
-        """The sockets in words, for the log."""
-        return ", ".join(map(str, self._listeners.values())) or "no socket"
+    def describe(self, has_tls: Callable[[Address | None], bool]) -> str:
+        """Return the sockets in words, for the log.
+
+        Args:
+            has_tls: tells whether the socket with this address speaks TLS.
+        """
+        return ", ".join(each.describe(has_tls) for each in self._listeners.values()) or "no socket"
 
     def backlog(self) -> int:
         """Count the connections that wait in the longest queue; UNIX sockets do not tell."""

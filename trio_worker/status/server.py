@@ -69,5 +69,5 @@ async def _serve(descriptors: Sequence[int], alone: bool, options: Options, app:
         nursery.start_soon(service.readiness.run)
         nursery.start_soon(service.clock.sweep, service.connections)
         with open_listeners(service, nursery, descriptors, alone, MOST) as listeners:
-            log.info("the status is on %s", listeners.describe())
+            log.info("the status is on %s", listeners.describe(service.tls.is_required))
             await listeners.run()

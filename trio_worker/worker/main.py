@@ -235,7 +235,7 @@ class Worker:
                 async with trio.open_nursery() as accepting:
                     accepting.start_soon(listeners.run)
                     await self._announce()
-                    log.info("accepting on %s", listeners.describe())
+                    log.info("accepting on %s", listeners.describe(service.tls.is_required))
                     if notices.is_speaker(uwsgi.worker_id(), uwsgi.workers()):
                         notices.warn_of_missing_options(self._raw)
                         background.start_soon(notices.warn_of_dead_options, self._raw, self._native is not None)
