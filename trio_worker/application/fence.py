@@ -72,6 +72,7 @@ class Application:
         scope["extensions"][RUNNING] = request
         with trio.CancelScope() as request.cancel_scope:
             await self.run(request)
+        self._counters.bytes_in += request.intake.size
 
     async def run(self, request: Running) -> None:
         """Run the app for one request to its end. Only `trio.Cancelled` comes out of it."""

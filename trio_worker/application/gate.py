@@ -17,9 +17,10 @@ from typing import Any
 import trio
 
 from trio_worker.application.fence import Application
+from trio_worker.application.request_id import Marker, marker
 from trio_worker.application.running import Running
 from trio_worker.application.session import Runs
-from trio_worker.asgi import RUNNING, App, Headers, Message, Receive, Scope, Send
+from trio_worker.asgi import RUNNING, App, Headers, Message, Notes, Receive, Scope, Send
 from trio_worker.refusal import Refusal
 
 # To those who read the log it is the worker that sheds.
@@ -72,6 +73,7 @@ class GatedApplication(Application):
         health: the path of the health check, None where there is none.
         room: for requests, None where their number has no bound.
         begun: called with every request before its app is.
+        mark: gives requests that no app sees their ids.
 
     Attributes:
         serves: whether the health check says so; a worker that begins to end says no.
@@ -83,12 +85,14 @@ class GatedApplication(Application):
         health: str | None = None,
         room: Room | None = None,
         begun: Callable[[Running], object] | None = None,
+        mark: Marker | None = None,
     ) -> None:
         super().__init__(*arguments)
         self.serves = True
         self._health = health
         self._room = room
         self._begun = begun
+        self._mark = mark or marker("")
         retry = math.ceil(room.timeout) if room is not None else 0
         self._retry: Headers = [(b"retry-after", b"%d" % max(1, retry))]
         # Requests shed since the log has said so, and when it did, on Trio's clock.
@@ -122,6 +126,7 @@ class GatedApplication(Application):
         try:
             entered = await room.enter()
         except trio.Cancelled:
+            self._identify(request)
             await self._cancelled(request)
             self._put_away(request)
             raise
@@ -141,7 +146,15 @@ class GatedApplication(Application):
         if self._log_request is not None:
             self._log_request(request)
 
+    def _identify(self, request: Running) -> None:
+        """Give a request its id, for its answer and for the log."""
+        request.marks = tuple(self._mark(request.scope["headers"]))
+        for _, identity in request.marks:
+            request.notes = Notes()
+            request.notes.logvars["request_id"] = identity.decode()
+
     async def _answer(self, request: Running, answer: Refusal, headers: Headers) -> None:
+        self._identify(request)
         try:
             await request.answer(answer, [*headers, *self._added])
         except (OSError, trio.BrokenResourceError):
@@ -177,7 +190,7 @@ class GatedApplication(Application):
                 place.leave()
         else:
             self._count_shed()
-            await session.shed(OVERLOADED, [*self._retry, *self._added])
+            await session.shed(OVERLOADED, [*self._retry, *self._added, *self._mark(session.scope["headers"])])
 
 
 class _Place:

@@ -5,12 +5,12 @@ id in that header and as `scope["state"]["request_id"]`, the log as `%(request_i
 """
 
 import re
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from secrets import token_hex
 
 from trio_worker.application.current import CURRENT, set_logvar
 from trio_worker.application.running import Running
-from trio_worker.asgi import HEADS, App, Message, Receive, Scope, Send
+from trio_worker.asgi import HEADS, App, Headers, Message, Receive, Scope, Send
 from trio_worker.options import Options
 
 # Nothing that a log, a shell or a page would take for more than a word; a client may choose it.
@@ -20,6 +20,27 @@ _WORD = re.compile(rb"[A-Za-z0-9_.~:+/=@-]{1,128}")
 def layer(app: App, options: Options) -> App:
     """The app with the layer above it, or without one where the ini names no header."""
     return RequestIds(app, options.request_id) if options.request_id else app
+
+
+# Returns the headers of an answer to a request with these headers that no app sees: its id, if it is to have one.
+Marker = Callable[[Headers], Headers]
+
+
+def marker(header: str) -> Marker:
+    """Return what gives requests that no app sees their ids.
+
+    Args:
+        header: that has them, "" where requests have none.
+    """
+    name = header.lower().encode()
+    return (lambda headers: [(name, _choose(name, headers))]) if header else (lambda headers: [])
+
+
+def _choose(name: bytes, headers: Headers) -> bytes:
+    """Return the id that a client has sent, or a new one."""
+    given = [value for each, value in headers if each == name]
+    # Of several nobody knows which one is meant.
+    return given[0] if len(given) == 1 and _WORD.fullmatch(given[0]) else token_hex(16).encode()
 
 
 class RequestIds:
@@ -55,10 +76,8 @@ class RequestIds:
     def _identify(self, scope: Scope) -> bytes:
         """Return the request's id, and put it where the app looks for it."""
         name = self._name
-        given = [value for each, value in scope["headers"] if each == name]
-        # Of several nobody knows which one is meant.
-        identity: bytes = given[0] if len(given) == 1 and _WORD.fullmatch(given[0]) else token_hex(16).encode()
-        if given != [identity]:
+        identity = _choose(name, scope["headers"])
+        if [value for each, value in scope["headers"] if each == name] != [identity]:
             scope["headers"] = [*(each for each in scope["headers"] if each[0] != name), (name, identity)]
         scope.setdefault("state", {})["request_id"] = identity.decode()
         return identity

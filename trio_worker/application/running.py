@@ -118,6 +118,16 @@ class Running:
         return f"<{type(self).__name__} {' '.join([asked, *marks])}>"
 
 
+class Received:
+    """The account of a body that an engine has read by itself.
+
+    Attributes:
+        size: bytes that the app has received.
+    """
+
+    size = 0
+
+
 class AsgiRequest(Running):
     """A request of an engine that knows ASGI alone.
 
@@ -129,10 +139,14 @@ class AsgiRequest(Running):
         self.scope = scope
         self._receive = receive
         self._send = send
+        self.intake = Received()
 
-    def receive(self) -> Awaitable[Message]:  # type: ignore[override]
-        """ASGI's `receive`."""
-        return self._receive()
+    async def receive(self) -> Message:
+        """ASGI's `receive`; what it brings is counted."""
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self.intake.size += len(message.get("body", b""))
+        return message
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass the app's message on and keep its figures."""

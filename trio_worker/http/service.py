@@ -8,6 +8,7 @@ import trio
 
 from trio_worker.application.fence import Application
 from trio_worker.application.recent import Recent
+from trio_worker.application.request_id import Marker, marker
 from trio_worker.http.response_head import HeadWriter
 from trio_worker.master.metrics import Counters
 from trio_worker.options import Options
@@ -65,6 +66,7 @@ class Service:
         hypercorn: the configuration of the other engine.
         recent: what has ended badly or late, None where nobody can ask for it.
         heads: writes the heads of responses.
+        mark: gives requests that no app sees their ids.
         tls: the certificates.
         tasks: does what a connection leaves to others; there once the worker accepts.
         streams: runs the streams of a connection that has many at a time; as `tasks`.
@@ -82,6 +84,7 @@ class Service:
     readiness: Readiness = field(init=False)
     watch: Callable[[int], None] = field(init=False)
     heads: HeadWriter = field(init=False)
+    mark: Marker = field(init=False)
     tls: Tls = field(init=False)
     tasks: Tasks = field(init=False)
     streams: Streams = field(init=False)
@@ -90,4 +93,5 @@ class Service:
         self.readiness = Readiness(self.connections, self.options.half_close)
         self.watch = self.readiness.watch_now
         self.heads = HeadWriter(self.options.date_header, self.options.server_header)
+        self.mark = marker(self.options.request_id)
         self.tls = load_certificates(self.options)

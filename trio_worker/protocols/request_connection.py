@@ -15,10 +15,12 @@ from typing import Generic, TypeVar
 
 import trio
 
+from trio_worker.asgi import Headers
 from trio_worker.http.exchange import Exchange
 from trio_worker.http.response import OPEN, Drain
 from trio_worker.http.response_head import prepare
 from trio_worker.http.service import Service
+from trio_worker.http.unseen import note
 from trio_worker.refusal import LATE_BODY, Refusal, text_headers
 from trio_worker.transport.bounds import DISCONNECT_GRACE, LINGERING_CLOSE
 from trio_worker.transport.connections import Connection
@@ -198,16 +200,15 @@ class RequestConnection(Connection, Generic[E]):
 
     # Answers without an app, and the end.
 
-    async def _refuse(self, refusal: Refusal) -> None:
-        """Answer what no app has seen."""
+    async def _refuse(self, refusal: Refusal, headers: Headers) -> None:
+        """Answer what no app has seen; the headers are what is known of the request's."""
         service = self.service
-        service.counters.add_refusal(refusal.status)
-        log.info("refused a request from %s: %d %s", self.wire.client, refusal.status, refusal.reason)
+        marks = note(service, "a request", self.wire.client, refusal, headers)
         body = refusal.body
-        head = prepare(refusal.status, text_headers(body))
+        head = prepare(refusal.status, [*text_headers(body), *marks])
         await self.wire.send(service.heads.write(head, self._close_line) + body)
 
-    async def _part(self, refusal: Refusal | None = None) -> None:
+    async def _part(self, refusal: Refusal | None = None, headers: Headers | None = None) -> None:
         """Say what is left to say, and let a client that may still be sending read it before the connection closes.
 
         A close with unread data would reach the client before the answer does (RFC 9112 section 9.6).
@@ -216,7 +217,7 @@ class RequestConnection(Connection, Generic[E]):
         self.wire.deadline = inf
         with trio.move_on_after(LINGERING_CLOSE) as self.cancel_scope:
             if refusal is not None:
-                await self._refuse(refusal)
+                await self._refuse(refusal, headers or [])
             await self.wire.end_writing()
             while await self.wire.receive():
                 # A client that sends without pause must not keep the others waiting.

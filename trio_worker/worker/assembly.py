@@ -121,6 +121,7 @@ def _gated(options: Options, begun: Callable[[Running], object]) -> Callable[...
         health=options.health,
         room=Room(size, options.queue_timeout) if size else None,
         begun=begun if options.max_requests else None,
+        mark=request_id.marker(options.request_id),
     )
 
 

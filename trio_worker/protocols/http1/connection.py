@@ -177,7 +177,7 @@ class Http1Connection(RequestConnection[Exchange]):
             refusal = None  # It is too late to say so.
         unread = exchange is not None and not exchange.body_complete
         if refusal is not None or unread or self.state is LINGERING:
-            await self._part(refusal)
+            await self._part(refusal, self._parser.headers)
         return CLOSE
 
     async def _rest(self) -> Outcome:

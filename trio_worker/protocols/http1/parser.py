@@ -81,6 +81,11 @@ class RequestParser:
         """Return True if nothing after the queue will come out of this parser."""
         return self.refusal is not None or self.upgrade is not None
 
+    @property
+    def headers(self) -> Headers:
+        """The headers of the head that was read last, as far as it has come."""
+        return self._headers
+
     def rest(self) -> None:
         """Between two requests: keep nothing of the last one, nor the parser, until more comes."""
         self._parser = None

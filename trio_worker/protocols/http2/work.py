@@ -1,16 +1,13 @@
 """A new stream: its request is given to a task of a pool, or refused unseen."""
 
-import logging
-
 from trio_worker.http.intake import make_intake
+from trio_worker.http.unseen import note
 from trio_worker.protocols.http1.rules import expects_continue
 from trio_worker.protocols.http2.carrier import Carrier
 from trio_worker.protocols.http2.exchange import StreamExchange
 from trio_worker.protocols.http2.rules import Asked, find_fault
 from trio_worker.protocols.http2.tunnel import Tunnel
 from trio_worker.refusal import Refusal, text_headers
-
-log = logging.getLogger(__name__)
 
 # One that is open.
 Stream = StreamExchange | Tunnel
@@ -25,9 +22,8 @@ def refuse(connection: Carrier, exchange: StreamExchange, refusal: Refusal, over
         refusal: what to say.
         over: whether the client sends nothing more on the stream.
     """
-    connection.service.counters.add_refusal(refusal.status)
-    log.info("refused a request from %s: %d %s", connection.wire.client, refusal.status, refusal.reason)
-    fields = [(b":status", b"%d" % refusal.status), *text_headers(refusal.body)]
+    marks = note(connection.service, "a request", connection.wire.client, refusal, exchange.headers)
+    fields = [(b":status", b"%d" % refusal.status), *text_headers(refusal.body), *marks]
     connection.session.respond(exchange.stream, fields, end=False)
     connection.session.send(exchange.stream, refusal.body, end=True)
     if not over:

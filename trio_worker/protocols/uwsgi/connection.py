@@ -13,6 +13,7 @@ from math import inf
 
 import trio
 
+from trio_worker.asgi import Headers
 from trio_worker.http.intake import make_intake
 from trio_worker.http.response import LEAVING
 from trio_worker.http.service import Service
@@ -91,7 +92,7 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
         try:
             request = PacketRequest(block)
         except RequestError as error:
-            await self._refuse_packet(error.refusal)
+            await self._refuse_packet(error.refusal, [])
             return None
         self._take_names(request)
         if request.wants_websocket:
@@ -99,9 +100,9 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
         await self._respond(PacketExchange(self, request), rest)
         return None
 
-    async def _refuse_packet(self, refusal: Refusal) -> None:
+    async def _refuse_packet(self, refusal: Refusal, headers: Headers) -> None:
         self.state = LINGERING
-        await self._refuse(refusal)
+        await self._refuse(refusal, headers)
 
     async def _more(self) -> bytes:
         wire = self.wire
@@ -125,7 +126,7 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
     async def _respond(self, exchange: PacketExchange, rest: bytes) -> None:
         """Run the app for the request."""
         if not exchange.body_complete and (refusal := self._take_in(exchange, rest)) is not None:
-            await self._refuse_packet(refusal)
+            await self._refuse_packet(refusal, exchange.headers)
             return
         self.exchange, self.state = exchange, RUNNING
         exchange.begin(self.cancel_scope)

@@ -8,6 +8,7 @@ import trio
 from trio_worker.http.exchange import Exchange
 from trio_worker.http.response import LEAVING
 from trio_worker.http.service import Service
+from trio_worker.http.unseen import note
 from trio_worker.protocols.websocket import handshake
 from trio_worker.protocols.websocket.link import CLOSED, CLOSING, INTERNAL_ERROR, LOST, OPEN, SERVICE_RESTART
 from trio_worker.protocols.websocket.session import WebSocketSession
@@ -93,10 +94,9 @@ class WebSocketConnection(Connection):
         return None
 
     async def _refuse(self, refusal: Refusal) -> None:
-        self.service.counters.add_refusal(refusal.status)
-        log.info("refused a WebSocket of %s: %d %s", self.wire.client, refusal.status, refusal.reason)
+        marks = note(self.service, "a WebSocket", self.wire.client, refusal, self.exchange.headers)
         version = [(b"sec-websocket-version", b"13")] if refusal.status == 426 else []
-        await self.exchange.refuse(refusal, version)
+        await self.exchange.refuse(refusal, [*version, *marks])
 
     async def step_outside(self) -> Outcome:
         """End our side, and let the client end its own: a close with unread data would take our last frame with it."""
