@@ -1,10 +1,7 @@
 """The uWSGI that has to stand it: two or three workers, every kind of socket, and a log that can be made to fail."""
 
 import ctypes
-import fcntl
 import os
-import subprocess
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +9,7 @@ from pathlib import Path
 import psutil
 from support.certificates import Authority
 from support.ini import APPS, CHECKOUT, UWSGI, free_port
+from support.piped import PipedServer
 from support.uwsgi import Server
 
 from chaos.client import Places
@@ -20,13 +18,13 @@ from trio_worker.master.native.build import build
 # Seconds after which a request is cancelled and a worker whose loop is stuck is killed.
 HARAKIRI = 6
 
-# Bytes of the disk that the log may fill, and of the pipe that somebody reads it from.
-DISK, PIPE = 16 << 20, 4096
+# Bytes of the disk that the log may fill.
+DISK = 16 << 20
 
 DEPLOYED = "from ledger_app import app as app\n"
 
 
-class Instance(Server):
+class Instance(PipedServer):
     """A uWSGI whose log is a file on a small disk, or a pipe with a reader that may hang.
 
     Args:
@@ -38,7 +36,6 @@ class Instance(Server):
         code: the file of its app.
         book: where its app writes.
         touched: the file of `touch-workers-reload`.
-        reading: cleared to have the reader of the log hang.
         disk: the disk of the log, None where there is a pipe.
     """
 
@@ -50,8 +47,6 @@ class Instance(Server):
         self.code.write_text(DEPLOYED)
         self.touched.touch()
         self.disk = directory / "disk" if on_disk else None
-        self.reading = threading.Event()
-        self.reading.set()
         options = {
             "module": "deployed:app",
             "pythonpath": [CHECKOUT, APPS, directory],
@@ -78,27 +73,9 @@ class Instance(Server):
     def start(self) -> None:
         """Start it with its log where it may fail."""
         if self.disk is not None:
+            Server.start(self)
+        else:
             super().start()
-            return
-        reader, writer = os.pipe()
-        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE)
-        self.process = subprocess.Popen(
-            [UWSGI, "--ini", str(self.ini)],
-            cwd=self.directory,
-            env=os.environ | self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=writer,
-            stderr=writer,
-            start_new_session=True,
-        )
-        os.close(writer)
-        threading.Thread(target=self._read_log, args=(reader,), name="log").start()
-
-    def _read_log(self, reader: int) -> None:
-        with open(reader, "rb", buffering=0) as pipe, self.log_path.open("ab", buffering=0) as file:
-            while data := pipe.read(PIPE):
-                file.write(data)
-                self.reading.wait()
 
     def open_connections(self) -> list[str]:
         """The connections that the workers still have."""

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from trio_worker.application.current import CURRENT
 from trio_worker.asgi import Record
 from trio_worker.master.access_log import LOG_DESCRIPTOR, following
-from trio_worker.master.access_log.buffer import writer
+from trio_worker.master.access_log.descriptor import LogDescriptor
 from trio_worker.master.access_log.json_lines import dumps, timestamp
 from trio_worker.options.raw import RawOptions, text
 from trio_worker.options.values import OptionError, a_flag
@@ -38,7 +38,7 @@ class JsonHandler(logging.Handler):
     def __init__(self, worker_id: int) -> None:
         super().__init__()
         self._own = {"worker": worker_id, "pid": os.getpid()}
-        self._write = writer(LOG_DESCRIPTOR)
+        self._write = LogDescriptor(LOG_DESCRIPTOR).write
         self.setFormatter(logging.Formatter())
 
     def emit(self, record: logging.LogRecord) -> None:

@@ -11,6 +11,8 @@ import select
 import time
 from collections.abc import Callable, Iterator
 
+from trio_worker.master.access_log.descriptor import LogDescriptor
+
 # What a terminal obeys or takes for the end of a line, but for the tabs and newlines of tracebacks: others choose parts
 # of a message, as Quart's of a request that failed has its decoded path in it.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
@@ -27,7 +29,7 @@ _WIDEST = 4
 # Where uWSGI has its log.
 _LOG = 2
 
-# Seconds that the pieces of one record wait in all for a master that does not keep up; then they go, and may be lost.
+# Seconds that the pieces of one record wait in all for a master that does not keep up; then they are lost.
 PATIENCE = 1.0
 
 
@@ -42,12 +44,16 @@ class UwsgiHandler(logging.Handler):
     def __init__(self, write: Callable[[str], object], worker_id: int) -> None:
         super().__init__()
         self._write = write
+        # `uwsgi.log` writes with the GIL held, and blocks where nobody reads.
+        self._has_room = LogDescriptor(_LOG).has_room
         self._continued = f"[worker {worker_id}] (continued)\n"
         self.setFormatter(logging.Formatter(f"[worker {worker_id}] %(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
         try:
+            if not self._has_room():
+                return
             text = _writable(self.format(record))
             if len(text) * _WIDEST <= PIECE:
                 self._write(text)
@@ -62,7 +68,8 @@ class UwsgiHandler(logging.Handler):
         deadline = time.monotonic() + PATIENCE
         for each in others:
             wait_for_room(deadline)
-            self._write(self._continued + each)
+            if self._has_room():
+                self._write(self._continued + each)
 
 
 def _pieces(text: str, size: int) -> Iterator[str]:

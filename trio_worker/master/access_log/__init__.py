@@ -1,7 +1,8 @@
 """uWSGI's request log: which requests get a line (`disable-logging`, `log-4xx` ...), its text, and its destination.
 
 format.py compiles a log-format into the text of a line, following.py has the variables that uWSGI does not know,
-json_lines.py makes lines that are JSON; buffer.py decides when lines are made and written.
+json_lines.py makes lines that are JSON; buffer.py decides when lines are made and written,
+descriptor.py what becomes of them where nobody reads.
 """
 
 import logging
@@ -11,7 +12,8 @@ from functools import partial
 
 from trio_worker.asgi import Record
 from trio_worker.master.access_log import following, json_lines
-from trio_worker.master.access_log.buffer import LogBuffer, Write, takes_many, writer
+from trio_worker.master.access_log.buffer import LogBuffer, Write, takes_many
+from trio_worker.master.access_log.descriptor import LogDescriptor
 from trio_worker.master.access_log.format import TEXTS, Value, compile_format, formatted_time, header, is_json
 from trio_worker.options import Options
 
@@ -66,7 +68,7 @@ class RequestLog:
         """Return the function that takes a request that is to be logged."""
         if self._options.req_logger and write_request is not None:
             return partial(self._write_line, write_request)
-        write = writer(LOG_DESCRIPTOR)
+        write = LogDescriptor(LOG_DESCRIPTOR).write
         if not takes_many(LOG_DESCRIPTOR):
             return partial(self._write_line, write)
         self.buffer = LogBuffer(self._line, write)

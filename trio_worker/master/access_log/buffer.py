@@ -4,7 +4,7 @@ Making and writing each line by itself would take a good part of the time of a s
 a row, because the code of the request has pushed that of the log out of the processor's caches. So requests are
 gathered while the event loop is busy. Their lines are made and written when the loop is about to wait, when there are
 many, or when the oldest has waited too long. Like uWSGI's own workers this writes straight to the descriptor, without
-`log-date`, and loses a line that cannot be written.
+`log-date`, and loses a line that cannot be written (descriptor.py).
 
 A message socket of the master (`log-master`, `logger`, `req-logger`) makes one record of each message: there every line
 is a write of its own.
@@ -71,19 +71,6 @@ class LogBuffer(trio.abc.Instrument):
                 page = b""
             page += line
         self._write(page)
-
-
-def writer(descriptor: int) -> Write:
-    """Return a function that writes bytes to an open descriptor, as far as it takes them."""
-
-    def write(data: bytes) -> None:
-        try:
-            while data:
-                data = data[os.write(descriptor, data) :]
-        except OSError:
-            return  # The disk is full, or the master does not keep up.
-
-    return write
 
 
 def takes_many(descriptor: int) -> bool:
