@@ -30,6 +30,10 @@ log = logging.getLogger(__name__)
 
 E = TypeVar("E", bound=Exchange)
 
+# Bytes that are taken apart at a time of what is no body, or of one in many small chunks, and how many chunks are many:
+# a request, a field or a chunk of a few bytes costs us some microseconds, and a read holds thousands of them.
+SLICE, CHUNKS = 2048, 64
+
 
 class State(enum.Enum):
     """The state of a connection. What may happen in each, and what it leads to:
@@ -83,7 +87,7 @@ class RequestConnection(Connection, Generic[E]):
         drain: how far the worker wants it on its way to its end.
     """
 
-    __slots__ = ("_hung_up", "drain", "exchange", "service", "state")
+    __slots__ = ("_hung_up", "_slowly", "drain", "exchange", "service", "state")
 
     # The header by which a refusal ends the connection.
     _close_line = b""
@@ -96,6 +100,8 @@ class RequestConnection(Connection, Generic[E]):
         self.drain: Drain = OPEN
         # The client has closed its side, which is told once.
         self._hung_up = False
+        # True while a body is read slowly: at its beginning, in many chunks, in what is no body at all.
+        self._slowly = True
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.state.name} on {self.wire!r}, exchange={self.exchange!r}>"
@@ -135,20 +141,27 @@ class RequestConnection(Connection, Generic[E]):
     async def _receive(self, exchange: E) -> bytes:
         """Return the next bytes of the client, b"" at their end."""
         assert exchange.intake is not None
+        if self._slowly:
+            await trio.lowlevel.checkpoint()
         await exchange.intake.pause()
         exchange.intake.wait()
         self.wire.deadline = self.service.clock.now + self.service.options.body_timeout
         try:
-            return await self.wire.receive()
+            data = await self.wire.receive()
         except OSError:
             return b""
         finally:
             self.wire.deadline = inf
+        if self._slowly and len(data) > SLICE:
+            self.wire.unread(data[SLICE:])
+            return data[:SLICE]
+        return data
 
     def _take(self, exchange: E, data: bytes) -> Refusal | None:
         """Give the exchange what came, and return what is wrong with it."""
         assert exchange.intake is not None
         self._feed(exchange, data)
+        self._slowly = exchange.body_complete or not 0 < len(exchange.body) <= CHUNKS
         size = sum(map(len, exchange.body))
         return exchange.intake.add(size, len(data), exchange.body_complete) or self._find_fault(exchange)
 

@@ -39,8 +39,8 @@ class SocketWire:
         "_server",
         "_short_read",
         "_socket",
-        "_unread",
         "_write_timeout",
+        "ahead",
         "client",
         "deadline",
         "extensions",
@@ -57,7 +57,7 @@ class SocketWire:
         self, sock: socket.SocketType, client: object, write_timeout: float, server: Address | None = None
     ) -> None:
         sock.setblocking(False)
-        self._socket, self._unread = sock, b""
+        self._socket, self.ahead = sock, b""
         # True if the kernel had nothing more at the last look; and the task that waits for it.
         self._drained = False
         self._reader: trio.lowlevel.Task | None = None
@@ -94,7 +94,7 @@ class SocketWire:
 
     def unread(self, data: bytes) -> None:
         """Give back bytes that were read: the next `receive` returns them first."""
-        self._unread = data + self._unread
+        self.ahead = data + self.ahead
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.fileno()} of {self.client or 'a UNIX socket'}>"
@@ -112,8 +112,8 @@ class SocketWire:
 
     def receive_now(self) -> bytes | None:
         """Return what `receive` would return without waiting, None when it would have to wait. Raises like it."""
-        if self._unread:
-            data, self._unread = self._unread, b""
+        if self.ahead:
+            data, self.ahead = self.ahead, b""
             return data
         if self._drained and self.watched:
             return None
@@ -128,7 +128,7 @@ class SocketWire:
 
     def wait(self) -> Awaitable[None]:
         """Wait until there may be something to receive, be it the end; other tasks have a turn in any case."""
-        if self._drained and not self._unread:
+        if self._drained and not self.ahead:
             return self._wait_readable()
         return trio.lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it
 

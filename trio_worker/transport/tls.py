@@ -117,8 +117,8 @@ class TlsWire(SocketWire):
 
     def receive_now(self) -> bytes | None:
         """Return what `receive` would return without waiting, None when it would have to wait. Raises like it."""
-        if self._unread:
-            data, self._unread = self._unread, b""
+        if self.ahead:
+            data, self.ahead = self.ahead, b""
             return data
         decrypted: bytes | None = None
         while not self._fed or (decrypted := self._decrypt()) is None:

@@ -27,6 +27,7 @@ class Wire(Protocol):
         extensions: what the scopes of all requests here get in their `extensions`.
         watched: whether `wake` is called when bytes come.
         watch: has it called, with the descriptor; a wire that has none waits by Trio's own means.
+        ahead: bytes that have been given back, and nobody has read again.
         reading: whether a task waits for bytes, or for the end of them.
     """
 
@@ -45,6 +46,9 @@ class Wire(Protocol):
     def stalled(self) -> bool: ...
     @property
     def stall_deadline(self) -> float: ...
+
+    @property
+    def ahead(self) -> bytes: ...
 
     def fileno(self) -> int: ...
     def unread(self, data: bytes) -> None: ...

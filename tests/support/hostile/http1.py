@@ -23,7 +23,7 @@ def _tiny_fields() -> Script:
 
 
 ATTACKS = [
-    Attack("HTTP/1.1: pipelined requests", repeated(b"", GET)),
+    Attack("HTTP/1.1: pipelined requests", repeated(b"", GET), quick=True),
     Attack("HTTP/1.1: pipelined requests that llhttp reads", repeated(b"", GET.replace(b"GET", b"PUT"))),
     Attack("HTTP/1.1: pipelined requests, not reading", repeated(b"", GET), reads=0),
     Attack("HTTP/1.1: pipelined behind a slow one", repeated(asked("/waits"), GET)),

@@ -29,6 +29,7 @@ from trio_worker.protocols.request_connection import (
     IDLE,
     LINGERING,
     RUNNING,
+    SLICE,
     RequestConnection,
 )
 from trio_worker.refusal import LATE_HEAD, Refusal
@@ -61,12 +62,10 @@ class Http1Connection(RequestConnection[Exchange]):
         super().__init__(service, wire)
         self._parser = RequestParser(self)
         self.server = wire.server
-        if service.draining.is_set():
-            self.drain = LEAVING
-        # True once the connection has been idle for so long that it waits outside of its cancel scope.
-        self._resting = False
-        # How many apps of this connection go on after their answers, in tasks that it has left.
-        self._outliving = 0
+        self.drain = LEAVING if service.draining.is_set() else OPEN
+        # True once the connection has been idle for so long that it waits outside of its cancel scope; and how many
+        # apps of it go on after their answers, in tasks that it has left.
+        self._resting, self._outliving = False, 0
 
     async def serve(self) -> Connection | Outcome:
         """Serve requests until one side ends it, or none comes for a while; an upgrade goes on in another protocol."""
@@ -133,7 +132,8 @@ class Http1Connection(RequestConnection[Exchange]):
         if not data:
             self.state = CLOSED
             return
-        parser.feed(data)
+        self.wire.unread(data[SLICE:])
+        parser.feed(data[:SLICE])
         self.state = HEAD if parser.in_head else IDLE
         self._resting = self._resting and self.state is IDLE and not parser.stopped
         if self.state is not before:
@@ -232,7 +232,7 @@ class Http1Connection(RequestConnection[Exchange]):
         if exchange is not None and exchange.expects_continue and not exchange.body_complete:
             return True
         # The client could not know: the requests that it had sent before are answered as well.
-        return self.drain is not OPEN and not self._parser.queue
+        return self.drain is not OPEN and not self._parser.queue and not self.wire.ahead
 
     def wake(self, ended: bool) -> None:
         """Take note of bytes that have come; where the task is kept by an app after its answer, another one goes on."""

@@ -2,8 +2,8 @@
 
     bytes come -> events of the session -> new streams are given to tasks -> what they have to say leaves in one write
 
-One read is taken apart at a time, and between two reads everybody else has a turn. What leaves is gathered while the
-streams of a read run; what comes later leaves at once.
+One read is taken apart at a time, piece by piece, and in between everybody else has a turn. What leaves is gathered
+while the streams of a read run; what comes later leaves at once.
 """
 
 import logging
@@ -16,9 +16,10 @@ from trio_worker.http.response import LEAVING
 from trio_worker.http.service import Service
 from trio_worker.protocols.http2 import session as http2
 from trio_worker.protocols.http2.carrier import Timed
-from trio_worker.protocols.http2.events import ACTIONS, ignore, start
+from trio_worker.protocols.http2.events import start
 from trio_worker.protocols.http2.exchange import StreamExchange
-from trio_worker.protocols.http2.flood import REQUEST_WORTH, Account
+from trio_worker.protocols.http2.flood import Account
+from trio_worker.protocols.http2.intake import EVENTS, Intake
 from trio_worker.protocols.http2.output import Output
 from trio_worker.protocols.http2.rules import Asked
 from trio_worker.protocols.http2.session import Session
@@ -45,6 +46,7 @@ class Http2Connection(Connection):
 
     __slots__ = (
         "_answered",
+        "_intake",
         "_output",
         "_over",
         "_upgrade",
@@ -80,6 +82,7 @@ class Http2Connection(Connection):
         self._answered: list[StreamExchange] = []
         self._upgrade: tuple[Asked, bytes] | None = None
         self.account = Account(service.clock.now)
+        self._intake = Intake(self)
         self._output = Output(service, wire, self.session, self._written)
         self.flush, self.flush_soon = self._output.flush, self._output.flush_soon
 
@@ -101,16 +104,26 @@ class Http2Connection(Connection):
             await self._read_all()
         except http2.Error as error:
             log.info("ended the HTTP/2 connection of %s: %s", self.wire.client, error)
+            if isinstance(error, http2.Flood) and self._output.is_empty:
+                self.wire.send_now(http2.goodbye(self.session.last_stream))
             self.flush()
         except OSError:
             pass
         finally:
             self._output.held = False
-            self.hang_up()
+            self._intake.stop()
+            await self._lose_streams()
         while self.running:
             self._over = trio.Event()
             await self._over.wait()
         return OUTSIDE
+
+    async def _lose_streams(self) -> None:
+        """Tell all streams that their client has gone, a few at a time: what their apps do then takes its time."""
+        for number, stream in enumerate(list(self.streams.values()), 1):
+            stream.lose()
+            if not number % EVENTS:
+                await trio.lowlevel.cancel_shielded_checkpoint()
 
     def _begin_session(self) -> None:
         if self._upgrade is None:
@@ -127,28 +140,14 @@ class Http2Connection(Connection):
             data = await self.wire.receive()
             if not data:
                 return
-            self._take(data)
             self._output.held = True
-            await trio.lowlevel.checkpoint()
+            await self._intake.take(data)
             if self.fresh:  # Trio lets the tasks of one turn run in either order.
                 await trio.lowlevel.cancel_shielded_checkpoint()
             self._output.held = False  # Those that need not wait have answered by now.
 
     def _is_over(self) -> bool:
         return self.ending and not self.streams and self._output.is_empty
-
-    def _take(self, data: bytes) -> None:
-        """Take apart what came."""
-        worth = 0
-        for event in self.session.receive(data):
-            kind = type(event)
-            if kind is http2.Requested:
-                worth += REQUEST_WORTH
-            ACTIONS.get(kind, ignore)(self, event)
-        if not self.streams:
-            self.set_idle_deadline()
-        if not self.account.spend(len(data) - worth - self.session.bodies, self.service.clock.now):
-            self.fail("it sends frames that bring nothing")
 
     def fail(self, why: str, code: int = http2.ENHANCE_YOUR_CALM) -> NoReturn:
         """End it for what the client does; by default for an account that is overdrawn."""
@@ -199,8 +198,8 @@ class Http2Connection(Connection):
     def _written(self, size: int) -> None:
         """Act on what writing has brought about."""
         self.account.earn(size)
-        for event in self.session.events():
-            ACTIONS.get(type(event), ignore)(self, event)
+        if events := self.session.events():
+            self._intake.follow(events)
         if self._answered:
             self._watch_answers()
         for stream in list(self.blocked):
@@ -229,9 +228,7 @@ class Http2Connection(Connection):
         self.wire.deadline = min((each.deadline for each in self.streams.values()), default=inf)
 
     def hang_up(self) -> None:
-        """Take note that the client has gone: so have all of its streams."""
-        for stream in list(self.streams.values()):
-            stream.lose()
+        """Do nothing: whoever reads finds the end, behind what came before it."""
 
     def start_drain(self) -> None:
         """Ask the client not to open new streams; those that it opens meanwhile are served."""

@@ -4,6 +4,7 @@ A task of a pool runs the app for it. What the app reads is bounded: its client 
 window until the app has taken it.
 """
 
+import contextlib
 import logging
 from collections.abc import Coroutine
 from math import inf
@@ -118,7 +119,8 @@ class StreamExchange(StreamResponse):
     async def _continue(self) -> None:
         self.expects_continue = False
         if not (self.begun or self.body or self.body_complete):
-            self.connection.session.inform(self.stream, [(b":status", b"100")])
+            with contextlib.suppress(OSError):  # A reset has been read, and is about to be acted upon.
+                self.connection.session.inform(self.stream, [(b":status", b"100")])
             self.connection.flush_soon()
 
     def go_on(self) -> None:

@@ -51,19 +51,27 @@ class StreamResponse(Exchange):
         if head is not None:
             self._head = None
             self.begun = True
-            self.connection.session.respond(self.stream, self.service.heads.fields(head, self.status), end)
+            try:
+                self.connection.session.respond(self.stream, self.service.heads.fields(head, self.status), end)
+            except OSError:
+                self.gone = True  # The client's reset has been read, and is about to be acted upon; see intake.py.
+                raise
             self.service.counters.heads_out += len(head.lines)
 
     def _send_whole(self, head: Prepared, data: bytes, more: bool) -> tuple[bytes, ...]:
         connection, heads = self.connection, self.service.heads
         self._head = None
         self.begun = True
-        if self._trailers:
-            connection.session.respond(self.stream, heads.fields(head, self.status), end=False)
-            connection.session.send(self.stream, data, end=False)
-        else:
-            connection.session.answer(self.stream, heads.fields(head, self.status), data)
-            self._conclude()
+        try:
+            if self._trailers:
+                connection.session.respond(self.stream, heads.fields(head, self.status), end=False)
+                connection.session.send(self.stream, data, end=False)
+            else:
+                connection.session.answer(self.stream, heads.fields(head, self.status), data)
+                self._conclude()
+        except OSError:
+            self.gone = True  # As above.
+            raise
         self.service.counters.heads_out += len(head.lines)
         self.sent, self._remaining = len(data), 0
         if not more:
@@ -97,7 +105,11 @@ class StreamResponse(Exchange):
                 self._conclude()
                 return
         if not bodiless and not self.complete and (data or end):
-            self.connection.session.send(self.stream, data, end)
+            try:
+                self.connection.session.send(self.stream, data, end)
+            except OSError:
+                self.gone = True  # As above.
+                raise
             if end:
                 self._conclude()
 
@@ -160,7 +172,11 @@ class StreamResponse(Exchange):
             self._trailers = False
             if self._framing is not NONE:
                 fields = [(name.lower(), value) for name, value in self._more_trailers]
-                self.connection.session.send_trailers(self.stream, fields)
+                try:
+                    self.connection.session.send_trailers(self.stream, fields)
+                except OSError:
+                    self.gone = True  # As above.
+                    raise
             self._advance(more=False)
             self._conclude()
             self.connection.flush_soon()

@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Iterable, Sequence
 from errno import EPIPE
 
-from ngh2 import Connection, ErrorCode, NGH2Error
+from ngh2 import Connection, DenialOfServiceError, ErrorCode, NGH2Error
 from ngh2 import events as of
 from ngh2.config import Configuration, Role
 
@@ -38,7 +38,7 @@ _CONFIGURATION = Configuration(
 NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR = ErrorCode.NO_ERROR, ErrorCode.PROTOCOL_ERROR, ErrorCode.INTERNAL_ERROR
 REFUSED_STREAM, ENHANCE_YOUR_CALM = ErrorCode.REFUSED_STREAM, ErrorCode.ENHANCE_YOUR_CALM
 
-Error = NGH2Error
+Error, Flood = NGH2Error, DenialOfServiceError
 
 Requested = of.RequestReceived
 Data = of.DataReceived
@@ -67,6 +67,12 @@ def are_settings(payload: bytes) -> bool:
 def fields_of(event: of.RequestReceived) -> Headers:
     """Return the fields of a request; those that are never to be indexed come as subclasses of pairs."""
     return list(event.headers)
+
+
+def goodbye(last_stream: int) -> bytes:
+    """Return the GOAWAY of a session whose library has given up on a flood, and says nothing more."""
+    code = ErrorCode.ENHANCE_YOUR_CALM
+    return b"\0\0\x08\x07\0\0\0\0\0" + last_stream.to_bytes(4, "big") + code.to_bytes(4, "big")
 
 
 class Session:

@@ -112,6 +112,11 @@ class Tunnel:
         """Give back bytes that were read."""
         self._body.insert(0, data)
 
+    @property
+    def ahead(self) -> bytes:
+        """The bytes that nobody has read."""
+        return b"".join(self._body)
+
     def receive_now(self) -> bytes | None:
         """Return what has come, b"" at the end, None where there may be more."""
         if self._body:
