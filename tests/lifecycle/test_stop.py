@@ -139,7 +139,8 @@ def test_the_demonstration_has_its_metrics_with_few_words(
     ini = ini.replace("127.0.0.1:8001", f"127.0.0.1:{free_port()}").replace("127.0.0.1:9191", str(tmp_path / "stats"))
     (tmp_path / "uwsgi.ini").write_text(ini)
     options: dict[str, Any] = {"plugin": plugin} if has_plugin else {}
-    server = uwsgi(usual=False, ready=False, chdir=ROOT, ini=tmp_path / "uwsgi.ini", **options)
+    options |= {"chdir": ROOT, "ini": tmp_path / "uwsgi.ini"}
+    server = uwsgi(usual=False, ready=False, environment={"PYTHONPATH": str(ROOT)}, **options)
     server.wait_accepting(2)
     assert server.count("added custom metric") == (0 if has_plugin else 34)
     server.wait_log("initialized .* metrics")
