@@ -10,8 +10,8 @@ Scope = dict[str, Any]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
-# What the endless ones send at a time.
-PIECE = b"x" * 4096
+# Bytes that the endless ones send at a time.
+PIECE = 4096
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,7 +61,7 @@ async def _takes(receive: Receive, send: Send, size: int) -> None:
 async def _endless(receive: Receive, send: Send, size: int) -> None:
     await send({"type": "http.response.start", "status": 200, "headers": []})
     while True:
-        await send({"type": "http.response.body", "body": PIECE, "more_body": True})
+        await send({"type": "http.response.body", "body": bytes(PIECE), "more_body": True})
 
 
 async def _ws_echo(receive: Receive, send: Send) -> None:
@@ -80,7 +80,7 @@ async def _ws_waits(receive: Receive, send: Send) -> None:
 
 async def _ws_endless(receive: Receive, send: Send) -> None:
     while True:
-        await send({"type": "websocket.send", "bytes": PIECE})
+        await send({"type": "websocket.send", "bytes": bytes(PIECE)})
 
 
 ROUTES = {"/": _hello, "/big": _big, "/waits": _waits, "/takes": _takes, "/endless": _endless}

@@ -61,7 +61,8 @@ def on_streams(
     return script
 
 
-def _requests(path: str, count: int = 100, first: bytes = PREFACE) -> bytes:
+def requests(path: str, count: int = 100, first: bytes = PREFACE) -> bytes:
+    """Requests without bodies on so many streams, behind what a client says first."""
     encoder = Encoder()
     return first + b"".join(head(encoder, number, path) for number in range(1, 2 * count, 2))
 
@@ -144,22 +145,22 @@ ATTACKS = [
     Attack("HTTP/2: requests, not reading", on_streams(head, at_once=100), reads=0),
     Attack(
         "HTTP/2: window 0, 100 streams of 100 KB",
-        once(_requests("/big?size=100000", first=settings(WINDOW=0))),
+        once(requests("/big?size=100000", first=settings(WINDOW=0))),
         memory=12 * 1024,
     ),
     Attack(
-        "HTTP/2: window 0, 100 endless streams", once(_requests("/endless", first=settings(WINDOW=0))), memory=10 * 1024
+        "HTTP/2: window 0, 100 endless streams", once(requests("/endless", first=settings(WINDOW=0))), memory=10 * 1024
     ),
     Attack(
         "HTTP/2: windows of a byte",
         repeated(
-            _requests("/endless", first=settings(WINDOW=0)),
+            requests("/endless", first=settings(WINDOW=0)),
             b"".join(WindowUpdateFrame(number, window_increment=1).serialize() for number in range(1, 200, 2)),
             pause=0.1,
         ),
         memory=10 * 1024,
     ),
-    Attack("HTTP/2: a reader of a byte a second", once(_requests("/endless", 1)), reads=1, rest=1.0),
+    Attack("HTTP/2: a reader of a byte a second", once(requests("/endless", 1)), reads=1, rest=1.0),
     Attack(
         "HTTP/2: bodies that nobody reads",
         on_streams(
@@ -174,10 +175,10 @@ ATTACKS = [
     Attack("HTTP/2: a preface alone", once(PREFACE), connections=200, memory=32),
     Attack(
         "HTTP/2: a byte a second of a head",
-        dripping(PREFACE, _requests("/", 1, b"") * 20, 1.0),
+        dripping(PREFACE, requests("/", 1, b"") * 20, 1.0),
         connections=200,
         memory=32,
     ),
-    Attack("HTTP/2: connections that are reset", lambda: iter([_requests("/", 10)]), last="reset"),
-    Attack("HTTP/2: half-closed", lambda: iter([_requests("/waits", 100)]), last="half"),
+    Attack("HTTP/2: connections that are reset", lambda: iter([requests("/", 10)]), last="reset"),
+    Attack("HTTP/2: half-closed", lambda: iter([requests("/waits", 100)]), last="half"),
 ]
