@@ -5,13 +5,16 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.front import Address
 from support.http1 import Http1
 from support.ini import APPS, CHECKOUT
 from support.nginx import NGINX, nginx
+from support.routers import new_address, router
 from support.uwsgi import Server, Servers
+from websockets.sync.client import connect
 
 DEPLOY = CHECKOUT / "deploy"
 BUFFER_SIZE = re.compile(r"^buffer-size = (\d+)$", re.MULTILINE)
@@ -101,3 +104,33 @@ def test_the_server_behind_uwsgi_pass_is_that_of_the_block_until_nginx_names_the
 def test_the_server_behind_proxy_pass_is_the_workers_socket(mirror: Server, tmp_path: Path) -> None:
     with nginx(tmp_path / "n", "proxy_pass.conf", f"unix:{mirror.unix_path}") as address:
         assert server_of(address) == [str(mirror.unix_path), None]
+
+
+@pytest.mark.parametrize("options", [{}, {"http_websockets": True}], ids=["without", "with"])
+def test_a_websocket_behind_the_http_router_needs_its_option(
+    mirror: Server, tmp_path: Path, options: dict[str, Any]
+) -> None:
+    address = new_address()
+    options = options | {"http": f"{address[0]}:{address[1]}", "http_to": str(mirror.unix_path)}
+    with (
+        router(tmp_path / "r", address, **options),
+        connect(f"ws://{address[0]}:{address[1]}/echo", proxy=None, close_timeout=1) as client,
+    ):
+        client.send("through it")
+        if "http_websockets" in options:
+            assert client.recv() == "through it"
+        else:
+            with pytest.raises(TimeoutError):
+                client.recv(timeout=2)
+
+
+@pytest.mark.parametrize("lazy", [None, True], ids=["without lazy-apps", "with lazy-apps"])
+def test_a_chain_reload_takes_up_new_code_with_lazy_apps_only(
+    uwsgi: Servers, tmp_path: Path, lazy: bool | None
+) -> None:
+    (tmp_path / "changing.py").write_text("from kinds import plain as app\n")
+    server = uwsgi(module="changing:app", pythonpath=[CHECKOUT, APPS, tmp_path], lazy_apps=lazy)
+    (tmp_path / "changing.py").write_text("from probe import app\n")
+    server.reload("c")
+    with Http1(server.address) as client:
+        assert client.get("/").text == ("hello" if lazy else "plain")
