@@ -166,7 +166,9 @@ def test_the_cause_is_told_with_file_and_line(uwsgi: Servers) -> None:
 def test_a_syntax_error_is_told_with_file_and_line(uwsgi: Servers, tmp_path: Path) -> None:
     (tmp_path / "typo.py").write_text("app = (\n")
     server = uwsgi(module=None, wsgi_file=tmp_path / "typo.py", lazy_apps=True, ready=False)
-    server.wait_log(r"CRITICAL .*cannot load '.*typo\.py': SyntaxError: .* \(.*typo\.py, line 1\)")
+    server.wait_log(
+        rf"CRITICAL .*cannot load '.*typo\.py': SyntaxError: '\(' was never closed \({tmp_path}/typo\.py, line 1\);"
+    )
 
 
 def test_a_preloaded_broken_app_fails_in_the_worker_too(uwsgi: Servers) -> None:

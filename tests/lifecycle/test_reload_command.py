@@ -65,6 +65,7 @@ def test_every_other_reload_is_of_broken_code(uwsgi: Servers, code: Path) -> Non
             done = command(server)
             assert done.returncode == 1, done.stdout
             assert why in done.stdout
+            assert "Warning" not in done.stdout + done.stderr
             assert server.worker_pids() == pids
             code.write_text(APP)
             done = command(server)

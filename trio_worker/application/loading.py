@@ -150,9 +150,9 @@ def _describe(error: BaseException) -> str:
     """Return the exception with the file and line where it was raised; its traceback begins in the app from now on."""
     keep_own_frames(error)
     where = ""
-    if isinstance(error, SyntaxError):
-        where = f" ({error.filename}, line {error.lineno})"
-    elif (traceback := error.__traceback__) is not None:
+    if isinstance(error, SyntaxError):  # Its own text names the file as well, without the folder.
+        return f"{type(error).__name__}: {error.msg} ({error.filename}, line {error.lineno})"
+    if (traceback := error.__traceback__) is not None:
         while traceback.tb_next is not None:
             traceback = traceback.tb_next
         where = f" ({traceback.tb_frame.f_code.co_filename}, line {traceback.tb_lineno})"

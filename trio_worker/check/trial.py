@@ -25,6 +25,9 @@ from trio_worker.check.values import environment, interpreter
 # The options that decide what a worker loads.
 KEYS = ("module", "wsgi", "wsgi-file", "file", "callable", "import", "chdir2", "lazy-apps")
 
+# With `-m` Python would warn, before what the app says, that the package has imported this module already.
+CHILD = "import sys; from trio_worker.check.trial import main; main(sys.argv[1])"
+
 # Seconds for all of it, and within it for the app's shutdown.
 TIMEOUT = 60.0
 SHUTDOWN = 5.0
@@ -43,7 +46,7 @@ def try_app(ini: Configuration, probe: str | None) -> None:
     given = {key: value for key in KEYS if (value := ini.last(key)) is not None}
     mounts = dict(each.value.split("=", 1) for each in ini.all("mount") if "=" in each.value)
     place = app_place(ini)
-    command = [interpreter(place.home), "-m", "trio_worker.check.trial", json.dumps([given, mounts, probe])]
+    command = [interpreter(place.home), "-c", CHILD, json.dumps([given, mounts, probe])]
     try:
         done = subprocess.run(
             command,
@@ -129,7 +132,3 @@ def _scope(path: str, state: Mapping[str, Any]) -> dict[str, Any]:
         "state": dict(state),
         "extensions": {},
     }
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
