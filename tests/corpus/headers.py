@@ -152,6 +152,8 @@ _SIZES = (
     _large("value of 40,000 bytes", "GET / HTTP/1.1", f"A: {'v' * 40000}", status=431),
     _large("name of 40,000 bytes", "GET / HTTP/1.1", f"{'n' * 40000}: v", status=431),
     _large("value of 200,000 bytes", "GET / HTTP/1.1", f"A: {'v' * 200000}", status=431),
+    _fits("head of 256 fields", "GET / HTTP/1.1", Saw(), *(f"H{n}: v" for n in range(255))),
+    _large("head of 257 fields", "GET / HTTP/1.1", *(f"H{n}: v" for n in range(256)), status=431),
     _large("five thousand headers", "GET / HTTP/1.1", *(f"H{n}: v" for n in range(5000)), status=431),
     refused(
         "target that does not end",

@@ -5,9 +5,11 @@ the machine has added by running something else; an attack is tried again before
 """
 
 import pytest
+from support.certificates import Authority
 from support.hostile.attack import KIBI, Attack
 from support.hostile.catalogue import ATTACKS
 from support.hostile.measuring import HEAD, Cost, measure
+from support.ini import free_port
 from support.uwsgi import Server, Servers
 
 # Seconds that the slowest but one in a hundred of the honest clients may wait, whatever it was before.
@@ -19,9 +21,14 @@ SLACK = 4096 * KIBI
 TRIES = 3
 
 
+# The socket that speaks TLS.
+SECURE = ("127.0.0.1", free_port())
+
+
 @pytest.fixture(scope="module")
-def server(module_uwsgi: Servers) -> Server:
-    return module_uwsgi(module="attacked:app", listen=1024)
+def server(module_uwsgi: Servers, authority: Authority) -> Server:
+    secure = ",".join([f"{SECURE[0]}:{SECURE[1]}", *map(str, authority.serve("server.test"))])
+    return module_uwsgi(module="attacked:app", listen=1024, https_socket=secure)
 
 
 def faults(cost: Cost) -> list[str]:
@@ -48,7 +55,7 @@ CASES = [pytest.param(each, marks=() if each.quick else pytest.mark.long, id=eac
 def test_honest_clients_do_not_notice(server: Server, attack: Attack, capsys: pytest.CaptureFixture[str]) -> None:
     logged = server.count("Traceback")
     for left in reversed(range(TRIES)):
-        cost = measure(attack, server)
+        cost = measure(attack, server, SECURE if attack.secure else server.address)
         found = faults(cost)
         if not (found and left):
             break

@@ -30,6 +30,7 @@ class Attack:
         rest: seconds between two reads.
         last: how a connection ends with its script: "close", "half" for the writing side alone, or "reset".
         again: whether connections that have ended are replaced.
+        secure: whether it goes to the socket that speaks TLS.
         quick: whether it is one of the few in the default suite.
     """
 
@@ -43,6 +44,7 @@ class Attack:
     last: str = "close"
     again: bool = True
     quick: bool = False
+    secure: bool = False
 
     def __str__(self) -> str:
         return self.name

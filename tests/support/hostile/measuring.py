@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 
 from support.hostile.attack import KIBI, Attack
-from support.hostile.honest import Waits, ask_for
+from support.hostile.honest import Address, Waits, ask_for
 from support.ini import CHECKOUT
 from support.uwsgi import Server
 
@@ -64,8 +64,8 @@ HEAD = (
 
 
 @contextmanager
-def _attacking(attack: Attack, server: Server, ended: dict[str, int]) -> Iterator[None]:
-    command = [sys.executable, "-m", "support.hostile", attack.name, *map(str, server.address)]
+def _attacking(attack: Attack, address: Address, ended: dict[str, int]) -> Iterator[None]:
+    command = [sys.executable, "-m", "support.hostile", attack.name, *map(str, address)]
     tests: Path = CHECKOUT / "tests"
     with subprocess.Popen(command, cwd=tests, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
@@ -108,13 +108,13 @@ def _wait_for_calm(worker: psutil.Process) -> None:
             return
 
 
-def measure(attack: Attack, server: Server) -> Cost:
-    """Attack once."""
+def measure(attack: Attack, server: Server, address: Address) -> Cost:
+    """Attack this address of the server once; honest clients ask at its first one."""
     worker = psutil.Process(server.worker_pids()[0])
     _wait_for_calm(worker)
     before = ask_for(server.address, BEFORE)
     rest, ended = worker.memory_info().rss, dict[str, int]()
-    with _Watch(worker) as watch, _attacking(attack, server, ended):
+    with _Watch(worker) as watch, _attacking(attack, address, ended):
         ran, waited = _scheduled(worker.pid)
         during = ask_for(server.address, DURING)
         ran, waited = (now - then for now, then in zip(_scheduled(worker.pid), (ran, waited), strict=True))

@@ -12,7 +12,9 @@ from trio_worker.http.exchange import Exchange, Source
 from trio_worker.http.intake import Chunk
 from trio_worker.protocols.http1.plain_head import learn
 from trio_worker.protocols.http1.rules import (
+    FIELD_LIMIT,
     TARGET_LIMIT,
+    TOO_MANY_FIELDS,
     Head,
     check,
     check_size,
@@ -166,6 +168,9 @@ class RequestParser:
             lower = name.lower()
             learn(name, lower)
             self._headers.append((lower, value.rstrip(b" \t")))
+            if len(self._headers) > FIELD_LIMIT:
+                self.refusal = TOO_MANY_FIELDS
+                raise ValueError(self.refusal.reason)
 
     def on_headers_complete(self) -> None:
         parser, options = self._parser, self._source.service.options

@@ -8,7 +8,7 @@ each, with none among them that says something of the framing.
 from trio_worker.asgi import Headers
 from trio_worker.host import recall_host
 from trio_worker.memory import Memory
-from trio_worker.protocols.http1.rules import TARGET_LIMIT
+from trio_worker.protocols.http1.rules import FIELD_LIMIT, TARGET_LIMIT
 
 # The methods that have no rules of their own.
 METHODS = {each.encode(): each for each in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")}
@@ -95,6 +95,7 @@ def read(data: bytes) -> tuple[str, bytes, Headers, bool] | None:
         and (keep_alive := _CONNECTION.get(connection)) is not None
         and host is not None
         and recall_host(host)
+        and len(headers) <= FIELD_LIMIT
     ):
         return word, target, headers, keep_alive
     return None

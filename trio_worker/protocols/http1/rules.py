@@ -20,6 +20,10 @@ from trio_worker.refusal import Refusal, too_large
 HEAD_LIMIT = 32768
 TARGET_LIMIT = 8192
 
+# Fields that a head may have, as over HTTP/2: each costs more than its bytes do.
+FIELD_LIMIT = 256
+TOO_MANY_FIELDS = Refusal(431, f"The head of a request may have {FIELD_LIMIT} fields.", "limit")
+
 # Headers that fronts add to what they pass on.
 _OF_FRONTS = {b"forwarded", b"via", b"x-real-ip"}
 
