@@ -4,6 +4,7 @@ import base64
 import os
 import time
 from collections.abc import Iterator
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -162,7 +163,13 @@ def test_the_page_fits_a_phone_and_the_dark(server: Server, chromium: Browser) -
             asking.get("/bad")
         return len(state(server)["errors"]) > 0
 
-    with hammer(server.address, [Ask("/")], 2), client(server, "/nursery/one"), client(server, "/nursery/two"):
+    with (
+        hammer(server.address, [Ask("/")], 2),
+        client(server, "/nursery/one"),
+        client(server, "/nursery/two"),
+        open_(server, "/socket/one") as session,
+    ):
+        session.send("a")
         eventually(late)
         with chromium.tab(page(server)) as tab:
             is_live(tab)
@@ -199,3 +206,33 @@ def test_every_control_has_a_name_and_is_reached_by_the_keyboard(server: Server,
                 tab.call("Input.dispatchKeyEvent", type=kind, key="Tab", code="Tab", windowsVirtualKeyCode=9)
             reached.add(tab.run("document.activeElement.textContent"))
         assert "GET /nursery/one" in reached
+
+
+# Deque's axe-core, which knows the rules of WCAG 2.1; it comes by DevTools, because the page lets no other script in.
+AXE = files("axe_core_python") / "axe.min.js"
+LOOK = (
+    "axe.run().then(found => [found.passes.length, found.violations.map(each => `${each.id}: ${each.nodes[0].html}`)])"
+)
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_a_screen_reader_finds_its_way(server: Server, chromium: Browser, dark: bool) -> None:
+    with client(server, "/nursery/one"), open_(server, "/socket/one"), chromium.tab(page(server)) as tab:
+        is_live(tab)
+        tab.wait("document.querySelector('#running-table button') !== null")
+        tab.wait("document.querySelector('#sessions-table button') !== null")
+        look(tab, 1200, 860, "axe", dark)
+        tab.call("Runtime.evaluate", expression=AXE.read_text())
+        assert violations(tab) == []
+        look(tab, 320, 640, "axe", dark)
+        assert violations(tab) == []
+        assert tab.run("document.documentElement.scrollWidth") <= 320
+        tab.run("document.querySelector('#running-table button').click()")
+        tab.wait("document.querySelectorAll('#tree .deadline').length >= 2")
+        assert violations(tab) == []
+
+
+def violations(tab: Tab) -> Any:
+    passed, found = tab.run(LOOK)
+    assert passed > 10
+    return found

@@ -74,6 +74,8 @@ class Browser:
             tab = Tab(client)
             tab.wait("location.href !== 'about:blank' && document.readyState === 'complete'")
             yield tab
+            # Chromium has six connections to a server over HTTP/1.1, and a page that stays keeps one of them.
+            tab.call("Page.close")
 
 
 @contextmanager

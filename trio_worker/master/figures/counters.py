@@ -17,6 +17,7 @@ from trio_worker.master.figures.region import (
     RESPONSE_SUM,
     ROUTE_BYTES,
     ROW,
+    SERIES_WORDS,
     SIZES,
     TIMES,
     Kind,
@@ -30,6 +31,10 @@ OTHER = "_OTHER"
 
 # The versions that a scope may name.
 _VERSIONS = frozenset({"1.0", "1.1", "2", ""})
+
+# Where a series has its sums and the sizes of requests, from its cells on.
+_DURATION_SUM, _RESPONSE_SUM = DURATION_SUM - CELLS, RESPONSE_SUM - CELLS
+_REQUEST_SIZE, _REQUEST_SUM = REQUEST_SIZE - CELLS, REQUEST_SUM - CELLS
 
 # Kinds as requests show them that are remembered: a client chooses method and, before the bound, what it matches.
 _REMEMBERED = 4096
@@ -61,7 +66,7 @@ class FigureCounters(Counters):
         regions: see above.
     """
 
-    __slots__ = ("_base", "_first", "_known", "_places", "_region", "_routes", "_sent", "_words", "regions")
+    __slots__ = ("_base", "_counts", "_first", "_known", "_region", "_routes", "_sent", "_words", "regions")
 
     def __init__(self, regions: Sequence[Region], number: int, routes: int) -> None:
         super().__init__()
@@ -71,7 +76,8 @@ class FigureCounters(Counters):
         self._routes = routes
         # By series, its words as they were when they were added up last.
         self._known: dict[int, tuple[bytes, _Count | None]] = {}
-        self._places: dict[tuple[str, str, int, str | None], int] = {}
+        # The counts of each kind, as they lie in the region from its cells on: sums of places cost a request something.
+        self._counts: dict[tuple[str, str, int, str | None], memoryview] = {}
         # What the predecessors have left.
         self._base = {name: region[name] for name in COUNTERS}
         # The bytes of responses that are in `bytes_out`, which those of WebSockets are in as well.
@@ -92,18 +98,16 @@ class FigureCounters(Counters):
         micros, sent, scope = request.micros, request.sent, request.scope
         asked = request.asked
         route = None if asked is None and "route" not in scope else self._route(asked, scope)
-        kind = scope["method"], scope["http_version"], request.status, route
         try:
-            place = self._places[kind]
+            counts = self._counts[scope["method"], scope["http_version"], request.status, route]
         except KeyError:
-            place = self._find(*kind)
-        words = self._words
-        words[place + CELLS + ROW * bisect_left(TIMES, micros) + bisect_left(SIZES, sent)] += 1
-        words[place + DURATION_SUM] += micros
-        words[place + RESPONSE_SUM] += sent
+            counts = self._find(scope["method"], scope["http_version"], request.status, route)
+        counts[ROW * bisect_left(TIMES, micros) + bisect_left(SIZES, sent)] += 1
+        counts[_DURATION_SUM] += micros
+        counts[_RESPONSE_SUM] += sent
         if (intake := request.intake) is not None and (came := intake.size):
-            words[place + REQUEST_SIZE + bisect_left(SIZES, came)] += 1
-            words[place + REQUEST_SUM] += came
+            counts[_REQUEST_SIZE + bisect_left(SIZES, came)] += 1
+            counts[_REQUEST_SUM] += came
 
     def _route(self, asked: Any, scope: Any) -> str | None:
         """Return the rule that Quart has matched, or the path of the route that FastAPI has."""
@@ -116,9 +120,10 @@ class FigureCounters(Counters):
         """Count a request that was refused before the app saw it, as one that took no time."""
         self.requests += 1
         kind = OTHER, "", status, None
-        self._words[(self._places.get(kind) or self._find(*kind)) + CELLS] += 1
+        counts = self._counts.get(kind)
+        (self._find(*kind) if counts is None else counts)[0] += 1
 
-    def _find(self, method: str, version: str, status: int, route: str | None) -> int:
+    def _find(self, method: str, version: str, status: int, route: str | None) -> memoryview:
         kind = Kind(
             method if method in METHODS else OTHER,
             version if version in _VERSIONS else OTHER,
@@ -129,9 +134,10 @@ class FigureCounters(Counters):
         place = known.get(kind) or self._region.add(kind.key())
         if place is None:  # No room: only then do kinds lose what tells them apart.
             place = known[Kind(OTHER, "", kind.hundreds, "")]
-        if len(self._places) < _REMEMBERED:
-            self._places[method, version, status, route] = place
-        return place
+        counts = self._words[place + CELLS : place + SERIES_WORDS]
+        if len(self._counts) < _REMEMBERED:
+            self._counts[method, version, status, route] = counts
+        return counts
 
     def _admit(self, route: str) -> str:
         """Return the route if it is, or may become, one of those that are kept apart in all workers."""

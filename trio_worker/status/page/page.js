@@ -158,6 +158,13 @@ function pastEntry(entry) {
     make("span", { class: "facts" }, why.filter(Boolean).join(" · ")));
 }
 
+// What scrolls is scrolled by the keyboard too, when it has the focus; what does not is no stop on its way.
+function reach(element) {
+  const scrolls = element.scrollHeight > element.clientHeight || element.scrollWidth > element.clientWidth;
+  if (scrolls) element.tabIndex = 0;
+  else element.removeAttribute("tabindex");
+}
+
 function show(state) {
   bounds = state.bounds;
   say($("version"), state.version);
@@ -181,6 +188,7 @@ function show(state) {
   for (const kind of ["errors", "slow", "cancelled"]) {
     sync($(kind), state[kind].slice(0, 20), (each) => `${each.at} ${each.worker} ${each.path}`, pastEntry);
     $(kind).previousElementSibling.hidden = state[kind].length > 0;
+    reach($(kind));
   }
 }
 
@@ -218,6 +226,7 @@ async function refresh() {
     say($("request-facts"), [`${seconds(found.age)} old`, ...counts(found), found.client, `worker ${found.worker}`].filter(Boolean).join(" · "));
     $("tree").replaceChildren(found.tree ? make("ul", {}, taskItem(found.tree)) : "Its task cannot be found.");
     fall();
+    reach($("tree"));
   } else {
     say($("request-facts"), answer && answer.status === 504 ? "Its worker does not answer." : "It has ended.");
     $("request-acts").replaceChildren();
