@@ -11,7 +11,7 @@ from functools import partial
 
 import httpx
 import trio
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.sync.client import connect
 
 from .http2 import http2_transfers
@@ -129,11 +129,11 @@ class Clients:
         while not self._ended.is_set():
             try:
                 self._hold_session(scheme)
-            except (OSError, Wrong) as error:
-                self._tally.failed(scheme, repr(error))
             except ConnectionClosed as closed:
                 if closed.rcvd is None or closed.rcvd.code != 1012:
                     self._tally.failed(scheme, repr(closed))
+            except (OSError, WebSocketException, Wrong) as error:
+                self._tally.failed(scheme, repr(error))
 
     def _hold_session(self, scheme: str) -> None:
         trust = self._trust if scheme == "wss" else None

@@ -53,6 +53,7 @@ LONG = {
     "test_containers",
     "test_debian",
     "test_demonstration",
+    "test_development",
     "test_deploy",
     "test_destroy",
     "test_failed_start",

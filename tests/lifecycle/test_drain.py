@@ -4,13 +4,16 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from signal import SIGHUP
 from typing import Any
 
 import h2.events
 import pytest
+from support.certificates import Authority, connect_tls
 from support.http1 import Http1, Response, connect
 from support.http2 import Http2, Http2WebSocket
+from support.https import Https
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 from websockets.exceptions import ConnectionClosed
@@ -142,6 +145,21 @@ def test_a_new_http2_stream_is_served_while_it_lingers(uwsgi: Servers) -> None:
         stream = client.request("/pid")  # Its client has not seen the GOAWAY yet.
         assert client.response(stream) == (200, str(pid).encode())
         client.read_to_end()
+
+
+@pytest.mark.parametrize("over", ["clear text", "TLS"])
+def test_a_fresh_connection_is_answered_after_the_linger(uwsgi: Servers, tmp_path: Path, over: str) -> None:
+    authority = Authority(tmp_path)
+    certificate, key = authority.serve("localhost")
+    server = uwsgi(trio_drain_linger=0.2, trio_certfile=certificate, trio_keyfile=key, trio_clear_text=True)
+    tls = connect_tls(server.address, authority.client_context()) if over == "TLS" else None
+    with Https(tls) if tls is not None else Http1(server.address) as client:
+        eventually(lambda: server.metrics()["connections"])
+        server.fifo("r")
+        server.wait_log("draining")
+        time.sleep(0.7)  # Longer than the linger.
+        answer = client.get("/pid")
+        assert (answer.status, answer.headers["connection"]) == (200, "close")
 
 
 def test_the_linger_is_an_option(uwsgi: Servers) -> None:

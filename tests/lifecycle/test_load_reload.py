@@ -128,12 +128,12 @@ def test_h2load_loses_nothing(uwsgi: Servers, tmp_path: Path, scheme: str, way: 
 def test_h2load_over_http_1_1_sees_no_error(uwsgi: Servers, way: str) -> None:
     """Over HTTP/1.1 it opens another connection when one ends, and so goes on through all reloads."""
     server = uwsgi(processes=PROCESSES, disable_logging=True)
-    command = ["h2load", "--h1", "-t1", "-c8", f"-D{15 + 5 * RELOADS}", server.url + "/"]
+    command = ["h2load", "--h1", "-t1", "-c8", f"-D{20 + 10 * RELOADS}", server.url + "/"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as h2load:
         eventually(lambda: server.metrics()["requests"])
         reload(server, WAYS[way])
         assert h2load.poll() is None
-        output, _ = h2load.communicate(timeout=60 + 5 * RELOADS)
+        output, _ = h2load.communicate(timeout=60 + 10 * RELOADS)
     assert re.search(r"[1-9]\d* succeeded, 0 failed, 0 errored, 0 timeout", output), output
 
 

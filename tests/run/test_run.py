@@ -7,60 +7,16 @@ import subprocess
 import sys
 import time
 import venv
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 from support.certificates import Authority, connect_tls
 from support.http1 import Http1
 from support.https import Https
-from support.ini import CHECKOUT, UWSGI, free_port
+from support.ini import CHECKOUT, UWSGI
 from support.processes import alive, session_members
+from support.run import APPS, running
 from support.waiting import eventually
-
-APPS = CHECKOUT / "tests" / "apps"
-
-
-class Run:
-    """A run of the command.
-
-    Args:
-        process: of the command.
-        log: where its output goes.
-        address: of its first socket.
-    """
-
-    def __init__(self, process: subprocess.Popen[bytes], log: Path, address: tuple[str, int]) -> None:
-        self.process = process
-        self.log = log
-        self.address = address
-
-    @property
-    def output(self) -> str:
-        return self.log.read_text()
-
-    def wait(self, pattern: str, timeout: float = 60) -> None:
-        eventually(lambda: re.search(pattern, self.output), timeout, lambda: self.output)
-
-
-@contextmanager
-def running(folder: Path, *arguments: str, app: str = "probe:app") -> Iterator[Run]:
-    address = ("127.0.0.1", free_port())
-    command = [sys.executable, "-m", "trio_worker", "run", app, "--bind", f"{address[0]}:{address[1]}", *arguments]
-    environment = os.environ | {"XDG_CACHE_HOME": str(folder / "cache"), "PYTHONPATH": str(CHECKOUT)}
-    log = folder / "output"
-    with (
-        log.open("wb") as file,
-        subprocess.Popen(command, cwd=APPS, env=environment, stdout=file, stderr=file) as process,
-    ):
-        try:
-            yield Run(process, log, address)
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                process.send_signal(signal.SIGTERM)
-            process.wait(timeout=20)
 
 
 def test_it_serves_says_so_in_five_lines_and_ends_gracefully(tmp_path: Path) -> None:

@@ -164,6 +164,7 @@ class Options:
     certificates: tuple[str, ...] = _option("trio-certificate", lines, (), many=True)
     clear_text: bool = _option("trio-clear-text", a_flag, False)
     accepted_dead_rules: tuple[str, ...] = _option("trio-accept-dead-rules", words, (), many=True)
+    live_reload: bool = _option("trio-live-reload", a_flag, False)
     compress: tuple[str, ...] = _option("trio-compress", codings, ())
     compress_types: tuple[str, ...] = _option("trio-compress-types", words, COMPRESSED_TYPES)
     compress_min: int = _option("trio-compress-min", a_number, 1000)

@@ -5,6 +5,7 @@
     request.py       the request that Quart makes
     body.py          its body
     response.py      and the response
+    debugging.py     its page for an exception, for development
 
 Only what an app has kept as Quart and Quart-Trio made it is touched: what an app has put in the place of one of these
 classes stays as it is. The short way uses private names of Quart, Quart-Trio and Werkzeug. Where one of them is missing
@@ -20,6 +21,7 @@ from typing import Any
 
 from trio_worker.application.loading import Mounts
 from trio_worker.asgi import App
+from trio_worker.quart import debugging
 
 log = logging.getLogger(__name__)
 
@@ -32,6 +34,13 @@ def install(app: App) -> None:
     for each in [mounted for _, mounted in app.apps] if isinstance(app, Mounts) else [app]:
         if _is_quart_trio(each):
             _install(each)
+
+
+def show_faults(app: App) -> None:
+    """Have every QuartTrio app in `app` whose `debug` is on answer an exception with Quart's page."""
+    for each in _quart_apps(app):
+        if each.debug:
+            debugging.show_faults(each)
 
 
 def tell_routes(app: App) -> None:

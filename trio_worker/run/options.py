@@ -69,6 +69,7 @@ def _app(settings: Settings) -> Iterator[Option]:
     yield "need-app", "true"
     if settings.reload:
         yield "py-autoreload", "1"
+        yield "trio-live-reload", "true"
     if settings.engine:
         yield "trio-engine", settings.engine
 

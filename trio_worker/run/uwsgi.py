@@ -73,8 +73,17 @@ def _introduce(settings: Settings, about: str) -> None:
     print("  at      " + "  ".join(url_of(each, settings.certfile is not None) for each in settings.bind))
     if settings.status:
         print(f"  status  {url_of(settings.status, settings.certfile is not None)}")
-    print(f"  by      {workers}{', which take up saved files' if settings.reload else ''}")
+    print(f"  by      {workers}{_describe_reload() if settings.reload else ''}")
     print("  Ctrl-C  lets requests finish and ends; once more ends at once", flush=True)
+
+
+def _describe_reload() -> str:
+    try:
+        import watchfiles  # noqa: F401
+    except ImportError:
+        more = "templates and static files too, and at once, with pip install 'trio-worker[reload]'"
+        return f"; saved modules are taken up ({more})"
+    return "; saved files are taken up, and open pages reload themselves"
 
 
 class _Run:

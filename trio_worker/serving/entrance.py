@@ -17,6 +17,7 @@ from trio_worker.protocols.uwsgi.connection import UwsgiConnection
 from trio_worker.protocols.uwsgi.packet import PING_HEADER
 from trio_worker.serving.proxy_header import ProxyError, may_begin
 from trio_worker.serving.proxy_header import parse as parse_proxy
+from trio_worker.transport.bounds import FIRST_BYTES_GRACE
 from trio_worker.transport.connections import CLOSE, Connection, Outcome
 from trio_worker.transport.socket_wire import SocketWire
 from trio_worker.transport.tls import TlsWire
@@ -72,6 +73,10 @@ class Arrival(Connection):
     def hang_up(self) -> None:
         """Remember it for the protocol that is found."""
         self._hung_up = True
+
+    def end_linger(self) -> None:
+        """Leave it a moment for what its client has connected for: a fresh connection that closes is a lost request."""
+        self.wire.deadline = min(self.wire.deadline, trio.current_time() + FIRST_BYTES_GRACE)
 
     async def _find_protocol(self) -> Connection | None:
         service = self._service

@@ -12,3 +12,6 @@ DISCARD_TIMEOUT = 2.0
 
 # Seconds between two looks at first bytes that are left in the kernel, where it does not say when more have come.
 PEEK_PAUSE = 0.05
+
+# Seconds that a fresh connection has for its handshake and first bytes, once the linger of a drain is over.
+FIRST_BYTES_GRACE = 2.0

@@ -18,6 +18,7 @@ from trio_worker.application import forwarded, request_id
 from trio_worker.application.compress.layer import Compression
 from trio_worker.application.fence import Application
 from trio_worker.application.gate import GatedApplication, Room
+from trio_worker.application.live_reload import LiveReload
 from trio_worker.application.loading import Mounts
 from trio_worker.application.recent import Recent
 from trio_worker.application.root_path import RootPath, restoring
@@ -155,7 +156,8 @@ def _compressed(app: App, options: Options) -> App:
 
 def _behind_files(app: App, options: Options) -> App:
     has_files = options.check_static or options.static_maps or options.static_maps2
-    return StaticFiles(app, options) if has_files else app
+    app = StaticFiles(app, options) if has_files else app
+    return LiveReload(app) if options.live_reload else app
 
 
 def open_request_log(options: Options, native: Native | None) -> RequestLog:

@@ -3,6 +3,9 @@
 A thread of uWSGI does that in every worker, but with `lazy-apps` it waits until uWSGI itself has loaded an app, which
 never happens here. Then this task looks instead, in the first worker only: one reload is enough. A file that does not
 compile is left for the next look: half of what was typed takes no working server away.
+
+Where `watchfiles` is installed the kernel tells of changes, at once, and of those of templates, static files and new
+modules too (saved_files.py).
 """
 
 import logging
@@ -14,6 +17,7 @@ from pathlib import Path
 import trio
 
 from trio_worker.options import Options
+from trio_worker.worker.saved_files import saved_files
 
 log = logging.getLogger(__name__)
 
@@ -24,7 +28,7 @@ def needed(options: Options, worker_id: int) -> bool:
 
 
 async def watch(interval: float, ignored: Collection[str], reload: Callable[[], object]) -> None:
-    """Call `reload` once when the file of a module has changed, and compiles.
+    """Call `reload` once when a file has changed that the app is made of; a module has to compile.
 
     Args:
         interval: seconds between two looks (py-autoreload).
@@ -32,8 +36,9 @@ async def watch(interval: float, ignored: Collection[str], reload: Callable[[], 
         reload: `uwsgi.reload`.
     """
     known: dict[str, float] = {}
+    saved = saved_files(ignored)
     while True:
-        file = await changed(interval, ignored, known=known)
+        file = await (changed(interval, ignored, known=known) if saved is None else anext(saved))
         fault = await trio.to_thread.run_sync(_fault, file)
         if fault is None:
             log.info("%s has changed: the instance is reloaded", file)

@@ -170,6 +170,7 @@ class Worker:
                 quart.install(app)
             if self._options.status and self._options.metrics_routes:
                 quart.tell_routes(app)
+            quart.show_faults(app)
             self._request_log = open_request_log(self._options, self._native)
             self._service = make_service(
                 app,

@@ -43,6 +43,7 @@ struct uwsgi_option uwsgi_trio_options[] = {
 	VALUE("certificate", "NAME=CERT,KEY: serve TLS with that certificate to clients that ask for that name"),
 	VALUE("clear-text", "speak clear text as well on sockets with trio-certfile"),
 	VALUE("accept-dead-rules", "names of options whose rules deny nothing in a Trio worker, seen to elsewhere"),
+	VALUE("live-reload", "let an open page reload itself when its worker has been replaced"),
 	VALUE("compress", "compress the app's responses in the specified codings: gzip, br, zstd"),
 	VALUE("compress-types", "compress responses of the specified content types"),
 	VALUE("compress-min", "compress response bodies of at least the specified bytes"),
