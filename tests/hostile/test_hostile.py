@@ -35,8 +35,8 @@ def faults(cost: Cost) -> list[str]:
     """What is wrong about it."""
     attack, before, during = cost.attack, cost.before.at(0.99), cost.during.at(0.99) / cost.stretch
     found = []
-    if cost.during.failures:
-        found.append(f"honest clients were not served: {cost.during.failures[:3]}")
+    if failures := [*cost.before.failures, *cost.during.failures]:
+        found.append(f"honest clients were not served: {failures[:3]}")
     if during > max(QUICK, 2 * before):
         found.append(f"the p99 of honest clients rose from {before * 1000:.1f} to {during * 1000:.1f} ms")
     if cost.memory > attack.memory * KIBI * attack.connections + SLACK:

@@ -137,12 +137,13 @@ class Response(Writing):
                 await self._send_piece(data, more)
         else:
             await self._send_extension(kind, message)
-            await self._take_turns()
+            await self._take_turns(0)
 
-    async def _take_turns(self) -> None:
-        """Let others have their turn now and then."""
-        self._messages += 1
-        if not self._messages % MESSAGES_AT_ONCE:
+    async def _take_turns(self, size: int) -> None:
+        """Let others have their turn now and then; each KiB of a message counts as one more."""
+        self._messages += 1 + (size >> 10)
+        if self._messages >= MESSAGES_AT_ONCE:
+            self._messages = 0
             await trio.lowlevel.checkpoint()
 
     async def _send_extension(self, kind: str, message: Message) -> None:
@@ -234,7 +235,7 @@ class Response(Writing):
             await self._write(rest)
         self._advance(more)
         if more:
-            await self._take_turns()
+            await self._take_turns(len(data))
 
     def _pack(self, data: bytes, more: bool) -> Sequence[Bytes]:
         """Return the next piece of the body as it is to be written, behind the head where that has not left yet."""

@@ -57,7 +57,7 @@ ATTACKS = [
         reads=1,
         rest=1.0,
     ),
-    Attack("HTTP/1.1: readers of nothing", once(asked("/endless")), connections=200, memory=64, reads=0),
+    Attack("HTTP/1.1: readers of nothing", once(asked("/endless")), connections=50, memory=64, reads=0),
     Attack("HTTP/1.1: half-closed", lambda: iter([asked("/waits")]), last="half", connections=50),
     Attack("HTTP/1.1: connections that are reset", _resets, last="reset"),
     Attack("HTTP/1.1: connections that say nothing and close", lambda: iter([0.001])),

@@ -23,8 +23,9 @@ def told(tail: bytes) -> str:
     if at >= 3 and tail[at - 3 : at - 1] == b"\x00\x00" and len(tail) >= at + 14:
         return f"GOAWAY {int.from_bytes(tail[at + 10 : at + 14], 'big')}"
     at = tail.rfind(b"\x88")
-    if 0 <= at < len(tail) - 3 and tail[at + 1] == len(tail) - at - 2:
-        return f"close {int.from_bytes(tail[at + 2 : at + 4], 'big')}"
+    code = int.from_bytes(tail[at + 2 : at + 4], "big") if at >= 0 else 0
+    if 1000 <= code < 5000 and tail[at + 1] == len(tail) - at - 2:
+        return f"close {code}"
     at = tail.rfind(b"HTTP/1.1 ")
     return f"status {tail[at + 9 : at + 12].decode('latin-1')}" if at >= 0 else "nothing"
 

@@ -93,7 +93,7 @@ class StreamResponse(Exchange):
         if self._is_full():
             await self._write(())
         elif more:
-            await self._take_turns()
+            await self._take_turns(len(data))
 
     def _put(self, data: bytes, end: bool) -> None:
         """Hand a piece to the session, with the head where that has not left yet."""
