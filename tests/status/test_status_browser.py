@@ -110,7 +110,7 @@ def test_a_websocket_is_shown_opened_and_cancelled(server: Server, chromium: Bro
         session.send("a")
         assert session.recv() == "a"
         shown = "document.getElementById('sessions-table').innerText"
-        tab.wait(f"{shown}.includes('1 messages in · 1 out')")
+        tab.wait(f"{shown}.includes('messages: 1 in, 1 out')")
         assert "WEBSOCKET /socket/<i>one" in tab.run(shown)
         tab.run("document.querySelector('#sessions-table button').click()")
         tab.wait("document.getElementById('tree').innerText.includes('websocket.receive()')")

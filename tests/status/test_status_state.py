@@ -1,6 +1,9 @@
 """The live state of all workers, asked of one: requests and their task trees, what has gone wrong, and what acts."""
 
 import json
+import os
+import subprocess
+import sys
 import time
 from typing import Any
 
@@ -139,6 +142,36 @@ def test_a_blocked_worker_is_shown_as_not_answering(server: Server) -> None:
         assert time.monotonic() - began < 2
         assert waiting.response().status == 200
     assert [each["state"] for each in state(server)["workers"]] == ["accepting", "accepting"]
+
+
+# Asks a worker by its abstract socket, as another user where it has a second argument, and prints what it is told.
+ASKING = """
+import os, socket, sys
+if sys.argv[2:]:
+    os.setgid(65534)
+    os.setuid(65534)
+with socket.socket(socket.AF_UNIX) as asking:
+    asking.settimeout(10)
+    asking.connect(b"\\0" + sys.argv[1].encode())
+    asking.sendall(b'{"ask": "state"}\\n')
+    try:
+        print(asking.recv(65536).decode())
+    except ConnectionResetError:
+        print()
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becomes another user")
+def test_workers_tell_their_own_user_alone(server: Server) -> None:
+    name = f"trio-worker/status/{server.master_pid}/{server.worker_pids()[0]}"
+
+    def told(*more: str) -> str:
+        command = [sys.executable, "-c", ASKING, name, *more]
+        return subprocess.run(command, capture_output=True, text=True, timeout=20, check=True).stdout.strip()
+
+    assert '"requests"' in told()
+    assert told("as nobody") == ""
+    server.wait_log("of user 65534 may not ask this worker for its state")
 
 
 def test_it_answers_where_the_app_has_as_many_connections_as_it_may(server: Server) -> None:

@@ -138,8 +138,8 @@ function requestRow(request) {
 const isSession = (request) => request.protocol === "websocket";
 
 function counts(request) {
-  const messages = isSession(request) ? [`${request.messages_in} messages in`, `${request.messages_out} out`] : [request.protocol];
-  return [...messages, request.begun ? `${request.sent} bytes sent` : "", request.cancelled ? "cancelled" : ""];
+  const messages = isSession(request) ? [`messages: ${request.messages_in} in, ${request.messages_out} out`] : [request.protocol];
+  return [...messages, request.begun ? `bytes sent: ${request.sent}` : "", request.cancelled ? "cancelled" : ""];
 }
 
 function showRequest(row, request) {
