@@ -1,18 +1,14 @@
-/* The readers that every request begins with, in C: the plain HTTP/1.1 head, the block of a uwsgi packet, and the fields
-   of a plain request of HTTP/2.
+/* The readers that every request begins with, in C: a plain HTTP/1.1 head, the block of a uwsgi packet, fields of HTTP/2.
 
-   They decide nothing. What is not plainly well-formed is None, and the Python code beside them reads it again, refuses
-   it, or learns a name that it has not met; without a compiler that code reads everything. So there is one definition
-   of each, in Python, and a property test holds these to it (tests/unit/test_speedups.py).
-
-   Names come from a dictionary that Python fills: what it does not know ends the reading. */
+   They decide nothing. What is not plainly well-formed, or has a name in it that Python has not learned, is None: the
+   Python code beside them reads it again and refuses it, and without a compiler it reads everything. So there is one
+   definition of each, in Python, and property tests hold these to it (tests/unit/test_speedups.py). */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <string.h>
 
-/* How many fields of a request begin with a colon (RFC 9113 section 8.3.1); the bounds of a head in which no limit can
-   be exceeded, as in http2/rules.py. */
+/* Fields that begin with a colon (RFC 9113 section 8.3.1); bounds below every limit, as in http2/rules.py. */
 enum { PSEUDO = 4, FEW_FIELDS = 64, SMALL_HEAD = 16384, TARGET_LIMIT = 8192 };
 
 /* Look up a name that is written here; a borrowed reference, NULL where it is unknown or an error is set. */
@@ -146,6 +142,7 @@ static const unsigned char *take(const unsigned char *at, const unsigned char *e
 /* What a block consists of: headers, all other variables, and the text of those that have no place in a request. */
 typedef struct {
     PyObject *headers, *variables, *others;
+    Py_ssize_t placed;
 } Block;
 
 /* Whether a value may be a header's: text and tabs (RFC 9110 section 5.5). */
@@ -171,6 +168,7 @@ static int place(Block *block, PyObject *name, PyObject *known, const char *valu
         return append(block->headers, known, value, size) ? -1 : 1;
     }
     int placed = set(block->variables, name, PyBytes_FromStringAndSize(value, size));
+    block->placed++;
     if (placed > 0 && PyUnicode_Check(known))
         placed = set(block->others, known, PyUnicode_DecodeUTF8(value, size, "surrogateescape"));
     return placed;
@@ -206,10 +204,12 @@ static PyObject *read_block(PyObject *module, PyObject *const *args, Py_ssize_t 
         return NULL;
     }
     const unsigned char *at = (const unsigned char *)PyBytes_AS_STRING(args[0]), *end = at + PyBytes_GET_SIZE(args[0]);
-    Block block = {PyList_New(0), PyDict_New(), PyDict_New()};
+    Block block = {PyList_New(0), PyDict_New(), PyDict_New(), 0};
     int well_formed = block.headers && block.variables && block.others ? 1 : -1;
     while (well_formed > 0 && at < end)
         well_formed = read_variable(&block, args[1], &at, end);
+    if (well_formed > 0) /* And none came twice. */
+        well_formed = block.placed == PyDict_GET_SIZE(block.variables);
     PyObject *parts = well_formed > 0 ? PyTuple_Pack(3, block.headers, block.variables, block.others) : NULL;
     Py_XDECREF(block.headers);
     Py_XDECREF(block.variables);

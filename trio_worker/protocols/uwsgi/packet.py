@@ -105,8 +105,8 @@ def parse_block(block: bytes) -> Block:
 
     Raises:
         PacketError: the sizes do not add up, or a name is empty or no header's.
-        RequestError: there is a control character in the value of a header, which uWSGI's http router passes on as its
-            client sent it.
+        RequestError: there is a control character in the value of a header, or a second Content-Length: uWSGI's http
+            router passes them on as its client sent them.
     """
     return read_block(block, _known) or learn_block(block)
 
@@ -126,7 +126,9 @@ def learn_block(block: bytes) -> Block:
         if known and isinstance(known, bytes):
             headers.append((known, value))
             continue
-        variables[name] = value
+        if name == b"CONTENT_LENGTH" and name in variables:
+            raise RequestError(Refusal(400, "it has two Content-Lengths"))
+        variables[name] = value  # Another one is the operator's, who says something else than the file before did.
         if isinstance(known, str):
             others[known] = _text(value)
     check_values(headers)

@@ -64,12 +64,14 @@ class PacketRequest:
         self.root_path = variables.get(b"SCRIPT_NAME", b"").rstrip(b"/")
         self.client, self.server = client_of(variables), server_of(variables)
         self.scheme = scheme_of(variables)
-        self.method = METHODS.get(variables.get(b"REQUEST_METHOD", b"")) or method_of(variables)
+        method = METHODS.get(variables.get(b"REQUEST_METHOD", b""))
+        self.method = method or method_of(variables)
         self.target = target = variables.get(b"REQUEST_URI", b"")
         self.raw_path, _, self.query = target.partition(b"?")
         given = dict(headers)
         if (
-            is_usual_target(target)
+            method is not None
+            and is_usual_target(target)
             and not self.root_path
             and variables.get(b"PATH_INFO") == self.raw_path
             and variables.get(b"QUERY_STRING") == self.query
