@@ -83,6 +83,12 @@ class TestPieces:
         )
         assert client.response().body == b"100"
 
+    def test_an_announced_body_that_came_with_its_head_is_one_piece(self, client: Http1) -> None:
+        """However small the slices are in which heads are taken apart; the next request is behind it all the same."""
+        for _ in range(2):
+            client.send(2 * (b"POST /count HTTP/1.1\r\nHost: t\r\nContent-Length: 10000\r\n\r\n" + b"x" * 10_000))
+            assert [client.response().body for _ in range(2)] == [b"10000", b"10000"]
+
     def test_large_bodies(self, client: Http1) -> None:
         body = bytes(range(256)) * 40_000
         assert client.post("/echo", body).body == body

@@ -29,7 +29,6 @@ from trio_worker.protocols.request_connection import (
     IDLE,
     LINGERING,
     RUNNING,
-    SLICE,
     RequestConnection,
 )
 from trio_worker.refusal import LATE_HEAD, Refusal
@@ -132,8 +131,7 @@ class Http1Connection(RequestConnection[Exchange]):
         if not data:
             self.state = CLOSED
             return
-        self.wire.unread(data[SLICE:])
-        parser.feed(data[:SLICE])
+        self.wire.unread(parser.feed_some(data))
         self.state = HEAD if parser.in_head else IDLE
         self._resting = self._resting and self.state is IDLE and not parser.stopped
         if self.state is not before:

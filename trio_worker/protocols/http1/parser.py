@@ -25,6 +25,7 @@ from trio_worker.protocols.http1.rules import (
     replay,
     wants_upgrade,
 )
+from trio_worker.protocols.request_connection import SLICE
 from trio_worker.refusal import Refusal
 
 
@@ -98,6 +99,23 @@ class RequestParser:
         """Let go of llhttp and of the connection, which both know this parser."""
         self.rest()
         del self._source
+
+    def feed_some(self, data: bytes) -> bytes:
+        """Parse a slice, with as much as has come of the announced body that begins in it; return what is behind."""
+        self.feed(data[:SLICE])
+        rest = data[SLICE:]
+        if rest and (missing := self._missing()) > 0:
+            self.feed(rest[:missing])
+            return rest[missing:]
+        return rest
+
+    def _missing(self) -> int:
+        """Return how many bytes of an announced body are still to come."""
+        last = self._incoming
+        if last is None or last.body_complete or self.in_head or self.stopped:
+            return 0
+        announced = next((int(value) for name, value in last.headers if name == b"content-length"), 0)
+        return announced - sum(map(len, last.body))
 
     def feed(self, data: bytes) -> None:
         """Parse the next bytes of the connection."""
