@@ -140,8 +140,8 @@ class Response(Writing):
             await self._take_turns(0)
 
     async def _take_turns(self, size: int) -> None:
-        """Let others have their turn now and then; each 4 KiB of a message count as one more."""
-        self._messages += 1 + (size >> 12)
+        """Let others have their turn now and then; each 16 KiB of a message count as one more."""
+        self._messages += 1 + (size >> 14)
         if self._messages >= MESSAGES_AT_ONCE:
             self._messages = 0
             await trio.lowlevel.checkpoint()
