@@ -58,14 +58,6 @@ static const char *end_of_target(const char *at, const char *end) {
     return at < end && *at == ' ' ? at : NULL;
 }
 
-/* Whether the headers have this name already. Names are of the dictionary, so each is one object. */
-static int has(PyObject *headers, PyObject *name) {
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); i++)
-        if (PyTuple_GET_ITEM(PyList_GET_ITEM(headers, i), 0) == name)
-            return 1;
-    return 0;
-}
-
 /* The value of a header, None where it is not there; borrowed. */
 static PyObject *value_of(PyObject *headers, const char *name, Py_ssize_t size) {
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); i++) {
@@ -76,6 +68,11 @@ static PyObject *value_of(PyObject *headers, const char *name, Py_ssize_t size) 
     return Py_None;
 }
 
+/* Whether the headers have this name already, however it was written: each spelling has an object of its own. */
+static int has(PyObject *headers, PyObject *name) {
+    return value_of(headers, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)) != Py_None;
+}
+
 /* Read the lines `Name: value` up to the end of the data; 1 for well-formed ones, 0 for others, -1 for an error. */
 static int read_lines(PyObject *headers, PyObject *names, const char *at, const char *end) {
     while (at < end) {
@@ -84,7 +81,7 @@ static int read_lines(PyObject *headers, PyObject *names, const char *at, const 
         if (!colon || stop - colon < 2 || colon[1] != ' ')
             return 0;
         PyObject *name = find(names, at, colon + 1 - at);
-        if (!name || has(headers, name))
+        if (!name || !PyBytes_Check(name) || has(headers, name))
             return PyErr_Occurred() ? -1 : 0;
         const char *first = colon + 2, *last = stop;
         while (first < last && *first == ' ')

@@ -34,6 +34,9 @@ NO_HEADERS = frozenset({b"HTTP_CONTENT_TYPE", b"HTTP_CONTENT_LENGTH", b"HTTP_TRA
 # As headers they would contradict those variables.
 _BODYS_OWN = (b"content-type", b"content-length", b"transfer-encoding")
 
+# The variables that say where the body ends.
+_FRAMING = (b"CONTENT_LENGTH", b"HTTP_TRANSFER_ENCODING")
+
 # Variables that have places of their own in a request; the others are the front's operator's.
 _PLACED = ASKED | NO_HEADERS
 _PLACED |= frozenset(
@@ -126,8 +129,8 @@ def learn_block(block: bytes) -> Block:
         if known and isinstance(known, bytes):
             headers.append((known, value))
             continue
-        if name == b"CONTENT_LENGTH" and name in variables:
-            raise RequestError(Refusal(400, "it has two Content-Lengths"))
+        if name in _FRAMING and name in variables:
+            raise RequestError(Refusal(400, "it says twice how long its body is"))
         variables[name] = value  # Another one is the operator's, who says something else than the file before did.
         if isinstance(known, str):
             others[known] = _text(value)

@@ -5,7 +5,7 @@ from urllib.parse import quote_from_bytes, unquote_to_bytes
 from trio_worker.asgi import Headers
 from trio_worker.host import recall_host
 from trio_worker.protocols.http1.plain_head import METHODS, NO_HOST, is_usual_target
-from trio_worker.protocols.http1.rules import Head, check
+from trio_worker.protocols.http1.rules import FIELD_LIMIT, TOO_MANY_FIELDS, Head, check
 from trio_worker.protocols.uwsgi.asked import body_of, method_of, path_of
 from trio_worker.protocols.uwsgi.packet import RequestError, Variables, check_values, parse_block
 from trio_worker.protocols.uwsgi.sender import client_of, scheme_of, server_of, version_of
@@ -60,6 +60,8 @@ class PacketRequest:
 
     def __init__(self, block: bytes) -> None:
         headers, variables, self.others = parse_block(block)
+        if len(headers) > FIELD_LIMIT:
+            raise RequestError(TOO_MANY_FIELDS)
         self.version = version_of(variables)
         self.root_path = variables.get(b"SCRIPT_NAME", b"").rstrip(b"/")
         self.client, self.server = client_of(variables), server_of(variables)
