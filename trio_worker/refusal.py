@@ -33,6 +33,9 @@ APP_FAILED = Refusal(500, "The server failed to answer this request.", "app")
 SHUTTING_DOWN = Refusal(503, "The server is shutting down.", "drain")
 TOOK_TOO_LONG = Refusal(504, "The request took longer than this server allows (harakiri).", "harakiri")
 
+# On a socket whose `trio-protocols` leave them out.
+NO_WEBSOCKETS = Refusal(501, "This socket does not speak websocket.")
+
 # Requests that do not arrive.
 LATE_HEAD = Refusal(408, "The head of the request took too long to arrive.", "late")
 LATE_BODY = Refusal(408, "The body of the request took too long to arrive.", "late")

@@ -18,10 +18,11 @@ from support.waiting import eventually
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 
 
-def test_check_finds_nothing_wrong_with_the_readmes_ini(tmp_path: Path) -> None:
-    for name in ("hello.py", "hello.ini"):
+@pytest.mark.parametrize("ini", ["hello.ini", "protocols.ini"])
+def test_check_finds_nothing_wrong_with_the_inis_of_the_pages(tmp_path: Path, ini: str) -> None:
+    for name in ("hello.py", ini):
         shutil.copy(EXAMPLES / name, tmp_path)
-    command = [sys.executable, "-m", "trio_worker", "check", "hello.ini"]
+    command = [sys.executable, "-m", "trio_worker", "check", ini]
     # The ini calls `trio-worker`, which an environment has on its PATH when it is activated.
     activated = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     checked = subprocess.run(command, cwd=tmp_path, env=activated, capture_output=True, text=True)

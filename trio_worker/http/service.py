@@ -1,7 +1,8 @@
 """The service: what every connection of a worker shares, one object, made at start and passed down."""
 
+import copy
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import trio
@@ -12,9 +13,11 @@ from trio_worker.application.request_id import Marker, marker
 from trio_worker.http.response_head import HeadWriter
 from trio_worker.master.metrics import Counters
 from trio_worker.options import Options
+from trio_worker.options.protocols import HTTP2_CLEAR, WEBSOCKET
 from trio_worker.transport.connections import Connections, Work
 from trio_worker.transport.deadlines import Clock
 from trio_worker.transport.readiness import Readiness
+from trio_worker.transport.spoken import Sockets
 from trio_worker.transport.tls_sockets import Tls
 from trio_worker.transport.tls_sockets import load as load_certificates
 
@@ -68,6 +71,9 @@ class Service:
         heads: writes the heads of responses.
         mark: gives requests that no app sees their ids.
         tls: the certificates.
+        sockets: the protocols of each socket, None where each speaks all of them.
+        websockets: whether a request may become a WebSocket.
+        views: of this service, by the protocols that are spoken; see `speaking`.
         tasks: does what a connection leaves to others; there once the worker accepts.
         streams: runs the streams of a connection that has many at a time; as `tasks`.
     """
@@ -86,6 +92,9 @@ class Service:
     heads: HeadWriter = field(init=False)
     mark: Marker = field(init=False)
     tls: Tls = field(init=False)
+    sockets: Sockets | None = field(init=False)
+    websockets: bool = True
+    views: "dict[frozenset[str], Service]" = field(default_factory=dict)
     tasks: Tasks = field(init=False)
     streams: Streams = field(init=False)
 
@@ -95,3 +104,13 @@ class Service:
         self.heads = HeadWriter(self.options.date_header, self.options.server_header)
         self.mark = marker(self.options.request_id)
         self.tls = load_certificates(self.options)
+        self.sockets = Sockets(self.options.protocols) if self.options.protocols else None
+
+    def speaking(self, protocols: frozenset[str]) -> "Service":
+        """Return this service, the same in all it holds, for a socket that speaks no more than these protocols."""
+        view = self.views.get(protocols)
+        if view is None:
+            view = self.views[protocols] = copy.copy(self)
+            view.websockets = WEBSOCKET in protocols
+            view.options = replace(self.options, h2c_upgrade=self.options.h2c_upgrade and HTTP2_CLEAR in protocols)
+        return view

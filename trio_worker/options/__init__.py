@@ -10,6 +10,7 @@ import signal
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from trio_worker.options.protocols import PROTOCOLS, Spoken
 from trio_worker.options.raw import ALIASES, RawOptions, repeated, text
 from trio_worker.options.static_map import ExpiresRule, StaticMap
 from trio_worker.options.trust import LOOPBACK, NOBODY, Peers
@@ -33,6 +34,7 @@ from trio_worker.options.values import (
     one_of,
     patterns,
     peers,
+    protocols,
     static_maps,
     type_expires,
     words,
@@ -157,6 +159,7 @@ class Options:
     uwsgi_allow: Peers = _option("trio-uwsgi-allow", peers, LOOPBACK, many=True)  # noqa: RUF009
     proxy_allow: Peers = _option("trio-proxy-allow", peers, NOBODY, many=True)  # noqa: RUF009
     proxy_headers: str = _option("trio-proxy-headers", one_of("any", "x-forwarded", "forwarded"), "any")
+    protocols: tuple[Spoken, ...] = _option("trio-protocols", protocols, (), many=True)
     certfile: str | None = _option("trio-certfile", a_text, None)
     keyfile: str | None = _option("trio-keyfile", a_text, None)
     ca_certs: str | None = _option("trio-ca-certs", a_text, None)
@@ -207,6 +210,7 @@ def own_defaults() -> dict[str, str]:
     special = {
         "trio-uwsgi-allow": "loopback",
         "trio-proxy-allow": "nobody",
+        "trio-protocols": " ".join(PROTOCOLS),
         "trio-compress": "nothing",
         "trio-compress-types": " ".join(f"`{each}`" for each in COMPRESSED_TYPES),
         "trio-websocket-deflate": "on, with a window of 12 bits",

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from trio_worker.options.protocols import PROTOCOLS, Spoken, parse_protocols
 from trio_worker.options.static_map import (
     ExpiresRule,
     StaticMap,
@@ -178,6 +179,15 @@ def lines(key: str, value: str) -> tuple[str, ...]:
 def words(key: str, value: str) -> tuple[str, ...]:
     """Read words with spaces or commas between them."""
     return tuple(value.replace(",", " ").split())
+
+
+def protocols(key: str, value: str) -> tuple[Spoken, ...]:
+    """Read the protocols of all sockets, or of one."""
+    try:
+        return tuple(map(parse_protocols, value.splitlines()))
+    except ValueError as error:
+        allowed = f"a list of {', '.join(PROTOCOLS)}, more than websocket alone; or ADDRESS=LIST"
+        raise OptionError(key, str(error), allowed) from None
 
 
 def codings(key: str, value: str) -> tuple[str, ...]:

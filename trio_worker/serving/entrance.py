@@ -11,10 +11,13 @@ import ssl
 import trio
 
 from trio_worker.http.service import Service
+from trio_worker.options.protocols import EVERYTHING, HTTP1, HTTP2, HTTP2_CLEAR, UWSGI
 from trio_worker.protocols.http1.connection import Http1Connection
+from trio_worker.protocols.http1.refusing import RefusingConnection
 from trio_worker.protocols.http2.connection import Http2Connection
 from trio_worker.protocols.uwsgi.connection import UwsgiConnection
 from trio_worker.protocols.uwsgi.packet import PING_HEADER
+from trio_worker.refusal import Refusal
 from trio_worker.serving.proxy_header import ProxyError, may_begin
 from trio_worker.serving.proxy_header import parse as parse_proxy
 from trio_worker.transport.bounds import FIRST_BYTES_GRACE
@@ -80,19 +83,24 @@ class Arrival(Connection):
 
     async def _find_protocol(self) -> Connection | None:
         service = self._service
+        spoken = service.sockets.find(self.wire.server) if service.sockets else EVERYTHING
         if not self._first and isinstance(self.wire, SocketWire):
             if service.options.enable_proxy_protocol:
                 await self._take_proxy_header(self.wire)
-            if not await self._start_tls(self.wire):
+            if not await self._start_tls(self.wire, spoken):
                 return None
         while is_undecided(self._first) and (more := await self.wire.receive()):
             self._first += more
-        return choose(service, self.wire, self._first) if self._first else None
+        if not self._first:
+            return None
+        if spoken is EVERYTHING:
+            return choose(service, self.wire, self._first)
+        return choose_spoken(service.speaking(spoken), self.wire, self._first, spoken)
 
-    async def _start_tls(self, wire: SocketWire) -> bool:
+    async def _start_tls(self, wire: SocketWire, spoken: frozenset[str]) -> bool:
         """Put TLS around the connection where it begins; return False where it must begin and does not."""
         tls = self._service.tls
-        certificates = tls.find(wire.server) if tls else None
+        certificates = tls.find(wire.server, spoken) if tls else None
         if certificates is None:
             return True
         first = await wire.peek()
@@ -138,19 +146,35 @@ def is_undecided(first: bytes) -> bool:
 def choose(service: Service, wire: Wire, first: bytes) -> Connection:
     """The connection for what begins with these bytes, which are given back to the wire."""
     wire.unread(first)
-    is_packet = first[0] in UWSGI_MODIFIERS or first.startswith(PING_HEADER)
-    if is_packet and not isinstance(wire, TlsWire):
+    if _is_packet(wire, first):
         return UwsgiConnection(service, wire)
     if first.startswith(HTTP2_PREFACE):
         return Http2Connection(service, wire)
     return Http1Connection(service, wire)
 
 
+def _is_packet(wire: Wire, first: bytes) -> bool:
+    return (first[0] in UWSGI_MODIFIERS or first.startswith(PING_HEADER)) and not isinstance(wire, TlsWire)
+
+
+def choose_spoken(service: Service, wire: Wire, first: bytes, spoken: frozenset[str]) -> Connection:
+    """The connection that `choose` returns, or one that answers what is left out (`trio-protocols`)."""
+    name, status = HTTP1, 505
+    if _is_packet(wire, first):
+        name, status = UWSGI, 400
+    elif first.startswith(HTTP2_PREFACE):
+        name = HTTP2 if isinstance(wire, TlsWire) else HTTP2_CLEAR
+    if name in spoken:
+        return choose(service, wire, first)
+    wire.unread(first)
+    return RefusingConnection(service, wire, Refusal(status, f"This socket does not speak {name}."))
+
+
 def begin(service: Service, wire: Wire) -> Connection:
     """The connection in its protocol already where the first bytes are here and have no layer around them."""
     if service.options.engine == "hypercorn":
         return _by_hypercorn(service, wire)
-    if service.tls or service.options.enable_proxy_protocol:
+    if service.tls or service.options.enable_proxy_protocol or service.sockets:
         return Arrival(service, wire, b"")
     first = wire.receive_now() or b""
     if len(first) < len(HTTP2_PREFACE) and is_undecided(first):

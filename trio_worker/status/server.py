@@ -58,7 +58,7 @@ async def serve_status(service: Service, uwsgi: Any, flush: Callable[[], None]) 
 async def _serve(descriptors: Sequence[int], alone: bool, options: Options, app: App) -> None:
     counters, draining = Counters(), trio.Event()
     service = Service(
-        options=replace(options, engine="express", h2c_upgrade=False),
+        options=replace(options, engine="express", h2c_upgrade=False, protocols=()),
         counters=counters,
         application=Application(app, counters, draining),
         draining=draining,

@@ -33,7 +33,8 @@ _SPECIAL = re.compile(r'([,+"\\<>;=]|^[ #]| $)')
 
 
 class Source(NamedTuple):
-    """The files that the ini names; `client_required` is whether clients must show certificates of theirs.
+    """The files that the ini names; `client_required` is whether clients must show certificates of theirs,
+    `alpn` what they may choose from.
 
     Attributes:
         key: the option that names them, for error messages.
@@ -45,6 +46,7 @@ class Source(NamedTuple):
     ciphers: str = ""
     authorities: str = ""
     client_required: bool = False
+    alpn: tuple[str, ...] = ("h2", "http/1.1")
 
 
 class Named(NamedTuple):
@@ -119,7 +121,8 @@ def _make_context(source: Source) -> ssl.SSLContext:
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION
-    context.set_alpn_protocols(["h2", "http/1.1"])
+    if source.alpn:
+        context.set_alpn_protocols(list(source.alpn))
     if source.ciphers:
         context.set_ciphers(source.ciphers)
     context.load_cert_chain(source.certificate, source.private_key)

@@ -6,7 +6,7 @@ clients, the ids of requests, and the fence that counts and logs.
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -35,7 +35,9 @@ from trio_worker.master.metrics import Counters
 from trio_worker.master.native import Native, PluginRefused
 from trio_worker.master.native import load as load_plugin
 from trio_worker.options import Options
+from trio_worker.options.values import OptionError
 from trio_worker.protocols.hypercorn.file import HypercornFile, read
+from trio_worker.serving.addresses import find
 from trio_worker.status.sockets import split
 from trio_worker.worker.limits import Limits
 
@@ -89,6 +91,7 @@ def make_service(
         OptionError: a file or a socket that the ini names cannot be used.
     """
     split(uwsgi.sockets, options.status)
+    _check_protocols(uwsgi.sockets, options)
     draining = trio.Event()
     file = HypercornFile() if options.engine == "hypercorn" else read(options)
     layers = _behind_fronts(
@@ -110,6 +113,19 @@ def make_service(
         hypercorn=_configure_hypercorn(options),
         recent=recent,
     )
+
+
+def _check_protocols(descriptors: Sequence[int], options: Options) -> None:
+    """Hold `trio-protocols` against the sockets that there are, and against the engine, which has to know of it.
+
+    Raises:
+        OptionError: it names another, or Hypercorn serves.
+    """
+    for each in options.protocols:
+        if options.engine == "hypercorn":
+            raise OptionError("trio-protocols", " ".join(sorted(each.protocols)), "none with trio-engine = hypercorn")
+        if each.address:
+            find(descriptors, "trio-protocols", each.address)
 
 
 def _gated(options: Options, begun: Callable[[Running], object]) -> Callable[..., Application]:

@@ -21,6 +21,7 @@ struct uwsgi_option uwsgi_trio_options[] = {
 	VALUE("uwsgi-allow", "accept uwsgi packets over TCP from the specified addresses or networks"),
 	VALUE("proxy-allow", "accept PROXY protocol headers from the specified addresses or networks"),
 	VALUE("proxy-headers", "believe those peers' forwarding headers: any, x-forwarded or forwarded"),
+	VALUE("protocols", "LIST or ADDRESS=LIST: speak no more than http/1.1, h2, h2c, websocket, uwsgi of that list"),
 	VALUE("root-path", "where clients see the app, when a front takes that from the beginning of the path"),
 	VALUE("h2c-upgrade", "follow Upgrade: h2c on plain connections and from no front: true or false"),
 	VALUE("half-close", "answer a client that has closed its side after its request: true or false"),

@@ -22,11 +22,12 @@ from trio_worker.protocols.http1.rules import (
     from_parser,
     in_origin_form,
     is_usual,
+    is_websocket,
     replay,
     wants_upgrade,
 )
 from trio_worker.protocols.request_connection import SLICE
-from trio_worker.refusal import Refusal
+from trio_worker.refusal import NO_WEBSOCKETS, Refusal
 
 
 class RequestParser:
@@ -156,7 +157,10 @@ class RequestParser:
         head = Head(asked.method, asked.target, asked.version, asked.headers)
         source = self._source
         if wants_upgrade(head, source.service.options.h2c_upgrade and source.wire.scheme == "http"):
-            self.upgrade = asked, rest
+            if is_websocket(asked.headers) and not source.service.websockets:
+                self.refusal = NO_WEBSOCKETS
+            else:
+                self.upgrade = asked, rest
             return b""
         self._parser = httptools.HttpRequestParser(self)
         self._unheeded = asked.headers

@@ -71,7 +71,7 @@ class Http2Connection(Connection):
         super().__init__(wire)
         self.service = service
         self.server: Address | None = wire.server
-        self.session = Session()
+        self.session = Session(service.websockets)
         self.streams: dict[int, Stream] = {}
         self.blocked: set[Stream] = set()
         self.running = self.fresh = 0

@@ -26,6 +26,7 @@ GLITCHES = (1000, 100)
 
 # RFC 9113 section 6.5.2, RFC 8441 section 3, RFC 9218 section 2.1.
 _SETTINGS = {0x3: STREAMS, 0x4: STREAM_WINDOW, 0x6: HEAD_SIZE, 0x8: 1, 0x9: 1}
+_WITHOUT_WEBSOCKETS = {key: value for key, value in _SETTINGS.items() if key != 0x8}
 
 _CONFIGURATION = Configuration(
     auto_window_update=False,
@@ -83,14 +84,15 @@ class Session:
         bodies: how many bytes of bodies were in what was received last.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, websockets: bool = True) -> None:
+        self._settings = _SETTINGS if websockets else _WITHOUT_WEBSOCKETS
         self._connection = Connection(Role.SERVER, _CONFIGURATION)
         self.bodies = 0
         self.last_stream = 0
 
     def begin(self) -> None:
         """Say what is allowed here, in the first frames."""
-        self._connection.initiate_connection(_SETTINGS)
+        self._connection.initiate_connection(self._settings)
         self._connection.set_local_window_size(CONNECTION_WINDOW)
 
     def begin_upgraded(self, settings: bytes, head: bool) -> None:
@@ -100,7 +102,7 @@ class Session:
             settings: the payload of HTTP2-Settings.
             head: whether the request's method is HEAD.
         """
-        self._connection.initiate_upgrade(settings, local_settings=_SETTINGS, head_request=head)
+        self._connection.initiate_upgrade(settings, local_settings=self._settings, head_request=head)
         self._connection.set_local_window_size(CONNECTION_WINDOW)
         self.last_stream = 1
 

@@ -23,7 +23,7 @@ from trio_worker.protocols.uwsgi.exchange import PacketExchange
 from trio_worker.protocols.uwsgi.packet import PING, PONG, PacketError, RequestError, split_packet
 from trio_worker.protocols.uwsgi.request import PacketRequest
 from trio_worker.protocols.websocket.connection import WebSocketConnection
-from trio_worker.refusal import Refusal, too_large
+from trio_worker.refusal import NO_WEBSOCKETS, Refusal, too_large
 from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome
 from trio_worker.transport.wire import Address, Wire
 
@@ -95,6 +95,9 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
             await self._refuse_packet(error.refusal, [])
             return None
         self._take_names(request)
+        if request.wants_websocket and not self.service.websockets:
+            await self._refuse_packet(NO_WEBSOCKETS, request.headers)
+            return None
         if request.wants_websocket:
             return WebSocketConnection(self.service, self.wire).ask(PacketExchange(self, request), rest)
         await self._respond(PacketExchange(self, request), rest)
