@@ -1,5 +1,8 @@
 """An app that writes each request that it is given, and each that it has answered, into a book: `make chaos` reads it.
 
+A message of a WebSocket that crosses the worker's close frame cannot be answered any more: the app is told so by its
+`send`, and writes that down as well.
+
 A path is `/KIND/ID`, or `/KIND/ID/SECONDS`; every answer begins with the id and the worker's process. A message of a
 WebSocket is an id.
 """
@@ -54,7 +57,11 @@ async def _session(receive: Receive, send: Send) -> None:
     while (message := await receive())["type"] == "websocket.receive":
         number = message["text"]
         note("begun", number)
-        await send({"type": "websocket.send", "text": f"{number} {os.getpid()}"})
+        try:
+            await send({"type": "websocket.send", "text": f"{number} {os.getpid()}"})
+        except OSError:
+            note("crossed", number)
+            raise
         note("answered", number)
 
 

@@ -6,11 +6,12 @@ import resource
 import signal
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 
 import psutil
 from support.http1 import Http1
+from support.log import CHAIN_END
 from support.processes import alive
 from support.waiting import eventually
 
@@ -96,11 +97,23 @@ class Faults:
 
         eventually(look, REPLACED, lambda: f"workers other than {before}\n{self.instance.log[-3000:]}")
 
+    @contextmanager
+    def _chain(self) -> Iterator[None]:
+        """Begin a chain reload, and wait at the end of a with block until every worker is another.
+
+        The master sees up to a second later that its chain is over, and until then does not hear the order for the next
+        one (core/master_utils.c, uwsgi_chain_reload).
+        """
+        before, chains = self.instance.worker_pids(), self.instance.count(CHAIN_END)
+        self.instance.fifo("c")
+        yield
+        self._replaced(before)
+        self.instance.wait_chain(chains + 1, REPLACED)
+
     def chain_reload(self, fault: Fault) -> None:
         """Replace one worker after the other."""
-        before = self.instance.worker_pids()
-        self.instance.fifo("c")
-        self._replaced(before)
+        with self._chain():
+            pass
 
     def sighup(self, fault: Fault) -> None:
         """Replace the master's image and all workers at once."""
@@ -125,14 +138,12 @@ class Faults:
 
     def kill_amid_a_reload(self, fault: Fault) -> None:
         """Kill a worker of a chain reload at any moment of it."""
-        before = self.instance.worker_pids()
-        self.instance.fifo("c")
-        time.sleep(self.random.uniform(0, 2))
-        pid = self._worker()
-        fault.victims.add(pid)
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-        self._replaced(before)
+        with self._chain():
+            time.sleep(self.random.uniform(0, 2))
+            pid = self._worker()
+            fault.victims.add(pid)
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def stop_and_continue(self, fault: Fault) -> None:
         """Stop a worker for less time than harakiri gives it."""
@@ -199,12 +210,10 @@ class Faults:
 
     def broken_deploy(self, fault: Fault) -> None:
         """Reload to code that does not compile, and a moment later mend it."""
-        before = self.instance.worker_pids()
         self.instance.code.write_text("app = (\n")
-        self.instance.fifo("c")
-        time.sleep(self.random.uniform(1.5, 4))
-        self.instance.code.write_text(DEPLOYED)
-        self._replaced(before)
+        with self._chain():
+            time.sleep(self.random.uniform(1.5, 4))
+            self.instance.code.write_text(DEPLOYED)
 
     def full_disk(self, fault: Fault) -> None:
         """Fill the disk that the log is on."""

@@ -18,8 +18,9 @@ class Outcome(Enum):
 
     ANSWERED = "answered"
     CANCELLED = "cancelled by the client"
-    # A WebSocket was closed by 1012 before the message was given to the app: the client may send it again.
-    TURNED_AWAY = "closed by 1012, not seen by the app"
+    # A WebSocket was closed by 1012 while the message was on its way; the app has not seen it, or knows that it could
+    # not answer any more.
+    TURNED_AWAY = "closed by 1012"
     FAILED = "failed"
 
 
@@ -126,8 +127,8 @@ class Ledger:
             yield "answered, but not by the app"
         if entry.outcome is Outcome.ANSWERED and begun and not answered and not killed.intersection(begun):
             yield "answered, but the app was not told that it is through"
-        if entry.outcome is Outcome.TURNED_AWAY and begun:
-            yield "the app was given a message that has no answer"
+        if entry.outcome is Outcome.TURNED_AWAY and len(begun) != len(book.crossed[entry.number]):
+            yield "closed by 1012 while the app has answered, or does not know that it cannot"
         if entry.outcome is Outcome.FAILED and not self.explained(entry, book):
             yield "failed without a fault that explains it"
         yield from self._held_up(entry)
@@ -140,14 +141,16 @@ class Ledger:
 
 
 class Book:
-    """The app's side: which worker was given an id, and which has answered it."""
+    """The app's side: which worker was given an id, which has answered it, and which could not any more."""
 
     def __init__(self, path: Path) -> None:
         self.begun: dict[str, list[int]] = defaultdict(list)
         self.answered: dict[str, list[int]] = defaultdict(list)
+        self.crossed: dict[str, list[int]] = defaultdict(list)
+        events = {"begun": self.begun, "answered": self.answered, "crossed": self.crossed}
         for line in path.read_text().splitlines():
             event, number, pid, _ = line.split()
-            (self.begun if event == "begun" else self.answered)[number].append(int(pid))
+            events[event][number].append(int(pid))
 
     def worker(self, number: str) -> int | None:
         """The process that was given a request."""

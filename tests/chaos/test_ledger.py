@@ -27,6 +27,7 @@ def killed(pid: int, began: float = 11.0) -> Fault:
     return Fault("kill", began, began + 5, {pid})
 
 
+UNKNOWN = "closed by 1012 while the app has answered, or does not know that it cannot"
 BEGUN, THROUGH = ("begun", WORKER), ("answered", WORKER)
 
 
@@ -44,7 +45,9 @@ BEGUN, THROUGH = ("begun", WORKER), ("answered", WORKER)
         (Outcome.CANCELLED, [], []),
         (Outcome.CANCELLED, [BEGUN], []),
         (Outcome.TURNED_AWAY, [], []),
-        (Outcome.TURNED_AWAY, [BEGUN], ["the app was given a message that has no answer"]),
+        (Outcome.TURNED_AWAY, [BEGUN, ("crossed", WORKER)], []),
+        (Outcome.TURNED_AWAY, [BEGUN], [UNKNOWN]),
+        (Outcome.TURNED_AWAY, [BEGUN, THROUGH], [UNKNOWN]),
         (Outcome.FAILED, [BEGUN], ["failed without a fault that explains it"]),
         (None, [], ["no outcome"]),
     ],
