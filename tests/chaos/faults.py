@@ -134,7 +134,7 @@ class Faults:
         pid = self._worker()
         fault.victims.add(pid)
         os.kill(pid, signal.SIGKILL)
-        eventually(lambda: not alive(pid))
+        eventually(lambda: pid not in self.instance.worker_pids())
 
     def kill_amid_a_reload(self, fault: Fault) -> None:
         """Kill a worker of a chain reload at any moment of it."""

@@ -70,8 +70,9 @@ class Fault:
     def explains(self, entry: Entry, pid: int | None) -> bool:
         """Return True if the request may have failed by this fault; `pid` is the worker that was given it."""
         worker = pid or entry.pid
-        together = entry.sent <= self.ended and entry.ended >= self.began
-        return bool(self.victims) and together and (worker is None or worker in self.victims)
+        if worker is not None:  # Its client may find out long after its death.
+            return worker in self.victims and entry.ended >= self.began
+        return bool(self.victims) and entry.sent <= self.ended and entry.ended >= self.began
 
 
 class Ledger:

@@ -62,6 +62,7 @@ def test_what_balances(tmp_path: Path, outcome: Outcome | None, notes: list[tupl
         (killed(WORKER), True),
         (killed(OTHER), False),
         (killed(WORKER, began=13.0), False),
+        (killed(WORKER, began=1.0), True),
         (Fault("chain_reload", 9.0, 13.0), False),
     ],
 )
@@ -83,3 +84,8 @@ def test_a_request_that_nobody_has_sent(tmp_path: Path) -> None:
     path = tmp_path / "book"
     path.write_text("begun 7 100 1.000\n")
     assert Ledger().faulty(Book(path)) == ["the app was given 7, which nobody sent"]
+
+
+def test_a_failure_on_an_unknown_worker_is_explained_while_the_fault_lasts(tmp_path: Path) -> None:
+    assert judge(tmp_path, entry(Outcome.FAILED), fault=killed(WORKER)) == []
+    assert judge(tmp_path, entry(Outcome.FAILED), fault=killed(WORKER, began=1.0)) != []
