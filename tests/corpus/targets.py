@@ -130,6 +130,7 @@ _ABSOLUTE = (
 _BAD_LINES = (
     _bad("no target", "GET HTTP/1.1"),
     _bad("no version", "GET /", 505),
+    refused("no version, and blanks in the line behind it", b"GET /\nHost:  t\r\n\r\n", 505),
     _bad("nothing but a method", "GET"),
     _bad("space in the target", "GET /a b HTTP/1.1"),
     _bad("tab instead of a space", "GET\t/ HTTP/1.1"),

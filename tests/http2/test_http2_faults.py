@@ -7,9 +7,11 @@ import h2.settings
 import psutil
 import pytest
 from hyperframe.frame import PingFrame, PriorityFrame, SettingsFrame
-from support.http1 import Http1
+from support.frames import DATA, END_HEADERS, GET, GOAWAY, HEADERS, Frames, block, frame
+from support.http1 import Http1, connect
 from support.http2 import Http2
 from support.uwsgi import Server, Servers
+from support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -156,3 +158,17 @@ def test_a_connection_of_many_streams_does_not_grow(uwsgi: Servers) -> None:
                 client.events.clear()
             grown.append(worker_memory(server))
     assert grown[2] - grown[1] < 1_000_000
+
+
+@pytest.mark.parametrize("path", ["/echo", "/refuses", "/denies"])
+def test_a_connection_that_breaks_is_not_the_fault_of_a_websocket_on_it(uwsgi: Servers, path: str) -> None:
+    """The break is read together with the request: what the app answers finds a connection that has ended."""
+    server = uwsgi(module="websocket_behaviour:app", reload_on_exception=True)
+    asked = {**dict(GET), ":method": "CONNECT", ":path": path}
+    fields = ((":protocol", "websocket"), *asked.items(), ("sec-websocket-version", "13"))
+    with connect(server.address) as sock, Frames(sock) as client:
+        client.begin()
+        client.send(frame(HEADERS, END_HEADERS, 1, block(*fields)), frame(DATA, stream=0, payload=b"of no stream"))
+        assert client.wait(GOAWAY)
+    eventually(lambda: server.metrics()["worker.1.in_flight"] == 0)
+    assert "exception in" not in server.log

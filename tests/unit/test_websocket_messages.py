@@ -32,6 +32,22 @@ def taken(data: bytes) -> tuple[Messages, list[Message], list[int]]:
     return messages, found, turns
 
 
+@pytest.mark.parametrize("behind", [Opcode.TEXT, Opcode.CLOSE, Opcode.PING, 0x83])
+@pytest.mark.parametrize("deflates", [False, True])
+def test_text_that_is_not_utf8_ends_the_session_whatever_comes_behind_it(behind: int, deflates: bool) -> None:
+    """How the bytes are cut decides nothing: neither what the app gets, nor with which code the session ends."""
+    last = bytes((behind, 0x80)) + bytes(4) if behind > 0x80 else frame(behind)
+    data = frame(Opcode.TEXT, b"good") + frame(Opcode.TEXT, b"bad \xff") + last
+    for piece in (1, 7, len(data)):
+        messages, found = Messages(1000, [PerMessageDeflate(False, False, 15, 15)] if deflates else []), list[Message]()
+        answer = b"".join(messages.take(data[at : at + piece], found) for at in range(0, len(data), piece))
+        assert found == ["good"]
+        assert messages.closed == (1007, "invalid start byte at position 4")
+        assert messages.broken
+        assert answer.endswith(b"\x88\x22\x03\xefinvalid start byte at position 4")
+        assert answer.count(b"\x88") == 1
+
+
 def test_small_frames_are_taken_in_several_turns() -> None:
     _, found, turns = taken(frame(Opcode.TEXT, b"x") * (3 * FRAMES))
     assert found == ["x"] * (3 * FRAMES)

@@ -213,7 +213,7 @@ class RequestParser:
 
     def _check_line(self) -> None:
         """Refuse more blanks than two, which llhttp skips (RFC 9112 section 3); what it raises ends the parsing."""
-        line = self._ahead.lstrip(b"\r\n").partition(b"\r")[0]
+        line = self._ahead.lstrip(b"\r\n").partition(b"\n")[0]
         if b"  " in line:
             self.refusal = Refusal(400, "A request line has single blanks around its target (RFC 9112 section 3).")
             raise ValueError(self.refusal.reason)

@@ -128,9 +128,13 @@ class Messages:
         self._rest = data[size:]
         protocol.receive_data(data[:size])
         self.idle = 0
-        for frame in protocol.events_received():
-            if isinstance(frame, Frame):
-                self._take_frame(protocol, frame, messages)
+        try:
+            for frame in protocol.events_received():
+                if isinstance(frame, Frame):
+                    self._take_frame(frame, messages)
+        except UnicodeDecodeError as error:
+            if was_open:
+                return self._fail_text(protocol, f"{error.reason} at position {error.start}")
         answer = b"".join(protocol.data_to_send())
         if protocol.state is not State.OPEN:
             if was_open and self._fragments is not None and protocol.close_rcvd is not None:
@@ -165,7 +169,7 @@ class Messages:
         protocol.extensions = list(self._extensions)
         return protocol
 
-    def _take_frame(self, protocol: Protocol, frame: Frame, messages: list[Message]) -> None:
+    def _take_frame(self, frame: Frame, messages: list[Message]) -> None:
         if frame.opcode is PONG:
             self.pongs += 1
         if frame.opcode not in (TEXT, BINARY, CONT):
@@ -182,16 +186,23 @@ class Messages:
         else:
             self.idle -= FRAGMENTS_OF_A_MESSAGE
             whole, self._fragments = b"".join(self._fragments), None
-            try:
-                messages.append(whole.decode() if self._is_text else whole)
-            except UnicodeDecodeError as error:
-                if protocol.state is State.OPEN:
-                    protocol.fail(CloseCode.INVALID_DATA, f"{error.reason} at position {error.start}")
+            messages.append(whole.decode() if self._is_text else whole)
+
+    def _fail_text(self, protocol: Protocol, reason: str) -> bytes:
+        """End by 1007 for text that is not UTF-8, whatever has come behind it in one piece (RFC 6455 section 8.1)."""
+        if protocol.state is State.OPEN:
+            protocol.fail(CloseCode.INVALID_DATA, reason)
+        fault = Close(CloseCode.INVALID_DATA, reason)
+        answer = _replace_close(protocol, b"".join(protocol.data_to_send()), fault.serialize())
+        self.closed, self.broken, self._rest = (int(fault.code), fault.reason), True, b""
+        return answer
 
     def _note_end(self, protocol: Protocol) -> None:
         """Take note that the client has closed, or has broken the protocol; what it still sends is dropped."""
         received, sent = protocol.close_rcvd, protocol.close_sent
-        if received is not None:
+        if self.closed is not None:
+            pass  # What comes first is what has happened.
+        elif received is not None:
             self.closed = (int(received.code), received.reason)
         elif protocol.eof_sent and sent is not None:
             self.closed, self.broken = (int(sent.code), sent.reason), True
@@ -246,12 +257,18 @@ def _echo(protocol: Protocol, answer: bytes) -> bytes:
     The library takes the message that will never be whole for a fault. But a close may come between fragments like any
     control frame (RFC 6455 section 5.4), and is answered by its code (section 5.5.1).
     """
-    received, sent = protocol.close_rcvd, protocol.close_sent
-    if received is None or sent is None:
-        return answer
-    fault = Frame(CLOSE, sent.serialize()).serialize(mask=False)
+    received = protocol.close_rcvd
+    assert received is not None
     payload = b"" if received.code == CloseCode.NO_STATUS_RCVD else received.serialize()
-    return answer.removesuffix(fault) + Frame(CLOSE, payload).serialize(mask=False)
+    return _replace_close(protocol, answer, payload)
+
+
+def _replace_close(protocol: Protocol, answer: bytes, payload: bytes) -> bytes:
+    """Return the answer with this close frame at its end in the place of the library's."""
+    sent = protocol.close_sent
+    assert sent is not None
+    last = b"" if sent.code == CloseCode.NO_STATUS_RCVD else sent.serialize()
+    return answer.removesuffix(Frame(CLOSE, last).serialize(mask=False)) + Frame(CLOSE, payload).serialize(mask=False)
 
 
 def is_sendable(code: int) -> bool:

@@ -164,16 +164,25 @@ class WebSocketSession(Link):
         kind = message["type"]
         if self.phase is OPEN:
             await self._send_open(kind, message)
-        elif self.phase is HANDSHAKE and kind == "websocket.accept":
-            await self._accept(message)
-        elif self.phase is HANDSHAKE and kind == "websocket.close":
-            await self._refuse(_FORBIDDEN)
-        elif self.phase in (HANDSHAKE, DENYING) and kind.startswith("websocket.http.response."):
-            await self._deny({**message, "type": kind.removeprefix("websocket.")})
         elif self.phase in (CLOSING, CLOSED):
             await trio.lowlevel.checkpoint()
             if kind != "websocket.close":
                 raise BrokenPipeError(EPIPE, "the session has ended")
+        else:
+            try:
+                await self._send_early(kind, message)
+            except OSError:
+                self.lose()
+                self.gone = True  # Also behind a refusal, with which a session is closed.
+                raise
+
+    async def _send_early(self, kind: str, message: Message) -> None:
+        if self.phase is HANDSHAKE and kind == "websocket.accept":
+            await self._accept(message)
+        elif self.phase is HANDSHAKE and kind == "websocket.close":
+            await self._refuse(_FORBIDDEN)
+        elif kind.startswith("websocket.http.response."):
+            await self._deny({**message, "type": kind.removeprefix("websocket.")})
         else:
             raise ResponseError(f"the app sent {kind!r} where only {self.phase.value} can come")
 

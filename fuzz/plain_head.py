@@ -1,0 +1,38 @@
+"""The head of an HTTP/1.1 request: three readers, in C, in Python and llhttp's, that mean the same by it."""
+
+import sys
+from typing import Any
+
+import atheris
+
+from .judge import asked_of, parse_head
+
+with atheris.instrument_imports(include=["trio_worker"]):
+    from trio_worker.protocols._speedups import read_head
+    from trio_worker.protocols.http1 import plain_head
+
+
+def _found(*pieces: bytes) -> tuple[Any, ...]:
+    """Return what llhttp and the rules make of these pieces: the requests, the refusal, what is left over."""
+    parser = parse_head(*pieces)
+    requests = [
+        (each.method, each.target, each.version, each.headers, each.keep_alive, b"".join(each.body), each.body_complete)
+        for each in asked_of(parser)
+    ]
+    return requests, parser.refusal and parser.refusal.status, parser.in_head, bool(parser.upgrade)
+
+
+def fuzz(data: bytes) -> None:
+    assert read_head(data, plain_head._names) == plain_head.split_head(data, plain_head._names)
+    plain = plain_head.read(data)
+    found = _found(data)
+    if plain is not None:
+        method, target, headers, keep_alive = plain
+        assert found == ([(method, target, "1.1", headers, keep_alive, b"", True)], None, False, False)
+    middle = len(data) // 2
+    assert _found(data[:middle], data[middle:]) == found
+
+
+if __name__ == "__main__":
+    atheris.Setup(sys.argv, fuzz)
+    atheris.Fuzz()
