@@ -42,5 +42,5 @@ fuzz: $(VENV)/ready
 chaos: $(VENV)/ready
 	PYTHONPATH=tests $(VENV)/bin/python -m chaos $(ARGS)
 
-$(VENV)/ready: pyproject.toml hatch_build.py trio_worker/protocols/_speedups.c
+$(VENV)/ready: pyproject.toml hatch_build.py $(wildcard trio_worker/protocols/*.[ch])
 	$(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install --quiet -e '.[uwsgi,quart,test,dev]' && touch $@

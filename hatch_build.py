@@ -1,4 +1,4 @@
-"""Compile trio_worker/protocols/_speedups.c where there is a C compiler; without one Python does its work."""
+"""Compile the C files of trio_worker/protocols where there is a C compiler; without one Python does their work."""
 
 import shutil
 import tempfile
@@ -9,8 +9,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
 
-MODULE = "trio_worker.protocols._speedups"
-SOURCE = "trio_worker/protocols/_speedups.c"
+FOLDER = Path("trio_worker/protocols")
+MODULES = ("_speedups", "_packets")
 
 
 class SpeedupsHook(BuildHookInterface):
@@ -19,9 +19,13 @@ class SpeedupsHook(BuildHookInterface):
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile, and put the result into the wheel."""
         self._folder = tempfile.mkdtemp()
-        library, place = self._compile()
+        for name in MODULES:
+            self._add(name, version, build_data)
+
+    def _add(self, name: str, version: str, build_data: dict[str, Any]) -> None:
+        library, place = self._compile(name)
         if not library.exists():
-            self.app.display_warning(f"{MODULE} could not be compiled: the Python code beside it works as well")
+            self.app.display_warning(f"{name} could not be compiled: the Python code beside it works as well")
         elif version == "editable":
             shutil.copy(library, Path(self.root, place))
         else:
@@ -33,11 +37,12 @@ class SpeedupsHook(BuildHookInterface):
         """Remove what was only for the wheel."""
         shutil.rmtree(self._folder)
 
-    def _compile(self) -> tuple[Path, str]:
+    def _compile(self, name: str) -> tuple[Path, str]:
         """Return where the library lies, if there could be one, and its place in the package."""
-        extension = Extension(MODULE, [SOURCE], extra_compile_args=["-O2", "-Wall", "-Wextra"], optional=True)
+        module, flags = ".".join([*FOLDER.parts, name]), ["-O2", "-Wall", "-Wextra"]
+        extension = Extension(module, [str(FOLDER / f"{name}.c")], extra_compile_args=flags, optional=True)
         command = build_ext(Distribution({"name": "trio-worker", "ext_modules": [extension]}))
         command.build_lib = command.build_temp = self._folder
         command.ensure_finalized()
         command.run()
-        return Path(command.get_ext_fullpath(MODULE)), command.get_ext_filename(MODULE)
+        return Path(command.get_ext_fullpath(module)), command.get_ext_filename(module)

@@ -9,9 +9,9 @@ _HOST = re.compile(rb"(?:[\w.~!$&'()*+,;=%-]*|\[[0-9A-Za-z:.]+\])(?::\d*)?", re.
 
 # Hosts that were asked about: most clients of a worker ask for the same few.
 _LONGEST_HOST = 1024
-_hosts: Memory[bytes, bool] = Memory(1024, _LONGEST_HOST)
+known_hosts: Memory[bytes, bool] = Memory(1024, _LONGEST_HOST)
 # The verdict on a host that was asked about before; None where it was not.
-recall_host = _hosts.get
+recall_host = known_hosts.get
 
 
 def is_host(value: bytes) -> bool:
@@ -19,5 +19,5 @@ def is_host(value: bytes) -> bool:
     known = recall_host(value)
     if known is None:
         # A value that is too long is not remembered, or a thousand of them would take the memory of a thousand heads.
-        return _hosts.keep(value, len(value) <= _LONGEST_HOST and _HOST.fullmatch(value) is not None, len(value))
+        return known_hosts.keep(value, len(value) <= _LONGEST_HOST and _HOST.fullmatch(value) is not None, len(value))
     return known

@@ -4,9 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from trio_worker.protocols._speedups import read_block, read_head
+from trio_worker.protocols._speedups import read_head
 from trio_worker.protocols.http1.plain_head import split_head
-from trio_worker.protocols.uwsgi.packet import Block, PacketError, RequestError, learn_block
 
 # As they are learned: each spelling of a name has an object of its own, which constants here would not have.
 NAMES = {name: name[:-1].lower() for name in (b"Host:", b"host:", b"Accept:", b"X-A:")}
@@ -35,39 +34,6 @@ def test_a_head_that_is_cut(end: int) -> None:
     assert (read_head(data[:end], NAMES) is None) == (end < len(data))
 
 
-def pack(*texts: bytes) -> bytes:
-    return b"".join(len(text).to_bytes(2, "little") + text for text in texts)
-
-
-HEADERS = {b"HTTP_HOST": b"host", b"HTTP_ACCEPT": b"accept"}
-KNOWN: dict[bytes, bytes | str] = {**HEADERS, b"QUERY_STRING": b"", b"A": "A", b"\x80": "\udc80"}
-VARIABLES = st.lists(st.sampled_from([*KNOWN]) | st.binary(max_size=4), max_size=12)
-
-
-def learned(block: bytes) -> Block | None:
-    try:
-        return learn_block(block)
-    except (PacketError, RequestError):
-        return None
-
-
-@given(VARIABLES, st.integers(0, 40), st.binary(max_size=3))
-def test_blocks(texts: list[bytes], end: int, behind: bytes) -> None:
-    block = pack(*texts)
-    for each in (block, block[:end], block + behind):
-        read = read_block(each, KNOWN)
-        assert read is None or read == learned(each)
-
-
-def test_a_block_with_large_values() -> None:
-    values = b"v" * 255, b"w" * 256, b"x" * 65535
-    block = pack(b"HTTP_HOST", values[0], b"HTTP_ACCEPT", values[1], b"QUERY_STRING", values[2], b"A", b"\xff")
-    headers = [(b"host", values[0]), (b"accept", values[1])]
-    assert read_block(block, KNOWN) == (headers, {b"QUERY_STRING": values[2], b"A": b"\xff"}, {"A": "\udcff"})
-    assert read_block(pack(b"REMOTE_USER", b"x"), KNOWN) is None
-
-
 def test_arguments_of_other_types() -> None:
-    for function in (read_head, read_block):
-        with pytest.raises(TypeError, match="bytes and a dictionary"):
-            function("text", {})  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="bytes and a dictionary"):
+        read_head("text", {})  # type: ignore[arg-type]

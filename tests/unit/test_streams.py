@@ -110,12 +110,13 @@ class Stream:
 
     def __init__(self, do: Callable[["Stream"], Awaitable[None]] | None = None) -> None:
         self._do = do
-        self.finished = 0
+        self.waited = self.finished = 0
         self.seen: list[str] = []
         self.tasks: list[trio.lowlevel.Task] = []
         self.scopes: list[trio.CancelScope | None] = []
 
-    async def run(self) -> None:
+    async def run(self, cancel_scope: trio.CancelScope) -> None:
+        self.cancel_scope = cancel_scope
         self.tasks.append(trio.lowlevel.current_task())
         self.scopes.append(self.cancel_scope)
         self.seen.append(VARIABLE.get())
@@ -123,6 +124,9 @@ class Stream:
             VARIABLE.set(f"of {id(self)}")
             await self._do(self)
             self.seen.append(VARIABLE.get())
+
+    def wait(self) -> None:
+        self.waited += 1
 
     def finish(self) -> None:
         self.finished += 1
@@ -181,6 +185,7 @@ def test_a_context_is_of_its_stream_alone() -> None:
 
     streams = [Stream(stay), Stream(checkpoint), Stream(stay), Stream(checkpoint)]
     run(streams, [last := Stream(checkpoint)])
+    assert [stream.waited for stream in (*streams, last)] == [0, 1, 0, 1, 1]
     assert [stream.seen for stream in (*streams, last)] == [
         ["unset", f"of {id(stream)}"] for stream in (*streams, last)
     ]

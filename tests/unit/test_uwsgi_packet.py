@@ -72,7 +72,7 @@ def test_a_replayed_head_is_the_clients() -> None:
 def test_names_that_clients_invent_are_not_remembered_for_ever() -> None:
     for number in range(5000):
         parse_block(block({f"HTTP_INVENTED_{number}": ""}))
-    assert len(uwsgi_packet._known) <= 2048
+    assert len(uwsgi_packet.known_names) <= 2048
 
 
 @pytest.mark.parametrize(

@@ -30,16 +30,13 @@ class Tasks(Protocol):
 
 
 class Stream(Protocol):
-    """A request that has a task to itself, and no connection: a stream of HTTP/2.
+    """A request that is run in a task that may run others: a stream of HTTP/2, or a packet that came whole."""
 
-    Attributes:
-        cancel_scope: the one that its task is in.
-    """
+    def run(self, cancel_scope: trio.CancelScope) -> Coroutine[Any, Any, None]:
+        """Return the run of the app for it, in a task that is in this cancel scope."""
 
-    cancel_scope: trio.CancelScope | None
-
-    def run(self) -> Coroutine[Any, Any, None]:
-        """Return the run of the app for it."""
+    def wait(self) -> None:
+        """Take note that the app waits for something, for the first time."""
 
     def finish(self) -> None:
         """End it with the app, however that has ended."""
@@ -72,6 +69,7 @@ class Service:
         mark: gives requests that no app sees their ids.
         tls: the certificates.
         sockets: the protocols of each socket, None where each speaks all of them.
+        bare: whether a connection begins with the bytes of its protocol, with no layer around them, in every case.
         websockets: whether a request may become a WebSocket.
         views: of this service, by the protocols that are spoken; see `speaking`.
         tasks: does what a connection leaves to others; there once the worker accepts.
@@ -93,6 +91,7 @@ class Service:
     mark: Marker = field(init=False)
     tls: Tls = field(init=False)
     sockets: Sockets | None = field(init=False)
+    bare: bool = field(init=False)
     websockets: bool = True
     views: "dict[frozenset[str], Service]" = field(default_factory=dict)
     tasks: Tasks = field(init=False)
@@ -105,6 +104,8 @@ class Service:
         self.mark = marker(self.options.request_id)
         self.tls = load_certificates(self.options)
         self.sockets = Sockets(self.options.protocols) if self.options.protocols else None
+        self.bare = not (self.tls or self.sockets or self.options.enable_proxy_protocol)
+        self.bare = self.bare and self.options.engine != "hypercorn"
 
     def speaking(self, protocols: frozenset[str]) -> "Service":
         """Return this service, the same in all it holds, for a socket that speaks no more than these protocols."""

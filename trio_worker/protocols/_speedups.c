@@ -1,4 +1,4 @@
-/* The readers that every request begins with, in C: a plain HTTP/1.1 head, the block of a uwsgi packet, fields of HTTP/2.
+/* The readers that every request begins with, in C: a plain HTTP/1.1 head, fields of HTTP/2; for packets see _packets.c.
 
    They decide nothing. What is not plainly well-formed, or has a name in it that Python has not learned, is None: the
    Python code beside them reads it again and refuses it, and without a compiler it reads everything. So there is one
@@ -8,29 +8,10 @@
 #include <Python.h>
 #include <string.h>
 
+#include "_shared.h"
+
 /* Fields that begin with a colon (RFC 9113 section 8.3.1); bounds below every limit, as in http2/rules.py. */
 enum { PSEUDO = 4, FEW_FIELDS = 64, SMALL_HEAD = 16384, TARGET_LIMIT = 8192 };
-
-/* Look up a name that is written here; a borrowed reference, NULL where it is unknown or an error is set. */
-static PyObject *find(PyObject *names, const char *start, Py_ssize_t size) {
-    PyObject *name = PyBytes_FromStringAndSize(start, size);
-    PyObject *found = name ? PyDict_GetItemWithError(names, name) : NULL;
-    Py_XDECREF(name);
-    return found;
-}
-
-/* Append (name, value) to a list of headers; 0 on success. */
-static int append(PyObject *headers, PyObject *name, const char *start, Py_ssize_t size) {
-    PyObject *value = PyBytes_FromStringAndSize(start, size);
-    PyObject *header = value ? PyTuple_Pack(2, name, value) : NULL;
-    int result = header ? PyList_Append(headers, header) : -1;
-    Py_XDECREF(value);
-    Py_XDECREF(header);
-    return result;
-}
-
-/* Bytes that a value may consist of where it is read here (RFC 9110 section 5.5); tabs are left to the others. */
-static int is_text(unsigned char byte) { return byte >= 0x20 && byte != 0x7f; }
 
 /* The end of a line that consists of text and ends with CR LF; NULL where it does not. */
 static const char *end_of_line(const char *at, const char *end) {
@@ -39,38 +20,12 @@ static const char *end_of_line(const char *at, const char *end) {
     return end - at >= 2 && at[0] == '\r' && at[1] == '\n' ? at : NULL;
 }
 
-/* The first byte from here on that a target which means itself does not have (RFC 3986 sections 3.3 and 3.4). */
-static const char *skip_usual(const char *at, const char *end) {
-    static const char usual[] = "/?-._~!$&'()*+,;=:@%0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    static unsigned char is_usual[256];
-    for (const char *each = is_usual['/'] ? "" : usual; *each; each++)
-        is_usual[(unsigned char)*each] = 1;
-    while (at < end && is_usual[(unsigned char)*at])
-        at++;
-    return at;
-}
-
 /* The end of a target that means itself and begins with a slash; NULL where it does not. */
 static const char *end_of_target(const char *at, const char *end) {
     if (at == end || *at != '/')
         return NULL;
     at = skip_usual(at, end);
     return at < end && *at == ' ' ? at : NULL;
-}
-
-/* The value of a header, None where it is not there; borrowed. */
-static PyObject *value_of(PyObject *headers, const char *name, Py_ssize_t size) {
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(headers); i++) {
-        PyObject *header = PyList_GET_ITEM(headers, i), *known = PyTuple_GET_ITEM(header, 0);
-        if (PyBytes_Check(known) && PyBytes_GET_SIZE(known) == size && !memcmp(PyBytes_AS_STRING(known), name, size))
-            return PyTuple_GET_ITEM(header, 1);
-    }
-    return Py_None;
-}
-
-/* Whether the headers have this name already, however it was written: each spelling has an object of its own. */
-static int has(PyObject *headers, PyObject *name) {
-    return value_of(headers, PyBytes_AS_STRING(name), PyBytes_GET_SIZE(name)) != Py_None;
 }
 
 /* Read the lines `Name: value` up to the end of the data; 1 for well-formed ones, 0 for others, -1 for an error. */
@@ -126,92 +81,6 @@ static PyObject *read_head(PyObject *module, PyObject *const *args, Py_ssize_t c
                              value_of(headers, "host", 4), value_of(headers, "connection", 10));
     Py_XDECREF(headers);
     return well_formed ? head : Py_NewRef(Py_None);
-}
-
-/* One name or value of a block: its size in two bytes, little endian, and its bytes. NULL where the block ends within. */
-static const unsigned char *take(const unsigned char *at, const unsigned char *end, Py_ssize_t *size) {
-    if (end - at < 2)
-        return NULL;
-    *size = at[0] | at[1] << 8;
-    return end - at - 2 < *size ? NULL : at + 2;
-}
-
-/* What a block consists of: headers, all other variables, and the text of those that have no place in a request. */
-typedef struct {
-    PyObject *headers, *variables, *others;
-    Py_ssize_t placed;
-} Block;
-
-/* Whether a value may be a header's: text and tabs (RFC 9110 section 5.5). */
-static int is_value(const char *at, Py_ssize_t size) {
-    for (; size; at++, size--)
-        if (!is_text((unsigned char)*at) && *at != '\t')
-            return 0;
-    return 1;
-}
-
-/* Set a key to a new object, which may be NULL for an error; 1 on success, -1 for an error. */
-static int set(PyObject *dictionary, PyObject *key, PyObject *made) {
-    int result = made ? PyDict_SetItem(dictionary, key, made) : -1;
-    Py_XDECREF(made);
-    return result ? -1 : 1;
-}
-
-/* Put a variable that is known where it belongs; 1 on success, 0 for a value that is no header's, -1 for an error. */
-static int place(Block *block, PyObject *name, PyObject *known, const char *value, Py_ssize_t size) {
-    if (PyBytes_Check(known) && PyBytes_GET_SIZE(known)) {
-        if (!is_value(value, size))
-            return 0;
-        return append(block->headers, known, value, size) ? -1 : 1;
-    }
-    int placed = set(block->variables, name, PyBytes_FromStringAndSize(value, size));
-    block->placed++;
-    if (placed > 0 && PyUnicode_Check(known))
-        placed = set(block->others, known, PyUnicode_DecodeUTF8(value, size, "surrogateescape"));
-    return placed;
-}
-
-/* Read one variable; 1 on success, 0 for one that is not plainly well-formed or not known, -1 for an error. */
-static int read_variable(Block *block, PyObject *known, const unsigned char **at, const unsigned char *end) {
-    Py_ssize_t name_size, value_size;
-    const unsigned char *name = take(*at, end, &name_size);
-    const unsigned char *value = name ? take(name + name_size, end, &value_size) : NULL;
-    if (!value)
-        return 0;
-    PyObject *key = PyBytes_FromStringAndSize((const char *)name, name_size);
-    PyObject *meaning = key ? PyDict_GetItemWithError(known, key) : NULL;
-    int placed = meaning ? place(block, key, meaning, (const char *)value, value_size) : PyErr_Occurred() ? -1 : 0;
-    Py_XDECREF(key);
-    *at = value + value_size;
-    return placed;
-}
-
-PyDoc_STRVAR(read_block_doc,
-"read_block(block, known)\n--\n\n"
-"Return the headers of a block, its other variables, and the text of those that have no place in a request.\n\n"
-"It is None for a block that is malformed, or has an unknown name in it.\n\n"
-"Args:\n"
-"    block: of a packet.\n"
-"    known: names of variables. They stand for a header, for one that has a place (empty), or for another (its text).");
-
-static PyObject *read_block(PyObject *module, PyObject *const *args, Py_ssize_t count) {
-    (void)module;
-    if (count != 2 || !PyBytes_Check(args[0]) || !PyDict_Check(args[1])) {
-        PyErr_SetString(PyExc_TypeError, "read_block takes bytes and a dictionary");
-        return NULL;
-    }
-    const unsigned char *at = (const unsigned char *)PyBytes_AS_STRING(args[0]), *end = at + PyBytes_GET_SIZE(args[0]);
-    Block block = {PyList_New(0), PyDict_New(), PyDict_New(), 0};
-    int well_formed = block.headers && block.variables && block.others ? 1 : -1;
-    while (well_formed > 0 && at < end)
-        well_formed = read_variable(&block, args[1], &at, end);
-    if (well_formed > 0) /* And none came twice. */
-        well_formed = block.placed == PyDict_GET_SIZE(block.variables);
-    PyObject *parts = well_formed > 0 ? PyTuple_Pack(3, block.headers, block.variables, block.others) : NULL;
-    Py_XDECREF(block.headers);
-    Py_XDECREF(block.variables);
-    Py_XDECREF(block.others);
-    return well_formed ? parts : Py_NewRef(Py_None);
 }
 
 /* The place of a name in a list that ends with NULL, -1 where it has none. */
@@ -285,7 +154,6 @@ static PyObject *read_fields(PyObject *module, PyObject *fields) {
 
 static PyMethodDef functions[] = {
     {"read_head", (PyCFunction)(void (*)(void))read_head, METH_FASTCALL, read_head_doc},
-    {"read_block", (PyCFunction)(void (*)(void))read_block, METH_FASTCALL, read_block_doc},
     {"read_fields", read_fields, METH_O, read_fields_doc},
     {NULL, NULL, 0, NULL},
 };

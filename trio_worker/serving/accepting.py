@@ -7,6 +7,7 @@ from functools import partial
 import trio
 
 from trio_worker.http.service import Service
+from trio_worker.protocols.uwsgi.whole import take_whole
 from trio_worker.serving.attendant import attend
 from trio_worker.serving.listeners import Listeners
 from trio_worker.serving.stream_tasks import StreamTasks
@@ -34,9 +35,16 @@ def open_listeners(
     service.tasks = tasks = TaskPool(nursery, partial(attend, service), CONNECTION_TASK)
     service.streams = StreamTasks(nursery, STREAM_TASK)
 
+    packets = StreamTasks(nursery, CONNECTION_TASK)
+
     def accepted(sock: socket.SocketType, client: object, server: Address | None) -> None:
         service.connections.opened()
-        tasks.start(SocketWire(sock, client, service.options.write_timeout, server))
+        wire = SocketWire(sock, client, service.options.write_timeout, server)
+        packet = take_whole(service, wire) if service.bare else None
+        if packet is None:
+            tasks.start(wire)
+        else:
+            packets.start(packet)
 
     def has_room() -> bool:
         return service.connections.count < most

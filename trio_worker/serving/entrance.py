@@ -172,10 +172,9 @@ def choose_spoken(service: Service, wire: Wire, first: bytes, spoken: frozenset[
 
 def begin(service: Service, wire: Wire) -> Connection:
     """The connection in its protocol already where the first bytes are here and have no layer around them."""
-    if service.options.engine == "hypercorn":
-        return _by_hypercorn(service, wire)
-    if service.tls or service.options.enable_proxy_protocol or service.sockets:
-        return Arrival(service, wire, b"")
+    if not service.bare:
+        by_hypercorn = service.options.engine == "hypercorn"
+        return _by_hypercorn(service, wire) if by_hypercorn else Arrival(service, wire, b"")
     first = wire.receive_now() or b""
     if len(first) < len(HTTP2_PREFACE) and is_undecided(first):
         return Arrival(service, wire, first)

@@ -70,17 +70,17 @@ class StreamTasks:
         waiting, context = self._waiting, self._context
         while waiting and not scope.cancel_called:
             stream = waiting.popleft()
-            stream.cancel_scope = scope
             try:
                 try:
-                    await _run_in(context.copy(), stream.run(), self._suspend)
+                    await _run_in(context.copy(), stream, scope, self._suspend)
                 finally:
                     stream.finish()
             except (Exception, BaseExceptionGroup) as error:
                 report(error, stream)
 
-    def _suspend(self, context: Context) -> None:
+    def _suspend(self, context: Context, stream: Stream) -> None:
         """Let Trio enter the context of a stream that waits, whenever it goes on; the others need another task."""
+        stream.wait()
         trio.lowlevel.current_task().context = context
         if self._waiting and not self._woken:
             self._wake()
@@ -103,23 +103,25 @@ class StreamTasks:
 
 @types.coroutine
 def _run_in(
-    context: Context, coroutine: Coroutine[Any, Any, None], suspend: Callable[[Context], None]
+    context: Context, stream: Stream, scope: trio.CancelScope, suspend: Callable[[Context, Stream], None]
 ) -> Generator[Any, Any, None]:
-    """Await a coroutine in a context of its own.
+    """Run a stream in a context of its own.
 
-    A task has one context, which it gets when it wakes. So the first part of the coroutine, which nearly always is all
+    A task has one context, which it gets when it wakes. So the first part of the stream, which nearly always is all
     of it, is run in the context here, and what comes behind a wait by Trio.
 
     Args:
         context: see above.
-        coroutine: has not begun.
-        suspend: called with the context when the coroutine waits for the first time.
+        stream: has not begun.
+        scope: that the task is in.
+        suspend: called with context and stream when the stream waits for the first time.
     """
+    coroutine = stream.run(scope)
     try:
         trap = context.run(coroutine.send, None)
     except StopIteration:
         return
-    suspend(context)
+    suspend(context, stream)
     yield from _Begun(coroutine, trap)
 
 

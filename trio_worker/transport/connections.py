@@ -123,10 +123,17 @@ class Connections:
 
     def discard(self, descriptor: int) -> None:
         """Forget the connection on this descriptor, which is closed."""
-        self.count -= 1
         self._open.pop(descriptor, None)
-        if not self._open and self._empty is not None:
+        self.closed()
+
+    def closed(self) -> None:
+        """Count one that is closed, and was not taken up or has been forgotten."""
+        self.count -= 1
+        if self._empty is not None and self._is_empty():
             self._empty.set()
+
+    def _is_empty(self) -> bool:
+        return not self._open and self.count <= 0
 
     def get(self, descriptor: int) -> Connection | None:
         """Return the connection on this descriptor, if it is still open."""
@@ -148,8 +155,8 @@ class Connections:
         return [each for each in self._open.values() if each.wire.deadline <= now or each.wire.stall_deadline <= now]
 
     async def wait_empty(self) -> None:
-        """Wait until none is open."""
-        while self._open:
+        """Wait until none is open, or is to be taken up."""
+        while not self._is_empty():
             self._empty = trio.Event()
             await self._empty.wait()
         self._empty = None

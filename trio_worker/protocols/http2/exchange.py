@@ -52,14 +52,18 @@ class StreamExchange(StreamResponse):
 
     # The task; see `http.service.Stream`.
 
-    def run(self) -> Coroutine[Any, Any, None]:
+    def run(self, cancel_scope: trio.CancelScope) -> Coroutine[Any, Any, None]:
         """Return the run of the app."""
+        self.cancel_scope = cancel_scope
         self.connection.fresh -= 1
         self.body_ready = self.body_complete
         self.scope = self._make_scope()
         if self.refusal is not None:
             self.cancel()  # Too much of a body has come together with its head.
         return self.service.application.run(self)
+
+    def wait(self) -> None:
+        """Its connection is watched in any case."""
 
     def finish(self) -> None:
         """End the stream with the app, unless the two have ended together."""

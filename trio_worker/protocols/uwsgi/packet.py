@@ -47,7 +47,7 @@ _PLACED |= frozenset(
 _TEXT = bytes([0x09, *range(0x20, 0x7F), *range(0x80, 0x100)])
 
 # Names that were met: a header's, empty for a variable that has a place, text for another.
-_known: Memory[bytes, bytes | str] = Memory(count=2048, size=256, always=dict.fromkeys(_PLACED, b""))
+known_names: Memory[bytes, bytes | str] = Memory(count=2048, size=256, always=dict.fromkeys(_PLACED, b""))
 
 Variables = dict[bytes, bytes]
 
@@ -55,7 +55,7 @@ Variables = dict[bytes, bytes]
 Block = tuple[Headers, Variables, dict[str, str]]
 
 try:
-    from trio_worker.protocols._speedups import read_block
+    from trio_worker.protocols._packets import read_block
 except ImportError:
 
     def read_block(block: bytes, known: Mapping[bytes, bytes | str], /) -> Block | None:
@@ -111,7 +111,7 @@ def parse_block(block: bytes) -> Block:
         RequestError: there is a control character in the value of a header, or a second Content-Length: uWSGI's http
             router passes them on as its client sent them.
     """
-    return read_block(block, _known) or learn_block(block)
+    return read_block(block, known_names) or learn_block(block)
 
 
 def learn_block(block: bytes) -> Block:
@@ -123,7 +123,7 @@ def learn_block(block: bytes) -> Block:
     while position < end:
         name, position = _take(block, position)
         value, position = _take(block, position)
-        known = _known.get(name)
+        known = known_names.get(name)
         if known is None:
             known = _learn(name)
         if known and isinstance(known, bytes):
@@ -152,13 +152,13 @@ def _learn(name: bytes) -> bytes | str:
     if not name:
         raise PacketError("a variable has no name")
     if not name.startswith(b"HTTP_"):
-        return _known.keep(name, _text(name), len(name))
+        return known_names.keep(name, _text(name), len(name))
     header = name[5:].lower().replace(b"_", b"-")
     if not header or header.translate(None, TOKEN):
         raise PacketError(f"{name!r} is not the name of a header")
     if header in _BODYS_OWN:
         header = b""  # From a front that leaves names as clients write them.
-    return _known.keep(name, header, len(name))
+    return known_names.keep(name, header, len(name))
 
 
 def check_values(headers: Headers) -> None:

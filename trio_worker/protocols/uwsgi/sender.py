@@ -2,12 +2,13 @@
 
 from trio_worker.protocols.uwsgi.packet import Variables
 
-_VERSIONS = {b"HTTP/1.0": "1.0", b"HTTP/2.0": "2", b"HTTP/2": "2", b"HTTP/3.0": "3", b"HTTP/3": "3"}
+# The versions of HTTP, as fronts write them and as ASGI does.
+VERSIONS = {b"HTTP/1.0": "1.0", b"HTTP/1.1": "1.1", b"HTTP/2.0": "2", b"HTTP/2": "2", b"HTTP/3.0": "3", b"HTTP/3": "3"}
 
 
 def version_of(variables: Variables) -> str:
     """Return the version of HTTP that the client speaks, as ASGI writes it."""
-    return _VERSIONS.get(variables.get(b"SERVER_PROTOCOL", b""), "1.1")
+    return VERSIONS.get(variables.get(b"SERVER_PROTOCOL", b""), "1.1")
 
 
 def client_of(variables: Variables) -> tuple[str, int] | None:
