@@ -7,15 +7,10 @@ from typing import Any
 import pytest
 import trio
 from support.http1 import connect
+from support.in_process import make_service, serve
 from support.packets import ask, post, request
 from support.uwsgi import Server, Servers
 
-from trio_worker.application.fence import Application
-from trio_worker.http.service import Service
-from trio_worker.master.metrics import Counters
-from trio_worker.options import parse
-from trio_worker.protocols.hypercorn.config import make_config
-from trio_worker.serving.attendant import attend
 from trio_worker.transport.socket_wire import RECEIVE_SIZE, SocketWire
 
 
@@ -36,15 +31,8 @@ class Turns:
             self.count += 1
 
 
-async def no_more() -> None:
-    """No connection follows."""
-
-
-async def serve(app: Any, turns: Turns, data: bytes) -> None:
+async def serve_all(app: Any, turns: Turns, data: bytes) -> None:
     """Serve, in this process, a connection all of whose data has come before it was accepted."""
-    options, counters, draining = parse({}), Counters(), trio.Event()
-    application = Application(app, counters, draining)
-    service = Service(options, counters, application, draining, {}, make_config(options))
     with socket.create_server(("127.0.0.1", 0)) as listener, connect(listener.getsockname()) as front:
         accepted, peer = listener.accept()
         front.sendall(data)
@@ -52,7 +40,7 @@ async def serve(app: Any, turns: Turns, data: bytes) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(turns.run)
             await trio.lowlevel.checkpoint()
-            await attend(service, SocketWire(accepted, peer, 5), no_more)
+            await serve(make_service(app), SocketWire(accepted, peer, 5))
             nursery.cancel_scope.cancel()
 
 
@@ -74,7 +62,7 @@ class TestWithoutPause:
             await send({"type": "http.response.start", "status": 200})
             await send({"type": "http.response.body", "body": b"read"})
 
-        trio.run(serve, app, turns, self.packet + bytes(self.reads * RECEIVE_SIZE))
+        trio.run(serve_all, app, turns, self.packet + bytes(self.reads * RECEIVE_SIZE))
         assert seen[0] > 0
 
     def test_a_body_that_nobody_reads(self) -> None:
@@ -85,7 +73,7 @@ class TestWithoutPause:
             await send({"type": "http.response.body", "body": b"early"})
             turns.count = 0
 
-        trio.run(serve, app, turns, self.packet + bytes(self.reads * RECEIVE_SIZE))
+        trio.run(serve_all, app, turns, self.packet + bytes(self.reads * RECEIVE_SIZE))
         assert turns.count > self.reads // 2
 
     def test_a_front_that_never_stops_is_cut_off(self, limited: Server) -> None:

@@ -6,16 +6,11 @@ from typing import Any
 
 import pytest
 import trio
+from support.in_process import make_service, serve
 
-from trio_worker.application.fence import Application
 from trio_worker.application.running import Running
 from trio_worker.asgi import RUNNING, App
-from trio_worker.http.service import Service
-from trio_worker.master.metrics import Counters
-from trio_worker.options import parse
-from trio_worker.protocols.hypercorn.config import make_config
 from trio_worker.refusal import TOOK_TOO_LONG
-from trio_worker.serving.attendant import attend
 from trio_worker.transport.socket_wire import SocketWire
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n"
@@ -45,24 +40,17 @@ class Recorder:
         await send({"type": "http.response.body", "body": b"served"})
 
 
-def serve(app: App, count: int) -> list[bytes]:
+def serve_each(app: App, count: int) -> list[bytes]:
     """What each of some connections that follow one another gets."""
 
     async def main() -> list[bytes]:
-        options, counters, draining = parse({}), Counters(), trio.Event()
-        service = Service(options, counters, Application(app, counters, draining), draining, {}, make_config(options))
+        service = make_service(app)
         pairs = [socket.socketpair() for _ in range(count)]
-        wires = [SocketWire(ours, "", 5) for ours, _ in pairs]
         for _, theirs in pairs:
             theirs.sendall(REQUEST)
-
-        async def following() -> SocketWire | None:
-            await trio.lowlevel.checkpoint()
-            return wires.pop(0) if wires else None
-
-        await attend(service, wires.pop(0), following)
+        await serve(service, *(SocketWire(ours, "", 5) for ours, _ in pairs))
         assert not len(service.connections)
-        assert counters.connections == count
+        assert service.counters.connections == count
         return [theirs.recv(65536) for _, theirs in pairs]
 
     return trio.run(main)
@@ -74,7 +62,7 @@ def statuses(answers: list[bytes]) -> list[bytes]:
 
 def test_one_scope_serves_them_all() -> None:
     app = Recorder(lambda app, number: None)
-    assert statuses(serve(app, 3)) == [b"200"] * 3
+    assert statuses(serve_each(app, 3)) == [b"200"] * 3
     assert len({id(scope) for scope in app.scopes}) == 1
     assert len(set(app.tasks)) == 1
 
@@ -85,7 +73,7 @@ def test_a_scope_that_was_cancelled_serves_no_other() -> None:
             app.requests[0].cancel(TOOK_TOO_LONG)
 
     app = Recorder(cancel_the_first)
-    assert statuses(serve(app, 3)) == [b"504", b"200", b"200"]
+    assert statuses(serve_each(app, 3)) == [b"504", b"200", b"200"]
     assert app.scopes[0] is not app.scopes[1] is app.scopes[2]
     assert len(set(app.tasks)) == 1
 
@@ -95,7 +83,7 @@ def test_a_request_that_was_kept_cancels_nothing() -> None:
         for request in app.requests[:number]:
             request.cancel(TOOK_TOO_LONG)
 
-    assert statuses(serve(Recorder(cancel_what_was), 3)) == [b"200"] * 3
+    assert statuses(serve_each(Recorder(cancel_what_was), 3)) == [b"200"] * 3
 
 
 def test_an_error_ends_its_connection_only(caplog: pytest.LogCaptureFixture) -> None:
@@ -103,5 +91,5 @@ def test_an_error_ends_its_connection_only(caplog: pytest.LogCaptureFixture) -> 
         if number == 1:
             raise ValueError("not this one")
 
-    assert statuses(serve(Recorder(fail), 3)) == [b"200", b"500", b"200"]
+    assert statuses(serve_each(Recorder(fail), 3)) == [b"200", b"500", b"200"]
     assert "not this one" in caplog.text

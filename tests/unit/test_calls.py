@@ -12,14 +12,10 @@ from typing import Any
 
 import trio
 from support import packets
+from support.in_process import make_service, start
 
-from trio_worker.application.fence import Application
 from trio_worker.http.service import Service
-from trio_worker.master.metrics import Counters
-from trio_worker.options import parse
-from trio_worker.protocols.hypercorn.config import make_config
 from trio_worker.serving.accepting import open_listeners
-from trio_worker.serving.attendant import attend
 from trio_worker.transport.socket_wire import SocketWire
 
 # As a browser sends it, and no two the same.
@@ -42,7 +38,7 @@ Sec-Fetch-Site: none\r
 MOST = 24
 MOST_BY_PACKET = 32
 
-# Packets that come at a time.
+# Requests that come at a time.
 AT_ONCE = 4
 
 BODY = b"hello"
@@ -61,7 +57,7 @@ def count_calls(requests: int, serve: Callable[[Service, trio.Nursery], Client])
     """Return the Python functions that are called while so many requests are served.
 
     Args:
-        requests: how many.
+        requests: how many, after some that are not counted.
         serve: begins to serve what a client sends, and returns what sends the request of a number and reads its answer.
     """
     calls: Counter[str] = Counter()
@@ -71,12 +67,10 @@ def count_calls(requests: int, serve: Callable[[Service, trio.Nursery], Client])
             calls[f"{frame.f_globals.get('__name__')}.{frame.f_code.co_qualname}"] += 1
 
     async def main() -> None:
-        options, counters, draining = parse({}), Counters(), trio.Event()
-        service = Service(options, counters, Application(app, counters, draining), draining, {}, make_config(options))
+        service = make_service(app)
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(service.readiness.run)
             ask = serve(service, nursery)
-            for number in range(requests + 20):
+            for number in range(requests // AT_ONCE + 20):
                 await ask(number)
                 if number == 20:  # The first ones have taught the worker what is remembered.
                     sys.setprofile(note)
@@ -92,19 +86,18 @@ def of_ours(calls: Counter[str], requests: int) -> dict[str, int]:
     return {name: count for name, count in calls.items() if name.startswith("trio_worker.") and count > requests / 8}
 
 
-def keep_one(service: Service, nursery: trio.Nursery) -> Client:
-    """Serve requests on a connection that is kept."""
-    ours, theirs = socket.socketpair()
-    stream = trio.SocketStream(trio.socket.from_stdlib_socket(theirs))
+def keep_some(service: Service, nursery: trio.Nursery) -> Client:
+    """Serve requests on connections that are kept; they come some at a time."""
+    pairs = [socket.socketpair() for _ in range(AT_ONCE)]
+    start(service, nursery, *(SocketWire(ours, "", 5) for ours, _ in pairs))
 
     async def ask(number: int) -> None:
-        await stream.send_all(HEAD % (number, number, number))
-        await stream.receive_some()
+        for count, (_, client) in enumerate(pairs):
+            client.sendall(HEAD % (number, count, number))
+        for _, client in pairs:
+            await trio.lowlevel.wait_readable(client)
+            client.recv(65536)
 
-    async def following() -> None:
-        await trio.lowlevel.checkpoint()
-
-    nursery.start_soon(attend, service, SocketWire(ours, "", 5), following)
     return ask
 
 
@@ -113,6 +106,7 @@ def open_some(service: Service, nursery: trio.Nursery) -> Client:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         address = listening.getsockname()
         listeners = open_listeners(service, nursery, [listening.fileno()], alone=True, most=100)
+    nursery.start_soon(service.readiness.run)
     nursery.start_soon(listeners.run)
 
     async def ask(number: int) -> None:
@@ -128,12 +122,12 @@ def open_some(service: Service, nursery: trio.Nursery) -> Client:
 
 
 def test_one_bare_request() -> None:
-    requests = 100
-    ours = of_ours(count_calls(requests, keep_one), requests)
+    requests = 25 * AT_ONCE
+    ours = of_ours(count_calls(requests, keep_some), requests)
     assert sum(ours.values()) / requests <= MOST, ours
 
 
 def test_one_packet() -> None:
     requests = 25 * AT_ONCE
-    ours = of_ours(count_calls(requests // AT_ONCE, open_some), requests)
+    ours = of_ours(count_calls(requests, open_some), requests)
     assert sum(ours.values()) / requests <= MOST_BY_PACKET, ours

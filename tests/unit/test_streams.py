@@ -20,7 +20,8 @@ from trio_worker.master.metrics import Counters
 from trio_worker.options import parse
 from trio_worker.protocols.hypercorn.config import make_config
 from trio_worker.serving.accepting import open_listeners
-from trio_worker.serving.stream_tasks import StreamTasks
+from trio_worker.serving.stream_tasks import note_wait, run_streams
+from trio_worker.serving.task_pool import TaskPool
 from trio_worker.transport.socket_wire import SocketWire
 
 # Calls of our own code for a stream, four of which come in one read; each resumption of a coroutine counts as one.
@@ -146,7 +147,7 @@ def run(*reads: list[Stream], then: Callable[[], None] | None = None) -> None:
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
-            tasks = StreamTasks(nursery, "streams")
+            tasks = TaskPool(nursery, run_streams, "streams", note_wait)
             for read in reads:
                 for stream in read:
                     tasks.start(stream)

@@ -1,26 +1,29 @@
 """Tasks are used again, begin in a fresh context, and end with their nursery."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from contextvars import ContextVar
+from typing import Any
 
 import trio
 import trio.testing
 
-from trio_worker.serving.task_pool import MAX_IDLE, TaskPool
+from trio_worker.serving.task_pool import MAX_IDLE, TaskPool, run_in
 
 VARIABLE = ContextVar("VARIABLE", default=0)
 
-Serve = Callable[[int], Awaitable[None]]
+Serve = Callable[[int], Coroutine[Any, Any, None]]
 
 
 def make_pool(nursery: trio.Nursery, serve: Serve) -> TaskPool[int]:
     """A pool whose tasks serve as long as they are given something."""
 
-    async def work(first: int, following: Callable[[], Awaitable[int | None]]) -> None:
-        item: int | None = first
-        while item is not None:
-            await serve(item)
-            item = await following()
+    async def work(pool: TaskPool[int]) -> None:
+        is_needed = True
+        while is_needed:
+            while pool.waiting:
+                item = pool.waiting.popleft()
+                await run_in(pool.context.copy(), serve(item), pool.suspend, item)
+            is_needed = await pool.rest()
 
     return TaskPool(nursery, work, "serve")
 
@@ -43,27 +46,6 @@ def test_a_task_serves_one_item_after_another() -> None:
     trio.run(main)
     assert [item for item, _ in served] == [0, 1, 2]
     assert len({task for _, task in served}) == 1
-
-
-def test_how_many_are_busy() -> None:
-    counts: list[int] = []
-
-    async def main() -> None:
-        async with trio.open_nursery() as nursery:
-            pool = make_pool(nursery, trio.sleep)
-            for _ in range(2):
-                for _ in range(MAX_IDLE + 10):
-                    pool.start(1)
-                counts.append(pool.busy)
-                await trio.sleep(0.5)
-                counts.append(pool.busy)
-                await trio.testing.wait_all_tasks_blocked()
-                await trio.sleep(1)
-                counts.append(pool.busy)
-            nursery.cancel_scope.cancel()
-
-    trio.run(main, clock=trio.testing.MockClock(autojump_threshold=0))
-    assert counts == [MAX_IDLE + 10, MAX_IDLE + 10, 0] * 2
 
 
 def test_what_runs_at_once_has_tasks_of_its_own() -> None:

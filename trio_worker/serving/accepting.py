@@ -10,14 +10,14 @@ from trio_worker.http.service import Service
 from trio_worker.protocols.uwsgi.whole import take_whole
 from trio_worker.serving.attendant import attend
 from trio_worker.serving.listeners import Listeners
-from trio_worker.serving.stream_tasks import StreamTasks
+from trio_worker.serving.stream_tasks import note_wait, run_streams
 from trio_worker.serving.task_pool import TaskPool
 from trio_worker.transport.socket_wire import SocketWire
 from trio_worker.transport.wire import Address
 
 # One name for the tasks of all connections, and of all streams: a name made for each would be kept with each.
 CONNECTION_TASK = "trio_worker.serving.attendant.attend"
-STREAM_TASK = "trio_worker.serving.stream_tasks.StreamTasks"
+STREAM_TASK = "trio_worker.serving.stream_tasks.run_streams"
 
 
 def open_listeners(
@@ -33,9 +33,8 @@ def open_listeners(
         most: connections that may be open at a time.
     """
     service.tasks = tasks = TaskPool(nursery, partial(attend, service), CONNECTION_TASK)
-    service.streams = StreamTasks(nursery, STREAM_TASK)
-
-    packets = StreamTasks(nursery, CONNECTION_TASK)
+    service.streams = TaskPool(nursery, run_streams, STREAM_TASK, note_wait)
+    packets = TaskPool(nursery, run_streams, CONNECTION_TASK, note_wait)
 
     def accepted(sock: socket.SocketType, client: object, server: Address | None) -> None:
         service.connections.opened()

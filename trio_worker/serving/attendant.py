@@ -1,20 +1,21 @@
-"""A task that does one piece of work after another, mostly connections, and the fence around whatever they do.
+"""The life of a task that does one piece of work after another, mostly requests, and the fence around all they do.
 
-    take the next work -> serve it -> (step outside of the cancel scope -> serve it again, or) close it -> ...
+    take the next work -> serve it -> (step outside of the cancel scope ->) serve it again, let it wait, or close it
 
 A cancel scope costs as much as a short request. One that has not been cancelled is as good as new, so it serves the
 task's next work as well; a task is in it while it waits, too.
 """
 
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Coroutine
 from typing import Any
 
 import trio
 
 from trio_worker.http.service import Service
 from trio_worker.serving.entrance import begin
-from trio_worker.transport.connections import AGAIN, CLOSE, OUTSIDE, Connection, Outcome, Work
+from trio_worker.serving.task_pool import TaskPool, run_in
+from trio_worker.transport.connections import AGAIN, CLOSE, OUTSIDE, PARKED, Connection, Outcome, Work
 from trio_worker.transport.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -22,114 +23,119 @@ log = logging.getLogger(__name__)
 # The errors of reading or writing that mean: the client went away.
 _CLIENT_WENT = (OSError, trio.BrokenResourceError)
 
-# Waits for the next work; None when this task is not needed any more.
-Next = Callable[[], Awaitable[Wire | Work | None]]
 
-
-def attend(service: Service, item: Wire | Work, following: Next) -> Coroutine[Any, Any, None]:
+def attend(service: Service, pool: TaskPool[Wire | Work]) -> Coroutine[Any, Any, None]:
     """Do one piece of work after another. Whatever they do, only that connection ends.
 
     Not a coroutine function itself: each frame between Trio and the app costs something whenever the task wakes.
 
     Args:
         service: the worker's.
-        item: a connection that was accepted, or other work.
-        following: gives the others.
+        pool: has the work: connections that were accepted, or have something to read, and what they leave to others.
     """
-    attendant = Attendant(service, following)
-    attendant.take(item)
-    return attendant.run()
+    return Attendant(service, pool).run()
 
 
 class Attendant:
     """The task's side of it.
 
     Args:
-        service: the worker's.
-        following: see `attend`.
+        service, pool: see `attend`.
     """
 
-    __slots__ = ("_following", "_is_needed", "_scope", "_service", "_wire", "_work")
+    __slots__ = ("_is_needed", "_pool", "_scope", "_service", "_work")
 
-    def __init__(self, service: Service, following: Next) -> None:
+    def __init__(self, service: Service, pool: TaskPool[Wire | Work]) -> None:
         self._service = service
-        self._following = following
+        self._pool = pool
         self._is_needed = True
         self._scope: trio.CancelScope
-        # The connection that is to be closed when the work is done, and the work.
-        self._wire: Wire | None = None
         self._work: Work | None = None
 
-    def take(self, item: Wire | Work) -> None:
-        """Take up a connection that was accepted, one that another task has left, or what is no connection."""
-        if isinstance(item, Connection):
-            self._wire, self._work = item.wire, item
-        elif isinstance(item, Work):
-            self._work = item
-        else:
-            self._wire = item
-            self._service.counters.connections += 1
-            self._service.readiness.watch(item.fileno())
-            item.watch = self._service.watch
-
     async def run(self) -> None:
-        """Work as long as this task is needed.
-
-        One coroutine rather than three: below every idle connection each takes a quarter of a KiB, and each costs
-        something whenever the task wakes.
-        """
+        """Work as long as this task is needed."""
         try:
             while self._is_needed:
                 with trio.CancelScope() as self._scope:
-                    while True:
-                        outcome: Work | Outcome = CLOSE
-                        try:
-                            outcome = self._begin()
-                            while not isinstance(outcome, Outcome):
-                                self._enter(outcome)
-                                outcome = await outcome.serve()
-                        except (Exception, BaseExceptionGroup) as error:
-                            report(error, self._work)
-                        # In a scope that the work has left cancelled the wait ends at once, and the scope with it.
-                        if not (self._conclude(outcome) and self._take_up(await self._following())):
-                            break
+                    await self._work_on(self._scope)
                 await self._step_outside()
         finally:
             self._close()
 
-    def _begin(self) -> Work | Outcome:
-        """Return the work that is to be done first."""
-        if self._work is None and self._wire is not None:
-            return begin(self._service, self._wire)
-        return self._work or CLOSE
+    async def _work_on(self, scope: trio.CancelScope) -> None:
+        """Do what is waiting, and wait for more, until something has to be done outside of the cancel scope.
 
-    def _take_up(self, item: Wire | Work | None) -> bool:
-        """Take up what comes next; return False where nothing does, because this task is not needed any more."""
-        if item is None:
-            self._is_needed = False
-        else:
-            self.take(item)
-        return self._is_needed
+        In a scope that the work has left cancelled the next work would end at once.
+        """
+        pool, waiting, context = self._pool, self._pool.waiting, self._pool.context
+        while not scope.cancel_called:
+            if self._work is None and not waiting:
+                self._is_needed = await pool.rest()
+                if not self._is_needed:
+                    return
+                continue
+            outcome: Work | Outcome = CLOSE
+            try:
+                if (work := self._work) is None:
+                    item = waiting.popleft()
+                    self._work = work = item if isinstance(item, Work) else self._accept(item)
+                work.attendant, work.cancel_scope = self, scope
+                outcome = await run_in(context.copy(), work.serve(), pool.suspend, work)
+                if outcome is PARKED:
+                    self._work = None
+                    continue
+                if not isinstance(outcome, Outcome):
+                    outcome = await self._follow(outcome)
+            except (Exception, BaseExceptionGroup) as error:
+                report(error, self._work)
+            if outcome is OUTSIDE or (outcome is AGAIN and scope.cancel_called):
+                return
+            if outcome is AGAIN:
+                await self._let_others_run()
+            else:
+                self._close()
+
+    def _accept(self, wire: Wire) -> Connection:
+        """Return the connection that a client has opened."""
+        service = self._service
+        service.counters.connections += 1
+        service.readiness.watch(wire.fileno())
+        wire.watch = service.watch
+        try:
+            connection = begin(service, wire)
+        except BaseException:
+            self._forget(wire)
+            raise
+        self._enter(connection)
+        return connection
 
     def _enter(self, work: Work) -> None:
+        """Make it known to those who tell a connection what comes, in the place of what it was before."""
         self._work = work
-        work.attendant, work.cancel_scope = self, self._scope
-        if isinstance(work, Connection):
-            self._wire = work.wire
-            if (descriptor := work.wire.fileno()) >= 0:  # A stream that is a wire has none.
-                self._service.connections.add(descriptor, work)
+        if isinstance(work, Connection) and (descriptor := work.wire.fileno()) >= 0:
+            self._service.connections.add(descriptor, work)  # A stream that is a wire has none.
 
-    def _conclude(self, outcome: Outcome | Work) -> bool:
-        if outcome is OUTSIDE or outcome is AGAIN:
-            return False
-        self._close()
-        return True
+    async def _follow(self, work: Work) -> Outcome:
+        """Serve a connection that goes on in another protocol, for long mostly, as this task's own."""
+        self._enter(work)
+        work.attendant, work.cancel_scope = self, self._scope
+        self._pool.suspend(self._pool.context.copy())
+        await trio.lowlevel.cancel_shielded_checkpoint()  # Trio enters the context.
+        following = await work.serve()
+        return following if isinstance(following, Outcome) else await self._follow(following)
+
+    async def _let_others_run(self) -> None:
+        """Give everybody else a turn: there is more to do for this client already, and may be without end."""
+        self._pool.suspend(self._pool.context)
+        await trio.lowlevel.checkpoint()
 
     async def _step_outside(self) -> None:
+        """Do what is left of the work, if any; one that is served again stays this task's."""
         work = self._work
         if work is None or self._is_taken(work):
             self._close()
             return
+        self._pool.suspend(self._pool.context)
         try:
             if await work.step_outside() is AGAIN:
                 return
@@ -143,17 +149,17 @@ class Attendant:
 
     def _close(self) -> None:
         """Close the connection that was served, unless another task serves it by now."""
-        work = self._work
-        # A connection may have gone on in another wire: TLS.
-        wire = work.wire if isinstance(work, Connection) else self._wire
-        if wire is not None and (work is None or not self._is_taken(work)):
-            if (descriptor := wire.fileno()) >= 0:
-                self._service.readiness.forget(descriptor)
-                self._service.connections.discard(descriptor)
-            wire.close()
-            if work is not None:
-                work.release()
-        self._wire = self._work = None
+        work, self._work = self._work, None
+        if work is not None and not self._is_taken(work):
+            if isinstance(work, Connection):
+                self._forget(work.wire)
+            work.release()
+
+    def _forget(self, wire: Wire) -> None:
+        if (descriptor := wire.fileno()) >= 0:
+            self._service.readiness.forget(descriptor)
+            self._service.connections.discard(descriptor)
+        wire.close()
 
 
 def report(error: BaseException, work: object) -> None:

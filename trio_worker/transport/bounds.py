@@ -15,3 +15,6 @@ PEEK_PAUSE = 0.05
 
 # Seconds that a fresh connection has for its handshake and first bytes, once the linger of a drain is over.
 FIRST_BYTES_GRACE = 2.0
+
+# Bytes that one sendfile(2) takes from a file: it works for as long as the client reads as fast.
+SENDFILE_PIECE = 1 << 20

@@ -18,19 +18,20 @@ class Outcome(enum.Enum):
 
     CLOSE = "nothing is left to do but close it"
     OUTSIDE = "what is left to do is done outside of the task's cancel scope"
-    AGAIN = "it is served again"
+    AGAIN = "it is served again, when others have had their turn"
+    PARKED = "it waits for its client without a task"
     TAKEN = "another task serves it on"
 
 
-CLOSE, OUTSIDE, AGAIN, TAKEN = Outcome
+CLOSE, OUTSIDE, AGAIN, PARKED, TAKEN = Outcome
 
 
 class Work:
     """A piece of work for a pooled task: a connection, or a part of one that runs by itself.
 
     Attributes:
-        cancel_scope: the scope that its task is in.
-        attendant: who serves it; None while it waits for another task, because an app keeps its own.
+        cancel_scope: the scope that its task is in, of no meaning while it has none.
+        attendant: who serves it; None while it has no task.
     """
 
     __slots__ = ("attendant", "cancel_scope")

@@ -16,9 +16,6 @@ import trio
 from trio_worker.transport import bounds, forks
 from trio_worker.transport.wire import NO_EXTENSIONS, Address, unix_path
 
-# As much as one sendfile(2) takes from a file: it works for as long as the client reads as fast.
-FILE_PIECE = 1 << 20
-
 # As much as one read takes: what the kernel buffers for a busy connection, and the bound of what pipelining can queue.
 RECEIVE_SIZE = 65536
 
@@ -67,10 +64,9 @@ class SocketWire:
         self.watch: Callable[[int], None] | None = None
         self._write_timeout = write_timeout
         self.deadline = self.stall_deadline = inf
-        self.scheme, self.root_path = "http", ""
+        self.scheme, self.root_path, self._server = "http", "", server
         self.extensions: Mapping[str, Any] = NO_EXTENSIONS
         self.client: Address | None = None
-        self._server = server
         if isinstance(client, tuple):
             # Answers leave in one write: waiting for more to send (Nagle) only delays them.
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -132,14 +128,21 @@ class SocketWire:
             return self._wait_readable()
         return trio.lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it
 
+    def can_wait_alone(self) -> bool:
+        """Return True if all that has come is read, and `wake` is called when more comes, so no task need wait."""
+        return self._drained and not (self.ahead or self.reading) and (self.watched or self._have_watched())
+
+    def _have_watched(self) -> bool:
+        if self.watch is not None:
+            self.watch(self._socket.fileno())
+        return self.watched
+
     async def _wait_readable(self) -> None:
         if self.reading:
             raise trio.BusyResourceError("another task is already receiving on this connection")
-        if not self.watched and self.watch is not None:
-            self.watch(self._socket.fileno())
         self.reading = True
         try:
-            if self.watched:
+            if self.watched or self._have_watched():
                 self._reader = trio.lowlevel.current_task()
                 await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
             else:
@@ -216,7 +219,7 @@ class SocketWire:
         """
         try:
             while count > 0:
-                sent = await self._send_piece(descriptor, offset, min(count, FILE_PIECE))
+                sent = await self._send_piece(descriptor, offset, min(count, bounds.SENDFILE_PIECE))
                 offset += sent
                 count -= sent
         except trio.Cancelled:
@@ -275,7 +278,7 @@ class SocketWire:
             self._shutdown(socket.SHUT_RD)
 
     async def end_writing(self) -> None:
-        """Do the same as `end_writing_now`."""
+        """Do `end_writing_now`."""
         self.end_writing_now()
 
     def end_writing_now(self) -> None:

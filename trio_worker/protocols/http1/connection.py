@@ -1,17 +1,16 @@
-"""The HTTP/1.1 lane: plain requests by a reader of their own, all others by llhttp; the app awaited in the
-connection's own task (RFC 9112).
+"""The HTTP/1.1 lane: plain requests by a reader of their own, all others by llhttp (RFC 9112).
 
-    read a head -> run the app -> its response is complete -> read the next head ... -> refuse, hand over, or close
+    read a head -> run the app -> its response is complete -> wait without a task, or read the next head
+                                                           -> refuse, hand over, or close
 
-One read of the wire is parsed at a time, so what a client pipelines is bounded by it; answers leave in the order of the
-requests, because one task gives them. A slow app reads slowly, and so slows its client. An app that goes on after its
-answer keeps the task, and the next request gets another one.
+A connection has a task from the first byte of a request to the end of its app. One read of the wire is parsed at a
+time, so what a client pipelines is bounded by it; answers leave in the order of the requests, because one task gives
+them. A slow app reads slowly, and so slows its client. An app that goes on after its answer keeps the task, and the
+next request gets another one.
 """
 
 import logging
-from collections.abc import Coroutine
 from math import inf
-from typing import Any
 
 import trio
 
@@ -33,12 +32,12 @@ from trio_worker.protocols.request_connection import (
 )
 from trio_worker.refusal import LATE_HEAD, Refusal
 from trio_worker.transport.bounds import DISCARD_LIMIT, DISCARD_TIMEOUT
-from trio_worker.transport.connections import AGAIN, CLOSE, OUTSIDE, TAKEN, Connection, Outcome
+from trio_worker.transport.connections import AGAIN, CLOSE, OUTSIDE, PARKED, TAKEN, Connection, Outcome
 from trio_worker.transport.wire import Wire
 
 log = logging.getLogger(__name__)
 
-# Seconds after which an idle connection leaves its cancel scope and its parser: there are thousands of them.
+# Seconds after which an idle connection leaves its parser: there are thousands of them.
 REST_AFTER = 1.0
 
 # Requests of one connection whose apps go on after their answers, at most; the next request waits for one of them.
@@ -53,7 +52,7 @@ class Http1Connection(RequestConnection[Exchange]):
         wire: the connection; bytes that were read to find the protocol have been given back to it.
     """
 
-    __slots__ = ("_outliving", "_parser", "_resting", "server")
+    __slots__ = ("_outliving", "_parked", "_parser", "_resting", "server")
 
     _close_line = b"connection: close\r\n"
 
@@ -62,54 +61,50 @@ class Http1Connection(RequestConnection[Exchange]):
         self._parser = RequestParser(self)
         self.server = wire.server
         self.drain = LEAVING if service.draining.is_set() else OPEN
-        # True once the connection has been idle for so long that it waits outside of its cancel scope; and how many
-        # apps of it go on after their answers, in tasks that it has left.
-        self._resting, self._outliving = False, 0
+        # True while it waits for its client without a task, and once it has done so for a while; and how many apps of
+        # it go on after their answers, in tasks that it has left.
+        self._parked = self._resting = False
+        self._outliving = 0
 
     async def serve(self) -> Connection | Outcome:
-        """Serve requests until one side ends it, or none comes for a while; an upgrade goes on in another protocol."""
-        run, clock, wire, parser = self.service.application.run, self.service.clock, self.wire, self._parser
-        task = trio.lowlevel.current_task()
-        # What an app leaves in a context variable is of its request alone, as if each had a task of its own.
-        context = task.context.copy()
-        while (exchange := self._take_request() or await self._await_request()) is not None:
-            wire.deadline = inf
-            self.exchange, self.state, self._resting = exchange, RUNNING, False
-            if (exchange.body or not exchange.body_complete) and not self._take_in(exchange):
-                break
-            wanted = exchange.keep_alive
-            exchange.begin(self.cancel_scope)
-            if self._hung_up:
-                exchange.cancel()  # An app that does not wait for anything still answers.
-            await run(exchange)
-            if self.exchange is not exchange:
-                return self._leave_behind()
-            if not (
-                (exchange.complete and exchange.body_complete and exchange.keep_alive)
-                or await self._finish(exchange, wanted)
-            ):
-                break
-            self.exchange, self.state = None, HEAD if parser.in_head else IDLE
-            task.context = context.copy()  # Trio takes it up at the checkpoint.
-            if self.state is IDLE and self.drain is OPEN and not (parser.queue or parser.refusal or parser.upgrade):
-                wire.deadline = clock.now + REST_AFTER
-                await wire.wait()
-            else:
-                await self._let_others_run()
-        return self._conclude()
+        """Serve one request; one that asks for another protocol goes on in that."""
+        exchange, parser = self._take_request(), self._parser
+        if exchange is None:
+            if self.state is IDLE and not parser.stopped and self.wire.can_wait_alone():
+                return self._park()
+            if (exchange := await self._await_request()) is None:
+                return self._conclude()
+        self.wire.deadline = inf
+        self.exchange, self.state = exchange, RUNNING
+        if (exchange.body or not exchange.body_complete) and not self._take_in(exchange):
+            return self._conclude()
+        wanted = exchange.keep_alive
+        exchange.begin(self.cancel_scope)
+        if self._hung_up:
+            exchange.cancel()  # An app that does not wait for anything still answers.
+        await self.service.application.run(exchange)
+        if self.exchange is not exchange:
+            return self._leave_behind()
+        if not (exchange.complete and exchange.body_complete and exchange.keep_alive) and not await self._finish(
+            exchange, wanted
+        ):
+            return self._conclude()
+        self.exchange, self.state = None, HEAD if parser.in_head else IDLE
+        if parser.queue or parser.refusal or parser.upgrade or self.state is HEAD:
+            return AGAIN
+        if self.drain is LAST_CALL:
+            self._end_reading()
+        return self._park() if self.wire.can_wait_alone() else AGAIN
 
-    async def _let_others_run(self) -> None:
-        """Wait for the next request; a client that pipelines without pause must not keep the others waiting."""
-        parser = self._parser
-        if not (parser.queue or parser.refusal or parser.upgrade):
-            if self.drain is LAST_CALL and self.state is IDLE:
-                self._end_reading()
+    def _park(self) -> Outcome:
+        """Wait for the client without a task: `wake` brings it back to one.
+
+        What came and was no request, empty lines for one, has prolonged nothing.
+        """
+        self._parked, self.attendant = True, None
+        if self.wire.deadline == inf:
             self._set_deadline()
-            await self.wire.wait()
-        elif self._hung_up:
-            await trio.lowlevel.cancel_shielded_checkpoint()
-        else:
-            await trio.lowlevel.checkpoint()
+        return PARKED
 
     def _take_request(self) -> Exchange | None:
         """Take the next request if it has come whole; under load it nearly always has."""
@@ -133,25 +128,21 @@ class Http1Connection(RequestConnection[Exchange]):
             return
         self.wire.unread(parser.feed_some(data))
         self.state = HEAD if parser.in_head else IDLE
-        self._resting = self._resting and self.state is IDLE and not parser.stopped
         if self.state is not before:
             self._set_deadline()
 
     def _set_deadline(self) -> None:
         """Begin the wait for the first byte of a request, or for the end of its head."""
         seconds = self.service.options.header_timeout if self.state is HEAD else REST_AFTER
-        self.wire.deadline = self.service.clock.now + seconds
+        self.wire.deadline, self._resting = self.service.clock.now + seconds, False
 
     async def _await_request(self) -> Exchange | None:
-        """Wait for a request; None when none will come, or when the connection rests."""
-        if self.state is IDLE and not self._resting:
-            self._set_deadline()
+        """Wait for a request in this task; None when none will come."""
+        self._set_deadline()
         exchange = None
         while exchange is None and self.state is not CLOSED and not self._parser.stopped:
             if self.state is IDLE and self.drain is LAST_CALL:
                 self._end_reading()
-            if self._resting:
-                return None
             await self.wire.wait()
             exchange = self._take_request()
         return exchange
@@ -163,13 +154,12 @@ class Http1Connection(RequestConnection[Exchange]):
             return follow(self.service, self.wire, *parser.upgrade)
         if self.state is CLOSED:
             return CLOSE
-        return OUTSIDE if self._resting or self.state is LINGERING or parser.refusal is not None else CLOSE
+        return OUTSIDE if self.state is LINGERING or parser.refusal is not None else CLOSE
 
-    def step_outside(self) -> Coroutine[Any, Any, Outcome]:
-        """Wait for the next request without keeping a cancel scope meanwhile, or end the connection."""
-        return self._rest() if self._resting and not self.cancel_scope.cancel_called else self._end()
-
-    async def _end(self) -> Outcome:
+    async def step_outside(self) -> Outcome:
+        """End the connection, unless a client that has closed its side had sent more before."""
+        if self._hung_up and self.exchange is None and self._parser.queue:
+            return AGAIN
         exchange, refusal = self.exchange, self._parser.refusal
         if exchange is not None and (exchange.begun or exchange.gone):
             refusal = None  # It is too late to say so.
@@ -177,11 +167,6 @@ class Http1Connection(RequestConnection[Exchange]):
         if refusal is not None or unread or self.state is LINGERING:
             await self._part(refusal, self._parser.headers)
         return CLOSE
-
-    async def _rest(self) -> Outcome:
-        self._parser.rest()
-        await self.wire.wait()
-        return AGAIN
 
     def _take_in(self, exchange: Exchange) -> bool:
         """Begin the account of a body with what has come together with its head; return False when that is refused."""
@@ -235,6 +220,10 @@ class Http1Connection(RequestConnection[Exchange]):
     def wake(self, ended: bool) -> None:
         """Take note of bytes that have come; where the task is kept by an app after its answer, another one goes on."""
         self.wire.wake(ended)
+        if self._parked:
+            self._parked = False
+            self.service.tasks.start(self)
+            return
         exchange = self.exchange
         if exchange is None or not (exchange.complete and exchange.body_complete and exchange.keep_alive):
             return
@@ -263,9 +252,9 @@ class Http1Connection(RequestConnection[Exchange]):
             self.end_linger()
         else:
             self._resting = True
+            self._parser.rest()
             rest = self.service.options.keepalive_timeout - REST_AFTER
             self.wire.deadline = self.service.clock.now + max(0, rest)
-            self.wire.wake(False)
 
     def hang_up(self) -> None:
         """The client has closed its side, unless it only looks so."""
@@ -274,9 +263,11 @@ class Http1Connection(RequestConnection[Exchange]):
 
     def abort(self) -> None:
         """End now, whatever is in flight."""
-        super().abort()
-        if self._resting:
-            self.wire.abort()
+        if self.attendant is not None:
+            super().abort()
+            return
+        self.wire.abort()
+        self.wake(True)
 
     def release(self) -> None:
         """Let go of the parser as well."""

@@ -143,6 +143,10 @@ class Tunnel:
         finally:
             self.reading = False
 
+    def can_wait_alone(self) -> bool:
+        """Return False: who reads from a tunnel is a session, which has a task."""
+        return False
+
     async def _wait_for_change(self) -> None:
         if self._changed.is_set():
             self._changed = trio.Event()
