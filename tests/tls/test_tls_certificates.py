@@ -17,7 +17,6 @@ import pytest
 from support.certificates import Authority, connect_tls
 from support.http1 import Http1
 from support.https import Https, Https2
-from support.ini import free_port
 from support.uwsgi import Server, Servers
 
 RELOADS = pytest.mark.parametrize("how", ["r", "c"], ids=["reload", "chain reload"])
@@ -175,22 +174,6 @@ def test_no_request_fails_while_certificates_are_renewed(
     for _ in range(8):  # More often than there are workers.
         with connect_tls(server.address, authority.client_context()) as sock:
             assert common_name(sock) == "2.test"
-
-
-def test_https_sockets_have_their_own_certificates_and_speak_nothing_else(uwsgi: Servers, authority: Authority) -> None:
-    ports = [free_port(), free_port()]
-    sockets = [
-        f"127.0.0.1:{port},{','.join(map(str, authority.serve(f'{name}.test', name)))}"
-        for port, name in zip(ports, ("one", "two"), strict=True)
-    ]
-    server = uwsgi(module="mirror:app", https_socket=sockets)
-    for port, name in zip(ports, ("one", "two"), strict=True):
-        with connect_tls(("127.0.0.1", port), authority.client_context()) as sock:
-            assert common_name(sock) == f"{name}.test"
-        with Http1(("127.0.0.1", port)) as plain, pytest.raises(ConnectionError):
-            plain.get("/")
-    with Http1(server.address) as plain:
-        assert plain.get("/").body == b"hello"
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from trio_worker.transport.bounds import FIRST_BYTES_GRACE
 from trio_worker.transport.connections import CLOSE, Connection, Outcome
 from trio_worker.transport.socket_wire import SocketWire
 from trio_worker.transport.tls import TlsWire
-from trio_worker.transport.wire import Wire
+from trio_worker.transport.wire import Address, Wire
 
 log = logging.getLogger(__name__)
 
@@ -82,12 +82,12 @@ class Arrival(Connection):
         self.wire.deadline = min(self.wire.deadline, trio.current_time() + FIRST_BYTES_GRACE)
 
     async def _find_protocol(self) -> Connection | None:
-        service = self._service
-        spoken = service.sockets.find(self.wire.server) if service.sockets else EVERYTHING
+        service, socket = self._service, self.wire.server  # A PROXY header names another one, of the front.
+        spoken = service.sockets.find(socket) if service.sockets else EVERYTHING
         if not self._first and isinstance(self.wire, SocketWire):
             if service.options.enable_proxy_protocol:
                 await self._take_proxy_header(self.wire)
-            if not await self._start_tls(self.wire, spoken):
+            if not await self._start_tls(self.wire, socket, spoken):
                 return None
         while is_undecided(self._first) and (more := await self.wire.receive()):
             self._first += more
@@ -97,17 +97,17 @@ class Arrival(Connection):
             return choose(service, self.wire, self._first)
         return choose_spoken(service.speaking(spoken), self.wire, self._first, spoken)
 
-    async def _start_tls(self, wire: SocketWire, spoken: frozenset[str]) -> bool:
+    async def _start_tls(self, wire: SocketWire, socket: Address | None, spoken: frozenset[str]) -> bool:
         """Put TLS around the connection where it begins; return False where it must begin and does not."""
         tls = self._service.tls
-        certificates = tls.find(wire.server, spoken) if tls else None
+        certificates = tls.find(socket, spoken) if tls else None
         if certificates is None:
             return True
         first = await wire.peek()
         if first[:1] == TLS_RECORD:
             self.wire = secured = TlsWire(wire, certificates)
             await secured.handshake()
-        elif first and tls.is_required(wire.server):
+        elif first and tls.is_required(socket):
             log.info("closed the connection of %s: it is no TLS, which alone is spoken here", wire.client)
             return False
         return bool(first)

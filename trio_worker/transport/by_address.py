@@ -46,10 +46,10 @@ class ByAddress(Generic[T]):
 def resolved(address: str) -> set[str]:
     """Return an address of the ini as the kernel names it: an empty host is every one, and a name has its numbers."""
     host, colon, port = address.rpartition(":")
-    if not colon or not port.isdigit():
+    if not colon or not port.isdecimal():
         return {address}
     try:
-        found = socket.getaddrinfo(host.strip("[]") or "0.0.0.0", int(port), type=socket.SOCK_STREAM)
-    except OSError:
+        found = socket.getaddrinfo(host.strip("[]") or "0.0.0.0", number := int(port), type=socket.SOCK_STREAM)
+    except (OSError, OverflowError):
         return {address}
-    return {f"[{at[0]!s}]:{port}" if family == socket.AF_INET6 else f"{at[0]!s}:{port}" for family, *_, at in found}
+    return {f"[{at[0]!s}]:{number}" if family == socket.AF_INET6 else f"{at[0]!s}:{number}" for family, *_, at in found}

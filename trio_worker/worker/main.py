@@ -30,6 +30,7 @@ from trio_worker.options import Options, parse
 from trio_worker.options.raw import RawOptions, collect
 from trio_worker.options.values import OptionError
 from trio_worker.serving.accepting import open_listeners
+from trio_worker.serving.addresses import with_found
 from trio_worker.status.server import serve_status
 from trio_worker.status.sockets import split
 from trio_worker.worker import json_log, logs, notices, signals, watchdog
@@ -172,6 +173,7 @@ class Worker:
                 quart.tell_routes(app)
             quart.show_faults(app)
             self._request_log = open_request_log(self._options, self._native)
+            self._options = with_found(self._options, uwsgi.sockets, self._raw)
             self._service = make_service(
                 app,
                 self._counters,
