@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv/$(notdir $(PYTHON))
 
-.PHONY: serve test test-quick test-long lint docs docs-serve bench plugin profile fuzz soak chaos
+.PHONY: serve test test-quick test-long lint audit oldest docs docs-serve bench plugin profile fuzz soak chaos
 serve: $(VENV)/ready
 	$(VENV)/bin/uwsgi --plugin $$($(VENV)/bin/trio-worker build-plugin --into $(VENV)) --ini uwsgi.ini $(ARGS)
 
@@ -17,6 +17,14 @@ test-long: $(VENV)/ready
 
 lint: $(VENV)/ready
 	$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check . && $(VENV)/bin/mypy
+
+audit: $(VENV)/ready
+	-$(VENV)/bin/pip install --quiet -e '.[audit]'
+	$(VENV)/bin/python tests/audit.py
+
+oldest: $(VENV)/ready
+	$(VENV)/bin/python tests/oldest.py >.venv/oldest.txt && $(PYTHON) -m venv .venv/oldest && .venv/oldest/bin/pip install --quiet -c .venv/oldest.txt -e '.[uwsgi,quart,top,metrics,telemetry,reload,compress,test]'
+	.venv/oldest/bin/python -m pytest $(or $(ARGS),tests/unit tests/serving/test_one_socket.py tests/websocket tests/http2 tests/quart)
 
 docs: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet -e '.[docs]' && $(VENV)/bin/python docs/generated.py && NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --strict $(ARGS)

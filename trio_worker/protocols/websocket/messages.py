@@ -11,13 +11,16 @@ from collections.abc import Sequence
 
 from websockets.exceptions import ProtocolError
 from websockets.extensions import Extension
-from websockets.frames import BINARY, CLOSE, CONT, PONG, TEXT, Close, CloseCode, Frame
+from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.protocol import Protocol, Side, State
 
 try:
     from websockets.speedups import apply_mask
 except ImportError:  # Where it was installed without a compiler.
     from websockets.utils import apply_mask
+
+# Not all of the range's versions have them by these names.
+CONT, TEXT, BINARY, CLOSE, PONG = Opcode.CONT, Opcode.TEXT, Opcode.BINARY, Opcode.CLOSE, Opcode.PONG
 
 # Bytes and frames that are taken apart at a time, between which others have their turn: messages are bounded by what
 # they came in, however small they are. A byte may stand for a thousand where messages are compressed: there so many
