@@ -27,7 +27,10 @@ class SpeedupsHook(BuildHookInterface):
         if not library.exists():
             self.app.display_warning(f"{name} could not be compiled: the Python code beside it works as well")
         elif version == "editable":
-            shutil.copy(library, Path(self.root, place))
+            # Not over the old one: processes that run have it in their memory, and would die of it.
+            fresh = Path(self.root, f"{place}.new")
+            shutil.copy(library, fresh)
+            fresh.replace(Path(self.root, place))
         else:
             build_data["pure_python"] = False
             build_data["infer_tag"] = True
