@@ -65,10 +65,20 @@ def _lines(options: Options) -> Iterator[str]:
             yield f"{key} = {'true' if each is True else each}"
 
 
+# The sockets that keep the ports given so far.
+_KEEPERS: list[socket.socket] = []
+
+
 def free_port(host: str = "127.0.0.1") -> int:
-    """A TCP port that nobody listens on. uWSGI's own `:0` is another port after each reload of the master."""
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+    """A TCP port that nobody listens on, and that nobody else is given as long as this process lives.
+
+    A socket that is bound and never listens keeps it: the kernel gives it neither to whom wants any port nor to a
+    client. A server may bind it all the same, as servers set SO_REUSEADDR (socket(7)). uWSGI's own `:0` is another port
+    after each reload of the master.
+    """
+    keeper = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    keeper.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    keeper.bind((host, 0))
+    _KEEPERS.append(keeper)
+    port: int = keeper.getsockname()[1]
+    return port
