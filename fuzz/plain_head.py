@@ -30,7 +30,7 @@ def fuzz(data: bytes) -> None:
         method, target, headers, keep_alive = plain
         assert found == ([(method, target, "1.1", headers, keep_alive, b"", True)], None, False, False)
     middle = len(data) // 2
-    assert _found(data[:middle], data[middle:]) == found
+    assert (cut := _found(data[:middle], data[middle:])) == found, (data, cut, found)
 
 
 if __name__ == "__main__":

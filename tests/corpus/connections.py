@@ -38,8 +38,13 @@ _POST = request("POST /p HTTP/1.1", "Content-Length: 5", body="hello")
 _CHUNKS = request("POST /c HTTP/1.1", "Transfer-Encoding: chunked", body="5\r\nhello\r\n0\r\n\r\n")
 _SAW_POST = Saw("/p", "POST", "hello")
 _SAW_CHUNKS = Saw("/c", "POST", "hello")
+_UNHEEDED = _get("/", "Connection: upgrade", "Upgrade: tea")
 
 _PIPELINED = (
+    Case("blanks in the line behind a body", _POST + _get(" /2"), (_SAW_POST, 400), "closed"),
+    Case("blanks in the line behind chunks", _CHUNKS + _get(" /2"), (_SAW_CHUNKS, 400), "closed"),
+    Case("blanks in the line behind an upgrade", _UNHEEDED + _get(" /2"), (Saw(), 400), "closed"),
+    Case("blanks in a value behind an upgrade", _UNHEEDED + _get("/2", "X-A: b  c"), (Saw(), Saw("/2"))),
     Case("two requests", _get("/1") + _get("/2"), (Saw("/1"), Saw("/2"))),
     Case("ten requests", b"".join(_get(f"/{n}") for n in range(10)), tuple(Saw(f"/{n}") for n in range(10))),
     Case("a request behind a body", _POST + _get("/2"), (_SAW_POST, Saw("/2"))),

@@ -44,13 +44,13 @@ class RequestParser:
     """
 
     __slots__ = (
-        "_ahead",
-        "_came",
+        "_begun",
         "_chunk",
         "_first",
         "_headers",
         "_incoming",
         "_parser",
+        "_piece",
         "_size",
         "_source",
         "_target",
@@ -65,11 +65,11 @@ class RequestParser:
         self._source = source
         self._parser: httptools.HttpRequestParser | None = None
         # Of the head that is on its way, in bytes: at most what has come, and how much of that was in the first read.
-        self._size = self._first = self._came = 0
+        self._size = self._first = 0
         self._target = b""
         self._headers: Headers = []
-        # The request line that is read next, and what came behind it; empty where it is not known where that begins.
-        self._ahead = b""
+        # What is being parsed; and what has come of it since the read in which the request line began.
+        self._piece = self._begun = b""
         # The headers of a request whose Upgrade is not followed, while it is parsed again without it.
         self._unheeded: Headers | None = None
         self._incoming: Exchange | None = None
@@ -120,16 +120,14 @@ class RequestParser:
 
     def feed(self, data: bytes) -> None:
         """Parse the next bytes of the connection."""
-        if not self.in_head:
-            self._ahead = data if self._incoming is None or self._incoming.body_complete else b""
-        elif b"\n" not in self._ahead.lstrip():
-            self._ahead += data
+        if self.in_head and not self._headers:
+            self._begun += data
         if self._parser is None:
             self._parser = httptools.HttpRequestParser(self)
         while data:
-            self._came = len(data)
+            self._piece = data
             if self.in_head:
-                self._size += self._came
+                self._size += len(data)
             try:
                 self._parser.feed_data(data)
                 break
@@ -138,6 +136,7 @@ class RequestParser:
             except httptools.HttpParserError as error:
                 self._failed(error)
                 break
+        self._piece = b""
         if self.in_head and self._size > TARGET_LIMIT and self.refusal is None:
             self._check_unfinished()
 
@@ -164,7 +163,6 @@ class RequestParser:
             return b""
         self._parser = httptools.HttpRequestParser(self)
         self._unheeded = asked.headers
-        self._ahead = b""
         return replay(head, without=b"upgrade") + rest
 
     def _check_unfinished(self) -> None:
@@ -178,7 +176,8 @@ class RequestParser:
 
     def on_message_begin(self) -> None:
         self.in_head = True
-        self._size = self._first = self._came
+        self._begun = self._piece
+        self._size = self._first = len(self._piece)
         self._target = b""
         self._headers = []
 
@@ -201,7 +200,7 @@ class RequestParser:
             self._headers, self._unheeded = self._unheeded, None
         method, version, given = parser.get_method().decode(), parser.get_http_version(), dict(self._headers)
         head = (method, self._target, version, self._headers)
-        self._check_line()
+        self._check_line(method, version)
         if self._size > TARGET_LIMIT or options.limit_post or not is_usual(*head, given):
             head = self._check(Head(*head))
         exchange = Exchange(self._source, *head, parser.should_keep_alive())
@@ -211,12 +210,12 @@ class RequestParser:
         self.queue.append(exchange)
         self.in_head = False
 
-    def _check_line(self) -> None:
-        """Refuse more blanks than two, which llhttp skips (RFC 9112 section 3); what it raises ends the parsing."""
-        line = self._ahead.lstrip(b"\r\n").partition(b"\n")[0]
-        if b"  " in line:
-            self.refusal = Refusal(400, "A request line has single blanks around its target (RFC 9112 section 3).")
+    def _check_line(self, method: str, version: str) -> None:
+        """Refuse more blanks than two, and RTSP, which llhttp reads as well; what it raises ends the parsing."""
+        if b"%b %b HTTP/" % (method.encode(), self._target) not in self._begun and version != "0.9":
+            self.refusal = Refusal(400, "A request line is METHOD TARGET HTTP/1.1, with single blanks (RFC 9112).")
             raise ValueError(self.refusal.reason)
+        self._begun = b""
 
     def _check(self, head: Head) -> Head:
         """Hold a head against all rules; what it raises ends the parsing."""
@@ -245,5 +244,4 @@ class RequestParser:
     def on_message_complete(self) -> None:
         assert self._incoming is not None
         self._incoming.body_complete = True
-        self._ahead = self._ahead.partition(b"\r\n\r\n")[2] if not self._incoming.body else b""
         self._chunk = None
