@@ -9,9 +9,9 @@ from .judge import agree
 
 with atheris.instrument_imports(include=["trio_worker"]):
     from trio_worker.protocols._speedups import read_fields
-    from trio_worker.protocols.http1.rules import Head
     from trio_worker.protocols.http2 import rules
     from trio_worker.protocols.http2 import session as http2
+    from trio_worker.protocols.rules import Head
 
 # Names and values are spelled as they are written in HTTP/1.1, each field on a line.
 SEPARATOR = b": "

@@ -9,8 +9,8 @@ with atheris.instrument_imports(include=["trio_worker"]):
     from trio_worker.http.exchange import Exchange
     from trio_worker.options import parse
     from trio_worker.protocols.http1.parser import RequestParser
-    from trio_worker.protocols.http1.plain_head import METHODS
-    from trio_worker.protocols.http1.rules import Head, replay
+    from trio_worker.protocols.http1.rules import replay
+    from trio_worker.protocols.rules import METHODS, Head
 
 SOURCE: Any = SimpleNamespace(
     service=SimpleNamespace(options=parse({}), websockets=True), wire=SimpleNamespace(scheme="http")

@@ -13,10 +13,9 @@ from pathlib import Path
 
 from .seeds import SEEDS
 
-NAME = "trio_worker.protocols._speedups"
-SOURCE = Path("trio_worker/protocols/_speedups.c")
+FOLDER = Path("trio_worker/protocols")
+MODULES = ("_speedups", "_packets")
 FOUND = Path("build/fuzz")
-LIBRARY = FOUND / "_speedups_sanitized.so"
 FLAGS = ["-O1", "-g", "-shared", "-fPIC", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 # The targets whose inputs one of the readers is given.
@@ -27,7 +26,9 @@ def main() -> int:
     """Compile, and run this module again below the sanitizers."""
     FOUND.mkdir(parents=True, exist_ok=True)
     include = sysconfig.get_path("include")
-    subprocess.run(["gcc", *FLAGS, f"-I{include}", str(SOURCE), "-o", str(LIBRARY)], check=True)
+    for module in MODULES:
+        source, library = FOLDER / f"{module}.c", FOUND / f"{module}.so"
+        subprocess.run(["gcc", *FLAGS, f"-I{include}", str(source), "-o", str(library)], check=True)
     asan = subprocess.run(["gcc", "-print-file-name=libasan.so"], capture_output=True, text=True, check=True)
     # Python itself gives memory back at its end only where it needs to.
     sanitizers = {"LD_PRELOAD": asan.stdout.strip(), "ASAN_OPTIONS": "detect_leaks=0", "PYTHONMALLOC": "malloc"}
@@ -37,11 +38,13 @@ def main() -> int:
 
 def replay() -> None:
     """Give the readers each input whole and cut, beside the Python code that does the same."""
-    spec = importlib.util.spec_from_file_location(NAME, LIBRARY)
-    assert spec is not None
-    assert spec.loader is not None
-    sys.modules[NAME] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(sys.modules[NAME])
+    for module in MODULES:
+        name = f"trio_worker.protocols.{module}"
+        spec = importlib.util.spec_from_file_location(name, FOUND / f"{module}.so")
+        assert spec is not None
+        assert spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])
     for target in TARGETS:
         fuzz = importlib.import_module(f"fuzz.{target}").fuzz
         inputs = [*SEEDS[target], *(path.read_bytes() for path in sorted((FOUND / target).glob("*")))]

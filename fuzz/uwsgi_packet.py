@@ -1,16 +1,22 @@
-"""The uwsgi packet: only the declared errors, two readers that agree, and what is served would be over HTTP/1.1."""
+"""The uwsgi packet: only the declared errors, readers that agree, and what is served would be served over HTTP/1.1."""
 
 import sys
 
 import atheris
+from support.packets import packet
 
 from .judge import agree
 
 with atheris.instrument_imports(include=["trio_worker"]):
-    from trio_worker.protocols._speedups import read_block
-    from trio_worker.protocols.http1.rules import Head
-    from trio_worker.protocols.uwsgi.packet import Block, PacketError, RequestError, _known, learn_block
+    from trio_worker.host import known_hosts
+    from trio_worker.protocols._packets import read_block, read_packet
+    from trio_worker.protocols.rules import METHODS, Head
+    from trio_worker.protocols.uwsgi.packet import Block, PacketError, RequestError, known_names, learn_block
     from trio_worker.protocols.uwsgi.request import PacketRequest
+    from trio_worker.protocols.uwsgi.sender import VERSIONS
+    from trio_worker.protocols.uwsgi.whole import split_plain
+
+LIMIT = 65535
 
 
 def _learned(data: bytes) -> Block | None:
@@ -20,9 +26,19 @@ def _learned(data: bytes) -> Block | None:
         return None
 
 
-def fuzz(data: bytes) -> None:
-    learned, read = _learned(data), read_block(data, _known)
+def _compare(data: bytes, learned: Block | None) -> None:
+    """Hold the readers in C against those in Python."""
+    read = read_block(data, known_names)
     assert read is None or read == learned, (read, learned)
+    whole = packet(data)
+    split = split_plain(whole, LIMIT)
+    plain = read_packet(whole, LIMIT, known_names, METHODS, VERSIONS, known_hosts)
+    assert plain is None or plain == split, (plain, split)
+
+
+def fuzz(data: bytes) -> None:
+    learned = _learned(data)
+    _compare(data, learned)
     try:
         request = PacketRequest(data)
     except (PacketError, RequestError):

@@ -3,16 +3,8 @@
 import pytest
 
 from trio_worker.host import is_host, known_hosts
-from trio_worker.protocols.http1.rules import (
-    HEAD_LIMIT,
-    TARGET_LIMIT,
-    Head,
-    check,
-    check_size,
-    in_origin_form,
-    replay,
-    wants_upgrade,
-)
+from trio_worker.protocols.http1.rules import replay, wants_upgrade
+from trio_worker.protocols.rules import HEAD_LIMIT, TARGET_LIMIT, Head, check, check_size, in_origin_form
 
 HOST = (b"host", b"t")
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from support.packets import USUAL, block, packet
 
 from trio_worker.host import is_host, known_hosts
-from trio_worker.protocols.http1.plain_head import METHODS
+from trio_worker.protocols.rules import METHODS
 from trio_worker.protocols.uwsgi.packet import Block, PacketError, RequestError, known_names, learn_block
 from trio_worker.protocols.uwsgi.sender import VERSIONS
 from trio_worker.protocols.uwsgi.whole import Plain, split_plain

@@ -31,6 +31,8 @@ def test_chunks_that_are_none_get_400(server: Server) -> None:
         ({"HTTP_TRANSFER_ENCODING": "chunked", "CONTENT_LENGTH": "5", "UWSGI_ROUTER": "http"}, 400),
         ({"HTTP_X": "a\r\n b"}, 400),
         ({"HTTP_X": "a\0b"}, 400),
+        ({"HTTP_A B": "c"}, 400),
+        ({"HTTP_": "c"}, 400),
         ({"REQUEST_METHOD": "GE T"}, 400),
     ],
 )
@@ -54,7 +56,6 @@ def test_a_chunked_body_above_limit_post(server: Server) -> None:
         (packet(struct.pack("<H", 500) + b"short"), "a variable is longer than the packet"),
         (packet(b"\x05"), "a variable is longer than the packet"),
         (packet(struct.pack("<HH", 0, 0)), "a variable has no name"),
-        (packet(block({"HTTP_A B": "c"})), "is not the name of a header"),
         (packet(b"x" * 5000), "its block has 5000 bytes, buffer-size allows 4096"),
         (packet(block(USUAL), modifier1=5), "modifier1 5 is not served here"),
         (packet(block(USUAL), modifier1=30), "modifier1 30 is not served here"),

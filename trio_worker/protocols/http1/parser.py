@@ -11,7 +11,9 @@ from trio_worker.asgi import Headers
 from trio_worker.http.exchange import Exchange, Source
 from trio_worker.http.intake import Chunk
 from trio_worker.protocols.http1.plain_head import learn
-from trio_worker.protocols.http1.rules import (
+from trio_worker.protocols.http1.rules import from_parser, is_usual, is_websocket, replay, wants_upgrade
+from trio_worker.protocols.request_connection import SLICE
+from trio_worker.protocols.rules import (
     FIELD_LIMIT,
     TARGET_LIMIT,
     TOO_MANY_FIELDS,
@@ -19,14 +21,8 @@ from trio_worker.protocols.http1.rules import (
     check,
     check_size,
     expects_continue,
-    from_parser,
     in_origin_form,
-    is_usual,
-    is_websocket,
-    replay,
-    wants_upgrade,
 )
-from trio_worker.protocols.request_connection import SLICE
 from trio_worker.refusal import NO_WEBSOCKETS, Refusal
 
 

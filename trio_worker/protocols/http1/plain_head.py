@@ -8,13 +8,7 @@ each, with none among them that says something of the framing.
 from trio_worker.asgi import Headers
 from trio_worker.host import recall_host
 from trio_worker.memory import Memory
-from trio_worker.protocols.http1.rules import FIELD_LIMIT, TARGET_LIMIT
-
-# The methods that have no rules of their own.
-METHODS = {each.encode(): each for each in ("GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS", "PATCH")}
-
-# Targets that mean themselves (RFC 3986 sections 3.3 and 3.4).
-_TARGET = b"/?ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~!$&'()*+,;=:@%"
+from trio_worker.protocols.rules import FIELD_LIMIT, METHODS, TARGET_LIMIT, USUAL_TARGET
 
 # RFC 9110 section 5.5: what a value may consist of, but for tabs, which are left to llhttp.
 _TEXT = bytes([*range(0x20, 0x7F), *range(0x80, 0x100)])
@@ -25,16 +19,8 @@ _DECISIVE = {b"content-length", b"transfer-encoding", b"upgrade", b"expect", b"h
 # RFC 9112 section 9.3: the words that say whether the connection goes on; other values and cases are left to llhttp.
 _CONNECTION = {None: True, b"keep-alive": True, b"close": False}
 
-# No host has this name, where an empty one is allowed (RFC 9112 section 3.2).
-NO_HOST = b"?"
-
 # Names as they are written, with the colon, and in lower case. Clients send a few dozens of them, over and over.
 _names: Memory[bytes, bytes] = Memory(512, 64)
-
-
-def is_usual_target(target: bytes) -> bool:
-    """Return True for a path, perhaps with a query, that needs no look at RFC 9112 section 3.2."""
-    return target[:1] == b"/" and len(target) <= TARGET_LIMIT and not target.translate(None, _TARGET)
 
 
 def learn(name: bytes, lower: bytes) -> None:
@@ -69,7 +55,7 @@ def split_head(data: bytes, names: dict[bytes, bytes], /) -> Head | None:
     if (
         version == b"HTTP/1.1"
         and target[:1] == b"/"
-        and not target.translate(None, _TARGET)
+        and not target.translate(None, USUAL_TARGET)
         and len(given) == len(headers)
         # No control character but the line breaks that were found.
         and len(data.translate(None, _TEXT)) == 2 * len(lines) + 2

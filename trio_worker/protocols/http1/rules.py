@@ -1,43 +1,18 @@
-"""The rules for a request's head beyond its grammar, with their sections.
-
-The parser has checked the grammar. A rule gives a Refusal: a status and a sentence that says what is wrong and what is
-allowed. The connection ends after it.
-"""
+"""The rules for a request's head that are of HTTP/1.1 alone: what llhttp says, what is usual, Upgrade to HTTP/2."""
 
 import base64
 import binascii
-import re
-from typing import NamedTuple
 
 import httptools
 
 from trio_worker.asgi import Headers
 from trio_worker.host import is_host
 from trio_worker.protocols.http2.session import are_settings
-from trio_worker.refusal import Refusal, too_large
-
-# The defaults of our limits, in bytes; a larger `buffer-size` in the ini raises both.
-HEAD_LIMIT = 32768
-TARGET_LIMIT = 8192
-
-# Fields that a head may have, as over HTTP/2: each costs more than its bytes do.
-FIELD_LIMIT = 256
-TOO_MANY_FIELDS = Refusal(431, f"The head of a request may have {FIELD_LIMIT} fields.", "limit")
+from trio_worker.protocols.rules import Head, asked_protocol, list_of
+from trio_worker.refusal import Refusal
 
 # Headers that fronts add to what they pass on.
 _OF_FRONTS = {b"forwarded", b"via", b"x-real-ip"}
-
-_AUTHORITY_END = re.compile(rb"[/?#]")
-
-
-class Head(NamedTuple):
-    """The head of a request as the parser has read it."""
-
-    method: str
-    target: bytes
-    version: str
-    headers: Headers
-
 
 # Llhttp's errors for requests that may be right and are not for us; each other one is a 400.
 _PARSER_REFUSALS = {
@@ -64,111 +39,22 @@ def is_usual(method: str, target: bytes, version: str, headers: Headers, given: 
     )
 
 
-def check(head: Head, names: list[bytes], limit_post: int) -> Refusal | None:
-    """The first rule that this head breaks.
-
-    Args:
-        head: of the request.
-        names: of its headers, in order.
-        limit_post: uWSGI's `limit-post`, the most bytes that a body may announce; 0 for no limit.
-    """
-    if head.method == "CONNECT":
-        return Refusal(501, "CONNECT is for proxies (RFC 9110 section 9.3.6)")
-    if head.version not in ("1.1", "1.0"):
-        return Refusal(505, f"HTTP/{head.version} is not spoken here, but HTTP/1.0, HTTP/1.1 and HTTP/2")
-    return (
-        _check_target(head)
-        or _check_host(head, names)
-        or (_check_coding(head) if b"transfer-encoding" in names else None)
-        or (_check_length(head, limit_post) if limit_post and b"content-length" in names else None)
-    )
-
-
-def _check_target(head: Head) -> Refusal | None:
-    """Refuse what is no path, no absolute URI, and no `*` with OPTIONS (RFC 9112 section 3.2)."""
-    target = head.target
-    if b"#" in target:
-        return Refusal(400, "A fragment (#) is no part of a request target (RFC 9112 section 3.2).")
-    if target.startswith(b"/") or (target == b"*" and head.method == "OPTIONS"):
-        return None
-    host = _authority(target)
-    if target.lower().startswith((b"http://", b"https://")) and host and is_host(host):
-        return None
-    return Refusal(400, "the request target is no path, no http URI and no * (RFC 9112 section 3.2)")
-
-
-def _check_host(head: Head, names: list[bytes]) -> Refusal | None:
-    """RFC 9112 section 3.2: exactly one Host in HTTP/1.1, and a valid one."""
-    count = names.count(b"host")
-    if count == 0:
-        return Refusal(400, "a request in HTTP/1.1 has a Host header") if head.version == "1.1" else None
-    if count > 1:
-        return Refusal(400, "a request has one Host header, not several")
-    return None if is_host(head.headers[names.index(b"host")][1]) else Refusal(400, "the Host is no host and port")
-
-
-def _authority(target: bytes) -> bytes:
-    """Host and port of a target in absolute form; empty where it has none."""
-    return _AUTHORITY_END.split(target.partition(b"://")[2], maxsplit=1)[0]
-
-
-def _check_coding(head: Head) -> Refusal | None:
-    """RFC 9112 section 6.1: a coding that is not known gets 501; HTTP/1.0 has none, and with a length it is a trap."""
-    if head.version == "1.0":
-        return Refusal(400, "HTTP/1.0 has no Transfer-Encoding")
-    if any(name == b"content-length" for name, _ in head.headers):
-        return Refusal(400, "a request has Content-Length or Transfer-Encoding, not both (RFC 9112 section 6.3)")
-    codings = [value.strip().lower() for name, value in head.headers if name == b"transfer-encoding"]
-    return None if codings == [b"chunked"] else Refusal(501, "chunked is the only Transfer-Encoding known here")
-
-
-def _check_length(head: Head, limit_post: int) -> Refusal | None:
-    # Python refuses to read a number of thousands of digits, and leading zeros are digits.
-    length = next(int(value.lstrip(b"0") or b"0") for name, value in head.headers if name == b"content-length")
-    return too_large(limit_post) if length > limit_post else None
-
-
-def check_size(target: bytes, headers: Headers, buffer_size: int) -> Refusal | None:
-    """Hold a head, perhaps one that is not complete yet, against our limits and `buffer-size`, in bytes."""
-    limit = max(TARGET_LIMIT, buffer_size)
-    if len(target) > limit:
-        return Refusal(414, f"a request target may have {limit} bytes")
-    limit = max(HEAD_LIMIT, buffer_size)
-    if len(target) + sum(len(name) + len(value) + 4 for name, value in headers) > limit:
-        return Refusal(431, f"the head of a request may have {limit} bytes")
-    return None
-
-
 def from_parser(error: httptools.HttpParserError) -> Refusal:
     """The refusal for what llhttp did not accept."""
     return _PARSER_REFUSALS.get(str(error)) or Refusal(400, str(error))
 
 
 def wants_upgrade(head: Head, h2c: bool) -> bool:
-    """Return True for a request for a protocol that we can go on in: WebSocket, or HTTP/2 when it has no body.
-
-    RFC 9110 section 7.8: an Upgrade that is not known, or not wanted, or that Connection does not name is ignored.
+    """Return True for a request for a protocol that we can go on in.
 
     Args:
         head: of the request.
         h2c: whether HTTP/2 is one of these protocols here.
     """
-    if head.method != "GET" or head.version != "1.1":
-        return False
-    fields = dict(head.headers)
-    if b"transfer-encoding" in fields or fields.get(b"content-length", b"0") != b"0":
-        return False
-    tokens = _tokens(head.headers, b"connection")
-    if b"upgrade" not in tokens:
-        return False
-    if is_websocket(head.headers):
+    protocol = asked_protocol(head)
+    if protocol == b"websocket":
         return True
-    return h2c and b"http2-settings" in tokens and fields.get(b"upgrade", b"").lower() == b"h2c" and _is_direct(head)
-
-
-def _tokens(headers: Headers, name: bytes) -> list[bytes]:
-    """Return the members of a list that may stand in several lines (RFC 9110 section 5.3)."""
-    return [token.strip().lower() for each, value in headers if each == name for token in value.split(b",")]
+    return h2c and protocol == b"h2c" and b"http2-settings" in list_of(head.headers, b"connection") and _is_direct(head)
 
 
 def _is_direct(head: Head) -> bool:
@@ -195,21 +81,6 @@ def h2c_settings(headers: Headers) -> bytes | None:
 def is_websocket(headers: Headers) -> bool:
     """Return True for the headers of a request that is to be followed to a WebSocket, not to HTTP/2."""
     return dict(headers).get(b"upgrade", b"").lower() == b"websocket"
-
-
-def expects_continue(headers: Headers) -> bool:
-    """Return True if the client waits for a 100 before it sends the body (RFC 9110 section 10.1.1)."""
-    return any(name == b"expect" and value.lower() == b"100-continue" for name, value in headers)
-
-
-def in_origin_form(head: Head) -> Head:
-    """The head with a target in absolute form as path and Host (RFC 9112 section 3.2.2); `*` stays what it is."""
-    if head.target.startswith(b"/") or head.target == b"*":
-        return head
-    host = _authority(head.target)
-    path = head.target.partition(b"://")[2].removeprefix(host)
-    others = [(name, value) for name, value in head.headers if name != b"host"]
-    return head._replace(target=path if path.startswith(b"/") else b"/" + path, headers=[(b"host", host), *others])
 
 
 def replay(head: Head, without: bytes = b"") -> bytes:

@@ -1,11 +1,10 @@
-"""The head of a request from the fields of its stream (RFC 9113 section 8.3), held against the rules of HTTP/1.1."""
+"""The head of a request from the fields of its stream (RFC 9113 section 8.3), held against the rules of all."""
 
 from typing import NamedTuple
 
 from trio_worker.asgi import Headers
 from trio_worker.host import recall_host
-from trio_worker.protocols.http1.plain_head import METHODS, is_usual_target
-from trio_worker.protocols.http1.rules import Head, check, check_size
+from trio_worker.protocols.rules import METHODS, Head, check, check_size, is_usual_target
 from trio_worker.refusal import Refusal
 
 
@@ -99,6 +98,8 @@ def find_fault(asked: Asked, limit_post: int, buffer_size: int) -> Refusal | Non
     """
     if asked.protocol not in (b"", b"websocket"):
         return Refusal(501, "websocket is the only protocol for an extended CONNECT here (RFC 8441 section 4).")
+    if asked.protocol and any(name == b"content-length" and value != b"0" for name, value in asked.headers):
+        return Refusal(400, "A CONNECT has no body (RFC 9110 section 9.3.6).")
     head = Head(asked.method, asked.target, "1.1", asked.headers)
     names = [name for name, _ in asked.headers]
     return check(head, names, limit_post) or check_size(asked.target, asked.headers, buffer_size)

@@ -2,11 +2,11 @@
 
 from trio_worker.http.intake import make_intake
 from trio_worker.http.unseen import note
-from trio_worker.protocols.http1.rules import expects_continue
 from trio_worker.protocols.http2.carrier import Carrier
 from trio_worker.protocols.http2.exchange import StreamExchange
 from trio_worker.protocols.http2.rules import Asked, find_fault
 from trio_worker.protocols.http2.tunnel import Tunnel
+from trio_worker.protocols.rules import expects_continue
 from trio_worker.refusal import Refusal, text_headers
 
 # One that is open.

@@ -4,7 +4,7 @@ from urllib.parse import unquote_to_bytes
 
 from trio_worker.asgi import Headers
 from trio_worker.http.response_head import TOKEN
-from trio_worker.protocols.http1.plain_head import METHODS
+from trio_worker.protocols.rules import METHODS
 from trio_worker.protocols.uwsgi.packet import PacketError, RequestError, Variables
 from trio_worker.refusal import Refusal
 
@@ -47,27 +47,22 @@ def _is_below(path: bytes, prefix: bytes) -> bool:
 
 
 def body_of(variables: Variables) -> tuple[Headers, int | None]:
-    """Return the body's headers, and its bytes (RFC 3875 section 4.1.2), None where it comes in chunks.
+    """Return the body's headers, and its bytes (RFC 3875 section 4.1.2), None where a Transfer-Encoding frames it.
 
     Raises:
-        RequestError: nobody can say where it ends.
+        RequestError: the length is no number.
     """
     headers: Headers = []
     if content_type := variables.get(b"CONTENT_TYPE"):
         headers.append((b"content-type", content_type))
     length = variables.get(b"CONTENT_LENGTH", b"")
     coding = variables.get(b"HTTP_TRANSFER_ENCODING", b"").lower()
-    if length and coding and b"UWSGI_ROUTER" in variables:
-        # nginx has decoded the chunks and counted; uWSGI's router has done neither (RFC 9112 section 6.3).
-        raise RequestError(Refusal(400, "it has a Content-Length and a Transfer-Encoding"))
-    if not length and coding:
-        if coding != b"chunked":
-            raise RequestError(Refusal(501, "chunked is the only Transfer-Encoding known here"))
+    if length:
+        if not length.isdigit() or len(length) > _LONGEST_NUMBER:
+            raise RequestError(Refusal(400, f"a Content-Length is a number of bytes, not {length!r}"))
+        headers.append((b"content-length", length))
+    # nginx has decoded the chunks and counted; uWSGI's router has done neither, and the rules see to it.
+    if coding and (not length or b"UWSGI_ROUTER" in variables):
         headers.append((b"transfer-encoding", coding))
         return headers, None
-    if not length:
-        return headers, 0
-    if not length.isdigit() or len(length) > _LONGEST_NUMBER:
-        raise RequestError(Refusal(400, f"a Content-Length is a number of bytes, not {length!r}"))
-    headers.append((b"content-length", length))
-    return headers, int(length)
+    return headers, int(length) if length else 0

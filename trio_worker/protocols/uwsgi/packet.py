@@ -34,8 +34,11 @@ NO_HEADERS = frozenset({b"HTTP_CONTENT_TYPE", b"HTTP_CONTENT_LENGTH", b"HTTP_TRA
 # As headers they would contradict those variables.
 _BODYS_OWN = (b"content-type", b"content-length", b"transfer-encoding")
 
-# The variables that say where the body ends.
-_FRAMING = (b"CONTENT_LENGTH", b"HTTP_TRANSFER_ENCODING")
+# The variables that say where the body ends, each of which comes once.
+_FRAMING = {
+    b"CONTENT_LENGTH": Refusal(400, "it says twice how long its body is (RFC 9110 section 8.6)"),
+    b"HTTP_TRANSFER_ENCODING": Refusal(501, "chunked is the only Transfer-Encoding known here"),
+}
 
 # Variables that have places of their own in a request; the others are the front's operator's.
 _PLACED = ASKED | NO_HEADERS
@@ -107,9 +110,9 @@ def parse_block(block: bytes) -> Block:
         block: of a packet.
 
     Raises:
-        PacketError: the sizes do not add up, or a name is empty or no header's.
-        RequestError: there is a control character in the value of a header, or a second Content-Length: uWSGI's http
-            router passes them on as its client sent them.
+        PacketError: the sizes do not add up, or a name is empty.
+        RequestError: the name of a header is none, its value has a control character in it, or there is a second
+            Content-Length: uWSGI's http router passes them on as its client sent them.
     """
     return read_block(block, known_names) or learn_block(block)
 
@@ -130,7 +133,7 @@ def learn_block(block: bytes) -> Block:
             headers.append((known, value))
             continue
         if name in _FRAMING and name in variables:
-            raise RequestError(Refusal(400, "it says twice how long its body is"))
+            raise RequestError(_FRAMING[name])
         variables[name] = value  # Another one is the operator's, who says something else than the file before did.
         if isinstance(known, str):
             others[known] = _text(value)
@@ -155,7 +158,7 @@ def _learn(name: bytes) -> bytes | str:
         return known_names.keep(name, _text(name), len(name))
     header = name[5:].lower().replace(b"_", b"-")
     if not header or header.translate(None, TOKEN):
-        raise PacketError(f"{name!r} is not the name of a header")
+        raise RequestError(Refusal(400, "a header's name is no token (RFC 9110 section 5.1)"))
     if header in _BODYS_OWN:
         header = b""  # From a front that leaves names as clients write them.
     return known_names.keep(name, header, len(name))

@@ -1,11 +1,20 @@
-"""The request in a uwsgi packet, held against the rules of HTTP/1.1: a front may pass on what its client wrote."""
+"""The request in a uwsgi packet, held against the rules of all protocols: a front may pass on what its client wrote."""
 
-from urllib.parse import quote_from_bytes, unquote_to_bytes
+from urllib.parse import quote_from_bytes
 
 from trio_worker.asgi import Headers
 from trio_worker.host import recall_host
-from trio_worker.protocols.http1.plain_head import METHODS, NO_HOST, is_usual_target
-from trio_worker.protocols.http1.rules import FIELD_LIMIT, TOO_MANY_FIELDS, Head, check
+from trio_worker.protocols.rules import (
+    FIELD_LIMIT,
+    METHODS,
+    NO_HOST,
+    TOO_MANY_FIELDS,
+    Head,
+    asked_protocol,
+    check,
+    in_origin_form,
+    is_usual_target,
+)
 from trio_worker.protocols.uwsgi.asked import body_of, method_of, path_of
 from trio_worker.protocols.uwsgi.packet import RequestError, Variables, check_values, parse_block
 from trio_worker.protocols.uwsgi.sender import client_of, scheme_of, server_of, version_of
@@ -70,9 +79,14 @@ class PacketRequest:
         self.method = method or method_of(variables)
         self.target = target = variables.get(b"REQUEST_URI", b"")
         self.raw_path, _, self.query = target.partition(b"?")
+        body, self.length = body_of(variables)
+        if body:
+            check_values(body)
+            headers = headers + body
         given = dict(headers)
         if (
             method is not None
+            and self.length is not None
             and is_usual_target(target)
             and not self.root_path
             and variables.get(b"PATH_INFO") == self.raw_path
@@ -83,13 +97,11 @@ class PacketRequest:
             self.path = self.raw_path.decode()
         else:
             self._place(variables)
-            self._check(headers, b"SERVER_PROTOCOL" in variables)
-        body, self.length = body_of(variables)
-        if body:
-            check_values(body)
-            headers = headers + body
+            headers = self._check(headers, b"SERVER_PROTOCOL" in variables)
         self.headers = headers
-        self.wants_websocket = self.method == "GET" and b"upgrade" in given and _names_websocket(headers)
+        self.wants_websocket = (
+            b"upgrade" in given and asked_protocol(Head(self.method, target, self.version, headers)) == b"websocket"
+        )
 
     def _place(self, variables: Variables) -> None:
         """Find the path and the query; who sends no REQUEST_URI gets one made."""
@@ -104,28 +116,16 @@ class PacketRequest:
         if (self.target + self.query).translate(None, _VISIBLE):
             raise RequestError(Refusal(400, "the target has a byte in it that is to be percent-encoded"))
 
-    def _check(self, headers: Headers, is_told: bool) -> None:
-        """Raise RequestError for a request that would be refused without a front.
+    def _check(self, headers: Headers, is_told: bool) -> Headers:
+        """Return the headers of a request that would be served without a front, and raise RequestError for any other.
 
         Args:
             headers: of the request.
-            is_told: whether the front tells the version of HTTP; a request of 1.1 or above has a Host.
+            is_told: whether the front tells the version of HTTP; where it does not, a Host may be missing.
         """
-        version = "1.1" if is_told and self.version != "1.0" else "1.0"
-        head = Head(self.method, self.target, version, headers)
+        if not is_told and not any(name == b"host" for name, _ in headers):
+            return self._check([(b"host", b""), *headers], True)[1:]
+        head = Head(self.method, self.target, "1.0" if self.version == "1.0" else "1.1", headers)
         if (refusal := check(head, [name for name, _ in headers], limit_post=0)) is not None:
             raise RequestError(refusal)
-
-    def replay(self) -> bytes:
-        """Return the head of this request as a client would have sent it, for an HTTP/1.1 parser."""
-        target = self.target
-        if unquote_to_bytes(self.raw_path).decode("utf-8", "replace") != self.path:
-            # The front has rewritten the path.
-            target = quote_from_bytes(self.path.encode()).encode() + (b"?" + self.query if self.query else b"")
-        lines = [b"%b %b HTTP/1.1" % (self.method.encode(), target)]
-        lines += [b"%b: %b" % header for header in self.headers]
-        return b"\r\n".join(lines) + b"\r\n\r\n"
-
-
-def _names_websocket(headers: Headers) -> bool:
-    return any(name == b"upgrade" and value.lower() == b"websocket" for name, value in headers)
+        return in_origin_form(head).headers

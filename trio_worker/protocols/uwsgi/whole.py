@@ -21,8 +21,8 @@ from trio_worker.http.exchange import ASGI, EXTENSIONS
 from trio_worker.http.response import LEAVING
 from trio_worker.http.service import Service
 from trio_worker.master.access_log.format import printable
-from trio_worker.protocols.http1.plain_head import METHODS
 from trio_worker.protocols.request_connection import RUNNING as APP_RUNS
+from trio_worker.protocols.rules import METHODS
 from trio_worker.protocols.uwsgi.connection import UwsgiConnection
 from trio_worker.protocols.uwsgi.exchange import PacketExchange
 from trio_worker.protocols.uwsgi.packet import REQUEST, PacketError, RequestError, known_names, split_packet
