@@ -103,7 +103,7 @@ class Http1Connection(RequestConnection[Exchange]):
         """
         self._parked, self.attendant = True, None
         if self.wire.deadline == inf:
-            self._set_deadline()
+            self.wire.deadline, self._resting = self.service.clock.now + REST_AFTER, False
         return PARKED
 
     def _take_request(self) -> Exchange | None:
