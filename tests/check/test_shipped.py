@@ -16,8 +16,9 @@ APP = "async def app(scope, receive, send): ...\n"
 
 
 @pytest.fixture(autouse=True)
-def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folders of a host, below one of the test's."""
+def places(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folders of a host, below one with a short name: uWSGI takes 102 bytes for the path of a UNIX socket."""
+    tmp_path = tmp_path_factory.mktemp("s")
     for folder in ("srv/app/venv/bin", "run/trio-worker", "etc/trio-worker/vassals", "var/log"):
         (tmp_path / folder).mkdir(parents=True)
     (tmp_path / "srv/app/app.py").write_text(APP)

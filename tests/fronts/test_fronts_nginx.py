@@ -47,11 +47,17 @@ def test_what_a_client_invents_is_without_effect(address: Address) -> None:
         X_Forwarded_For="203.0.113.7",
         X_Forwarded_Proto="https",
         X_Forwarded_Host="spoofed.test",
+        X_Forwarded_Port="4711",
+        X_Forwarded_Prefix="/spoofed",
         Forwarded="for=203.0.113.7",
     )
     assert told["client"][0] == "127.0.0.2"
     assert told["scheme"] == "http"
-    assert dict(map(tuple, told["headers"]))["host"] != "spoofed.test"
+    host = dict(map(tuple, told["headers"]))["host"]
+    assert "spoofed.test" not in host
+    assert "4711" not in host
+    assert told["server"][1] != 4711
+    assert (told["root_path"], told["path"]) == ("", "/scope")
 
 
 def test_a_client_that_hangs_up_cancels_its_request(address: Address, server: Server) -> None:

@@ -24,7 +24,10 @@ def pair(module_uwsgi: Servers) -> tuple[Server, Server]:
     mounts = [f"/{name}=quart_cases:{name}" for name in MOUNTS]
     options: dict[str, Any] = {"module": "quart_cases:app", "mount": mounts, "lazy_apps": True}
     options["environment"] = {"PYTHONHASHSEED": "0"}  # For the order of a set, as in `Allow`.
-    return module_uwsgi(**options, trio_quart_direct="true"), module_uwsgi(**options, trio_quart_direct="false")
+    servers = module_uwsgi(**options, trio_quart_direct="true"), module_uwsgi(**options, trio_quart_direct="false")
+    for each in servers:
+        each.wait_log("these options need the plugin")  # It comes when the first case may have begun.
+    return servers
 
 
 @pytest.mark.parametrize("name", CASES)

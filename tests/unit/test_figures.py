@@ -1,6 +1,7 @@
 """The figures in memory: what is counted is what is read, and where there is no more room kinds become one."""
 
 import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -86,3 +87,16 @@ def test_the_file_is_its_owners_alone_and_takes_no_more_memory_than_it_needs() -
         assert path.stat().st_blocks * 512 < 4 * 32_768 < path.stat().st_size
     finally:
         os.unlink(path)
+
+
+def test_a_file_that_anybody_has_named_like_ours_keeps_no_worker_from_starting() -> None:
+    open_regions(os.getpid(), 1, 10)
+    (ours,) = Path("/dev/shm").glob(f"trio-worker-{os.getuid()}-*-{os.getpid()}-*")
+    theirs = ours.with_name(ours.name.replace(f"-{os.getpid()}-", "-\N{SUPERSCRIPT TWO}-"))
+    try:
+        theirs.touch()
+        open_regions(os.getpid(), 1, 10)
+        assert theirs.exists()
+    finally:
+        theirs.unlink()
+        ours.unlink()

@@ -46,13 +46,17 @@ class Agent:
         self._master = master
 
     async def run(self) -> None:
-        """Answer until cancelled."""
-        listener = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        with listener:
-            await listener.bind(address(self._master, os.getpid()))
-            listener.listen(MOST)
+        """Answer until cancelled; without the name, which any user of the machine may have taken, nobody can ask."""
+        with socket.socket(socket.AF_UNIX) as bound:
+            try:
+                bound.bind(address(self._master, os.getpid()))
+            except OSError as error:
+                log.error("other workers cannot ask this one for its state: %s", error)
+                return
+            bound.listen(MOST)
+            listener = trio.SocketListener(trio.socket.from_stdlib_socket(bound))
             async with trio.open_nursery() as nursery:
-                await trio.serve_listeners(self._serve, [trio.SocketListener(listener)], handler_nursery=nursery)
+                await trio.serve_listeners(self._serve, [listener], handler_nursery=nursery)
 
     async def _serve(self, stream: trio.SocketStream) -> None:
         async with stream:

@@ -97,6 +97,7 @@ def _remove_orphans(directory: Path, prefix: str, master: int, size: int) -> Non
     for path in directory.glob(f"{prefix}*-*-*-*"):
         pid, birth, *_, its_size = path.name.removeprefix(prefix).split("-")
         is_outgrown = pid == str(master) and its_size != str(size)
-        if pid.isdigit() and (is_outgrown or birth != _birth(int(pid))):
+        # Anybody may name a file like that, and there are digits that are no number.
+        if pid.isdecimal() and (is_outgrown or birth != _birth(int(pid))):
             with suppress(OSError):
                 path.unlink()
