@@ -54,7 +54,7 @@ http {{
 
 @contextmanager
 def nginx(
-    directory: Path, configuration: str, upstream: str, more: Mapping[str, str] | None = None
+    directory: Path, configuration: str, upstream: str, more: Mapping[str, str] | None = None, listen: str = ""
 ) -> Iterator[tuple[str, int]]:
     """Run nginx with a configuration of deploy/nginx before a worker's socket; yields its address.
 
@@ -63,13 +63,14 @@ def nginx(
         configuration: the file's name.
         upstream: the socket as nginx writes it: `127.0.0.1:8000` or `unix:/path`.
         more: what stands in the place of something else in it, besides.
+        listen: words behind the address that it listens on, as `http2`.
     """
     assert NGINX is not None
     directory.mkdir()
     address = ("127.0.0.1", free_port())
     replaced = {
         "unix:/run/trio-worker/app.sock": upstream,
-        "listen 80;": f"listen {address[0]}:{address[1]};",
+        "listen 80;": f"listen {address[0]}:{address[1]} {listen};",
         **(more or {}),
     }
     deployed(f"nginx/{configuration}", directory / "site.conf", replaced)
