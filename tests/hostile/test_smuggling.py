@@ -7,7 +7,7 @@ front gets his own answer.
 import json
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, nullcontext, suppress
 
 import pytest
 from hpack import Encoder
@@ -93,6 +93,31 @@ def test_what_is_hidden_stays_hidden(address: Address, name: str) -> None:
         with Http1(address) as other:
             other.request(f"/scope/other-{number}")
             assert json.loads(other.response().body)["path"] == f"/scope/other-{number}"
+
+
+# Requests whose answers have no body, whatever their heads say (RFC 9112 section 6.3).
+BODILESS = {
+    "HEAD": ("HEAD", "/scope/a", 200),
+    "304": ("GET", "/nothing", 304),
+    "304 of a HEAD": ("HEAD", "/nothing", 304),
+}
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["pipelined", "one by one"])
+@pytest.mark.parametrize("name", BODILESS)
+def test_an_answer_without_a_body_does_not_shift_the_one_behind_it(
+    address: Address, name: str, together: bool, request: pytest.FixtureRequest
+) -> None:
+    """uWSGI's router may end the connection instead: it has no pipelines, and knows a 304 by its end alone."""
+    method, path, status = BODILESS[name]
+    requests = [f"{each} HTTP/1.1\r\nHost: t\r\n\r\n".encode() for each in (f"{method} {path}", "GET /scope/behind")]
+    with Http1(address) as client:
+        client.send(requests[0] + requests[1] if together else requests[0])
+        assert client.head().status == status
+        with suppress(ConnectionError) if request.node.callspec.params["address"] == "http router" else nullcontext():
+            if not together:
+                client.send(requests[1])
+            assert json.loads(client.response().body)["path"] == "/scope/behind"
 
 
 def in_frames(request: Request) -> bytes:
