@@ -3,6 +3,7 @@
 import logging
 import socket
 import traceback
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -14,26 +15,21 @@ with atheris.instrument_imports(include=["trio_worker"]):
     from trio_worker.application.fence import Application
     from trio_worker.http.service import Service
     from trio_worker.master.metrics import Counters
-    from trio_worker.options import parse
+    from trio_worker.options import Options, parse
     from trio_worker.protocols.hypercorn.config import make_config
-    from trio_worker.serving.attendant import attend
-    from trio_worker.serving.stream_tasks import StreamTasks
-    from trio_worker.serving.task_pool import TaskPool
-    from trio_worker.transport.socket_wire import SocketWire
+    from trio_worker.serving.accepting import open_listeners
 
 # Seconds that a connection may last when its client has said everything.
 LONGEST = 8
 
-OPTIONS = parse(
-    {
-        "enable-proxy-protocol": True,
-        "trio-proxy-allow": b"unix",
-        "buffer-size": b"4096",
-        "limit-post": b"2000",
-        "websockets-max-size": b"1",
-        "trio-h2c-upgrade": True,
-    }
-)
+_LIMITS = {"buffer-size": b"4096", "limit-post": b"2000", "websockets-max-size": b"1", "trio-h2c-upgrade": True}
+OPTIONS = parse(_LIMITS)
+BEHIND_PROXY = parse({**_LIMITS, "enable-proxy-protocol": True, "trio-proxy-allow": b"unix"})
+
+# With what a PROXY header begins, and what is served as if it were in none.
+_PROXY = (b"PROXY", b"\r\n\r\n\0")
+
+Client = Callable[[trio.SocketStream], Awaitable[None]]
 
 
 class Failed(logging.Handler):
@@ -65,25 +61,22 @@ async def _app(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"hello"})
 
 
-async def _no_more() -> None:
-    """No connection follows."""
-
-
-async def _serve(client: Any) -> None:
+async def _serve(options: Options, client: Client) -> None:
     counters, draining = Counters(), trio.Event()
     application = Application(_app, counters, draining)
-    service = Service(OPTIONS, counters, application, draining, {"draining": draining}, make_config(OPTIONS))
-    ours, theirs = socket.socketpair()
-    with trio.fail_after(LONGEST):
+    service = Service(options, counters, application, draining, {"draining": draining}, make_config(options))
+    with trio.fail_after(LONGEST), socket.socket(socket.AF_UNIX) as listening:
+        listening.bind("")  # To a name of the kernel's choice.
+        listening.listen()
         async with trio.open_nursery() as background:
-            service.tasks = TaskPool(background, partial(attend, service), "connections")
-            service.streams = StreamTasks(background, "streams")
-            background.start_soon(service.readiness.run)
-            background.start_soon(service.clock.sweep, service.connections)
-            background.start_soon(client, trio.SocketStream(trio.socket.from_stdlib_socket(theirs)))
-            await attend(service, SocketWire(ours, "", 5), _no_more)
+            with open_listeners(service, background, [listening.fileno()], alone=True, most=10) as listeners:
+                for each in (service.readiness.run, listeners.run):
+                    background.start_soon(each)
+                background.start_soon(service.clock.sweep, service.connections)
+                await client(await trio.open_unix_socket(listening.getsockname()))
+                await service.connections.wait_empty()
             background.cancel_scope.cancel()
-    assert not len(service.connections)
+    assert not application.count_running()
 
 
 async def _talk(handshake: bytes, data: bytes, stream: trio.SocketStream) -> None:
@@ -100,6 +93,8 @@ async def _talk(handshake: bytes, data: bytes, stream: trio.SocketStream) -> Non
             pass
     except trio.BrokenResourceError:
         pass  # The worker has closed first.
+    finally:
+        await stream.aclose()
 
 
 def converse(data: bytes, handshake: bytes = b"") -> None:
@@ -109,8 +104,9 @@ def converse(data: bytes, handshake: bytes = b"") -> None:
         data: what it says, and then nothing more.
         handshake: of a WebSocket, which is answered before that.
     """
+    options = BEHIND_PROXY if data.startswith(_PROXY) else OPTIONS
     try:
-        trio.run(_serve, partial(_talk, handshake, data), clock=MockClock(autojump_threshold=0))
+        trio.run(_serve, options, partial(_talk, handshake, data), clock=MockClock(autojump_threshold=0))
     except BaseExceptionGroup:
         traceback.print_exc()  # Atheris shows no more of it than that it is a group.
         raise

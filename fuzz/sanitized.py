@@ -36,7 +36,7 @@ def main() -> int:
     return subprocess.run(command, env={**os.environ, **sanitizers}).returncode
 
 
-def replay() -> None:
+def replay() -> int:
     """Give the readers each input whole and cut, beside the Python code that does the same."""
     for module in MODULES:
         name = f"trio_worker.protocols.{module}"
@@ -52,6 +52,7 @@ def replay() -> None:
             for size in {len(data), *range(0, len(data), 1 + len(data) // 50)}:
                 fuzz(data[:size])
         print(f"{target}: {len(inputs)} inputs and their beginnings, nothing found")
+    return 0
 
 
 if __name__ == "__main__":

@@ -39,6 +39,18 @@ _VARIABLES = (
     ("HTTPS", "on"),
     ("UWSGI_ROUTER", "http"),
 )
+_PLAIN = (
+    ("REQUEST_METHOD", "GET"),
+    ("REQUEST_URI", "/a?x=1"),
+    ("PATH_INFO", "/a"),
+    ("QUERY_STRING", "x=1"),
+    ("CONTENT_TYPE", ""),
+    ("CONTENT_LENGTH", ""),
+    ("HTTP_HOST", "test"),
+    ("HTTP_ACCEPT", "*/*"),
+    *_VARIABLES[8:12],
+    ("SERVER_PROTOCOL", "HTTP/1.1"),
+)
 _CHUNKED = (*_VARIABLES[:6], ("HTTP_TRANSFER_ENCODING", "chunked"))
 _WEBSOCKET = (
     ("REQUEST_METHOD", "GET"),
@@ -59,7 +71,7 @@ def _packet(block: bytes, modifier1: int = 0) -> bytes:
     return struct.pack("<BHB", modifier1, len(block), 0) + block
 
 
-_BLOCKS = [_variables(each) for each in (_VARIABLES, _CHUNKED, _WEBSOCKET)]
+_BLOCKS = [_variables(each) for each in (_VARIABLES, _CHUNKED, _WEBSOCKET, _PLAIN)]
 
 _V1 = b"PROXY TCP4 203.0.113.7 198.51.100.1 4711 443\r\n"
 _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
@@ -75,7 +87,7 @@ _HTTP = [
     b"Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n\x81\x81\0\0\0\0a",
 ]
 _PACKETS = [_packet(_BLOCKS[0]) + b"body", _packet(_BLOCKS[1]) + b"4\r\nbody\r\n0\r\n\r\n"]
-_PACKETS += [_packet(_BLOCKS[2]) + b"\x81\x81\0\0\0\0a", _packet(b"", 100)]
+_PACKETS += [_packet(_BLOCKS[2]) + b"\x81\x81\0\0\0\0a", _packet(b"", 100), _packet(_BLOCKS[3])]
 
 
 _HEADS = [

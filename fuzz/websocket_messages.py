@@ -10,6 +10,7 @@ from .websocket_frames import read
 
 with atheris.instrument_imports():
     from websockets.extensions.permessage_deflate import PerMessageDeflate
+    from websockets.frames import Frame
     from websockets.protocol import Protocol, Side
 
     from trio_worker.protocols.websocket.inflating import Inflating
@@ -44,6 +45,7 @@ def _give_back(deflates: bool, found: list[Message]) -> None:
     for message in found:
         client.receive_data(messages.pack(message))
         (frame,) = client.events_received()
+        assert isinstance(frame, Frame)
         assert frame.data == (message.encode() if isinstance(message, str) else message)
 
 
