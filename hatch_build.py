@@ -42,7 +42,7 @@ class SpeedupsHook(BuildHookInterface):
 
     def _compile(self, name: str) -> tuple[Path, str]:
         """Return where the library lies, if there could be one, and its place in the package."""
-        module, flags = ".".join([*FOLDER.parts, name]), ["-O2", "-Wall", "-Wextra"]
+        module, flags = ".".join([*FOLDER.parts, name]), ["-O3", "-Wall", "-Wextra"]
         extension = Extension(module, [str(FOLDER / f"{name}.c")], extra_compile_args=flags, optional=True)
         command = build_ext(Distribution({"name": "trio-worker", "ext_modules": [extension]}))
         command.build_lib = command.build_temp = self._folder

@@ -1,5 +1,7 @@
 """The readers of packets in C say what those in Python say, or nothing; they are there wherever a C compiler is."""
 
+import itertools
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -62,8 +64,8 @@ def test_arguments_of_other_types() -> None:
 LIMIT = 4096
 
 
-def read(data: bytes, limit: int = LIMIT) -> Plain | None:
-    plain: Plain | None = packets.read_packet(data, limit, known_names, METHODS, VERSIONS, known_hosts)
+def read(data: bytes, limit: int = LIMIT, known: Mapping[bytes, bytes | str] = known_names) -> Plain | None:
+    plain: Plain | None = packets.read_packet(data, limit, known, METHODS, VERSIONS, known_hosts)
     return plain
 
 
@@ -148,7 +150,24 @@ def test_a_packet_that_is_not_all_there_is() -> None:
 
 def test_an_unknown_name_is_left_to_python() -> None:
     data = packet(block({**USUAL, "HTTP_NOT_SEEN_BEFORE": "1"}))
-    known_names.pop(b"HTTP_NOT_SEEN_BEFORE", None)
-    assert read(data) is None
-    assert split_plain(data, LIMIT) is not None
-    assert read(data) is not None  # Python has learned it.
+    known = dict(known_names)
+    known.pop(b"HTTP_NOT_SEEN_BEFORE", None)
+    assert read(data, known=known) is None
+    known[b"HTTP_NOT_SEEN_BEFORE"] = b"not-seen-before"
+    assert read(data, known=known) == split_plain(data, LIMIT) is not None
+
+
+def test_a_header_that_comes_twice_in_two_spellings() -> None:
+    for names in itertools.permutations([b"HTTP_X_Y", b"HTTP_X-Y", b"HTTP_x_y", b"HTTP_YX"], 2):
+        data = packet(block({**USUAL, **{name.decode(): "1" for name in names}}))
+        learn_block(data[4:])
+        assert (read(data) is None) == (b"HTTP_YX" not in names)
+
+
+def test_names_that_look_alike() -> None:
+    """Names are remembered by a number that several share, and so are headers."""
+    names = [f"HTTP_{first}{second}" for first in "ABCDEFGHIJ" for second in "KLMNOPQRST"]
+    for start in range(0, 70, 10):
+        data = packet(block({**USUAL, **{name: name for name in names[start : start + 30]}}))
+        learn_block(data[4:])
+        assert read(data) == split_plain(data, LIMIT) is not None

@@ -87,6 +87,7 @@ class Response(Writing):
         version: of the request, "1.0" or "1.1".
         keep_alive: whether the client lets the connection go on; once the head has left, whether it does.
         may_chunk: whether the protocol knows chunks.
+        head_is_whole: whether the head of an answer with a length needs no word on the connection, whatever becomes of it.
         expects_continue: whether the client waits to be asked for the body (RFC 9110 section 10.1.1).
         state: see State.
         complete: whether all of it has been written, whatever the app still does.
@@ -98,6 +99,7 @@ class Response(Writing):
     version: str
     keep_alive: bool
     may_chunk = True
+    head_is_whole = False
     expects_continue = False
     state = START
     complete = False
@@ -204,7 +206,9 @@ class Response(Writing):
 
     def _send_whole(self, head: Prepared, data: bytes, more: bool) -> Sequence[Bytes]:
         """Send what nearly every response is, a head and all of its body, in one step; return what is left to write."""
-        if self.keep_alive and self.connection.drain is OPEN and self.version == "1.1" and not self.expects_continue:
+        if self.head_is_whole or (
+            self.keep_alive and self.connection.drain is OPEN and self.version == "1.1" and not self.expects_continue
+        ):
             self.begun = True
             lines = self.service.heads.write(head)
             self.service.counters.heads_out += len(lines)

@@ -78,7 +78,7 @@ class Counters:
         self.slots[bisect_left(_BOUNDS, micros)] += 1
         if status:
             # What has no class is to be taken for a 5xx (RFC 9110 section 15).
-            self.responses[min(status // 100, 5)] += 1
+            self.responses[status // 100 if status < 600 else 5] += 1
 
     def add_refusal(self, status: int) -> None:
         """Count a request that was refused before the app saw it, as one that took no time."""

@@ -11,10 +11,15 @@ static inline PyObject *find(PyObject *names, const char *start, Py_ssize_t size
 /* Append (name, value) to a list of headers; 0 on success. */
 static inline int append(PyObject *headers, PyObject *name, const char *start, Py_ssize_t size) {
     PyObject *value = PyBytes_FromStringAndSize(start, size);
-    PyObject *header = value ? PyTuple_Pack(2, name, value) : NULL;
-    int result = header ? PyList_Append(headers, header) : -1;
-    Py_XDECREF(value);
-    Py_XDECREF(header);
+    PyObject *header = value ? PyTuple_New(2) : NULL;
+    if (!header) {
+        Py_XDECREF(value);
+        return -1;
+    }
+    PyTuple_SET_ITEM(header, 0, Py_NewRef(name));
+    PyTuple_SET_ITEM(header, 1, value);
+    int result = PyList_Append(headers, header);
+    Py_DECREF(header);
     return result;
 }
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import trio
 
-from trio_worker.asgi import RUNNING, Headers, Scope
+from trio_worker.asgi import RUNNING, Headers
 from trio_worker.host import known_hosts
 from trio_worker.http.exchange import ASGI, EXTENSIONS
 from trio_worker.http.response import LEAVING
@@ -115,7 +115,8 @@ class PlainExchange(PacketExchange):
     """
 
     keep_alive = False
-    body_complete = True
+    body_complete = body_ready = True
+    head_is_whole = True
 
     def __init__(self, connection: "WholePacket", plain: Plain) -> None:
         # What the base classes would do, in one step: this is done for every request.
@@ -126,9 +127,11 @@ class PlainExchange(PacketExchange):
         self.body = []
         self.plain = plain
 
-    def _make_scope(self) -> Scope:
+    def begin(self, cancel_scope: trio.CancelScope) -> None:
+        """Make the scope; the app is about to be called within this cancel scope."""
+        self.cancel_scope = cancel_scope
         method, _, raw_path, path, query, headers, version, scheme, client, server, others = self.plain
-        return {
+        self.scope = {
             "type": "http",
             "asgi": ASGI,
             "http_version": version,
