@@ -26,14 +26,6 @@ typedef struct {
     Py_ssize_t placed;
 } Block;
 
-/* Whether a value may be a header's: text and tabs (RFC 9110 section 5.5). No early end: compilers do many at a time. */
-static int is_value(const char *at, Py_ssize_t size) {
-    int wrong = 0;
-    for (Py_ssize_t i = 0; i < size; i++)
-        wrong |= (((unsigned char)at[i] < 0x20) & (at[i] != '\t')) | (at[i] == 0x7f);
-    return !wrong;
-}
-
 /* Set a key to a new object, which may be NULL for an error; 1 on success, -1 for an error. */
 static int set(PyObject *dictionary, PyObject *key, PyObject *made) {
     int result = made ? PyDict_SetItem(dictionary, key, made) : -1;
@@ -44,7 +36,7 @@ static int set(PyObject *dictionary, PyObject *key, PyObject *made) {
 /* Put a variable that is known where it belongs; 1 on success, 0 for a value that is no header's, -1 for an error. */
 static int place(Block *block, PyObject *name, PyObject *known, const char *value, Py_ssize_t size) {
     if (PyBytes_Check(known) && PyBytes_GET_SIZE(known)) {
-        if (!is_value(value, size))
+        if (!is_text(value, size, 1))
             return 0;
         return append(block->headers, known, value, size) ? -1 : 1;
     }
@@ -119,14 +111,16 @@ static int find_place(Text name) {
 }
 
 /* Put a variable where it belongs; 1 on success, 0 for what no plain request has, -1 for an error. */
-static int put(Request *request, Seen *seen, Text value) {
+static int put(Request *request, Seen *seen, Text name, Text value) {
     PyObject *known = seen->known;
     if (PyBytes_Check(known) && PyBytes_GET_SIZE(known)) {
-        if (!is_value(value.at, value.size) || (request->bits & seen->bit && has(request->headers, known)))
+        if (!is_text(value.at, value.size, 1) || (request->bits & seen->bit && has(request->headers, known)))
             return 0;
         request->bits |= seen->bit;
         return append(request->headers, known, value.at, value.size) ? -1 : 1;
     }
+    if (seen->place == NOT_LOOKED)
+        seen->place = find_place(name);
     if (seen->place >= 0 && seen->place < OWN_SCHEME) {
         Text *place = &request->places[seen->place];
         if (place->at)
@@ -148,8 +142,8 @@ static int read_variables(Request *request, PyObject *names, const unsigned char
         value.at = name.at ? (const char *)take((const unsigned char *)name.at + name.size, end, &value.size) : NULL;
         if (!value.at)
             return 0;
-        Seen *seen = look_up(names, name);
-        plain = seen ? put(request, seen, value) : PyErr_Occurred() ? -1 : 0;
+        Seen *seen = look_up(names, name.at, name.size);
+        plain = seen ? put(request, seen, name, value) : PyErr_Occurred() ? -1 : 0;
         at = (const unsigned char *)value.at + value.size;
     }
     return plain;

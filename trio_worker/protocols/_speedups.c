@@ -15,9 +15,8 @@ enum { PSEUDO = 4, FEW_FIELDS = 64, SMALL_HEAD = 16384, TARGET_LIMIT = 8192 };
 
 /* The end of a line that consists of text and ends with CR LF; NULL where it does not. */
 static const char *end_of_line(const char *at, const char *end) {
-    while (at < end && is_text((unsigned char)*at))
-        at++;
-    return end - at >= 2 && at[0] == '\r' && at[1] == '\n' ? at : NULL;
+    const char *stop = memchr(at, '\r', end - at);
+    return stop && end - stop >= 2 && stop[1] == '\n' && is_text(at, stop - at, 0) ? stop : NULL;
 }
 
 /* The end of a target that means itself and begins with a slash; NULL where it does not. */
@@ -30,20 +29,22 @@ static const char *end_of_target(const char *at, const char *end) {
 
 /* Read the lines `Name: value` up to the end of the data; 1 for well-formed ones, 0 for others, -1 for an error. */
 static int read_lines(PyObject *headers, PyObject *names, const char *at, const char *end) {
+    uint64_t bits = 0;
     while (at < end) {
         const char *stop = end_of_line(at, end);
         const char *colon = stop ? memchr(at, ':', stop - at) : NULL;
         if (!colon || stop - colon < 2 || colon[1] != ' ')
             return 0;
-        PyObject *name = find(names, at, colon + 1 - at);
-        if (!name || !PyBytes_Check(name) || has(headers, name))
+        Seen *seen = look_up(names, at, colon + 1 - at);
+        if (!seen || !PyBytes_Check(seen->known) || (bits & seen->bit && has(headers, seen->known)))
             return PyErr_Occurred() ? -1 : 0;
+        bits |= seen->bit;
         const char *first = colon + 2, *last = stop;
         while (first < last && *first == ' ')
             first++;
         while (last > first && last[-1] == ' ')
             last--;
-        if (append(headers, name, first, last - first))
+        if (append(headers, seen->known, first, last - first))
             return -1;
         at = stop + 2;
     }
