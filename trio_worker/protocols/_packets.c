@@ -202,6 +202,14 @@ static PyObject *make_address(Text host, Text port, long otherwise) {
     return Py_BuildValue("NN", name, number < 0 ? Py_NewRef(Py_None) : PyLong_FromLong(number));
 }
 
+/* Look up a name that is written here; a borrowed reference, NULL where it is unknown or an error is set. */
+static PyObject *find(PyObject *names, const char *start, Py_ssize_t size) {
+    PyObject *name = PyBytes_FromStringAndSize(start, size);
+    PyObject *found = name ? PyDict_GetItemWithError(names, name) : NULL;
+    Py_XDECREF(name);
+    return found;
+}
+
 /* The parts of a plain request, None for any other, NULL for an error. */
 static PyObject *make_request(Request *request, PyObject *methods, PyObject *versions, PyObject *hosts) {
     Text *places = request->places, path;

@@ -1,13 +1,5 @@
 /* Parts of the readers in C that they have in common. */
 
-/* Look up a name that is written here; a borrowed reference, NULL where it is unknown or an error is set. */
-static inline PyObject *find(PyObject *names, const char *start, Py_ssize_t size) {
-    PyObject *name = PyBytes_FromStringAndSize(start, size);
-    PyObject *found = name ? PyDict_GetItemWithError(names, name) : NULL;
-    Py_XDECREF(name);
-    return found;
-}
-
 /* Append (name, value) to a list of headers; 0 on success. */
 static inline int append(PyObject *headers, PyObject *name, const char *start, Py_ssize_t size) {
     PyObject *value = PyBytes_FromStringAndSize(start, size);
