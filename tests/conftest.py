@@ -56,6 +56,7 @@ LONG = {
     "test_deploy",
     "test_destroy",
     "test_development",
+    "test_dropped_rights",
     "test_failed_start",
     "test_fronts_nginx",
     "test_fronts_reloads",
