@@ -60,6 +60,14 @@ def test_what_a_client_invents_is_without_effect(address: Address) -> None:
     assert (told["root_path"], told["path"]) == ("", "/scope")
 
 
+def test_no_upgrade_but_to_websockets(address: Address, request: pytest.FixtureRequest) -> None:
+    """HTTP/2 behind a front would be a tunnel past its rules; packets bring what the client wrote, and it is ignored."""
+    told = front.scope(address, Upgrade="h2c", Connection="Upgrade, HTTP2-Settings", HTTP2_Settings="AAMAAABk")
+    assert (told["type"], told["http_version"]) == ("http", "1.1")
+    if request.node.callspec.params["address"][0] == "proxy_pass.conf":
+        assert dict(map(tuple, told["headers"])).keys().isdisjoint({"upgrade", "connection"})
+
+
 def test_a_client_that_hangs_up_cancels_its_request(address: Address, server: Server) -> None:
     before = server.count("sleep cancelled"), server.count("sleeping")
     with Http1(address) as client:
