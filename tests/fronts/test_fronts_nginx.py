@@ -61,7 +61,7 @@ def test_what_a_client_invents_is_without_effect(address: Address) -> None:
 
 
 def test_no_upgrade_but_to_websockets(address: Address, request: pytest.FixtureRequest) -> None:
-    """HTTP/2 behind a front would be a tunnel past its rules; packets bring what the client wrote, and it is ignored."""
+    """HTTP/2 behind a front would be a tunnel past its rules. What a packet says of it is ignored."""
     told = front.scope(address, Upgrade="h2c", Connection="Upgrade, HTTP2-Settings", HTTP2_Settings="AAMAAABk")
     assert (told["type"], told["http_version"]) == ("http", "1.1")
     if request.node.callspec.params["address"][0] == "proxy_pass.conf":

@@ -18,13 +18,15 @@ CASES = read()
 
 
 @pytest.fixture(scope="module")
-def server(module_uwsgi: Servers) -> Server:
-    return module_uwsgi(module="mirror:app", buffer_size=65535, limit_post=1_000_000, disable_logging=True)
+def servers(module_uwsgi: Servers) -> dict[bool, Server]:
+    """By whether their limits are the smallest, which are those of an ini that says nothing of them."""
+    large = module_uwsgi(module="mirror:app", buffer_size=65535, limit_post=1_000_000, disable_logging=True)
+    return {False: large, True: module_uwsgi(module="mirror:app", disable_logging=True)}
 
 
-def verdict(server: Server, protocol: str, data: bytes, cut: int = 0) -> Verdict:
+def verdict(servers: dict[bool, Server], case: Case, protocol: str, data: bytes, cut: int = 0) -> Verdict:
     """What comes of these bytes."""
-    told = PROTOCOLS[protocol]
+    told, server = PROTOCOLS[protocol], servers[case.small]
     try:
         with connect(server.unix_path if told.carrier == "packet" else server.address) as sock:
             if cut:
@@ -50,9 +52,9 @@ def skip_impossible(case: Case, protocol: str) -> None:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_same_verdict(server: Server, case: Case, protocol: str) -> None:
+def test_the_same_verdict(servers: dict[bool, Server], case: Case, protocol: str) -> None:
     skip_impossible(case, protocol)
-    assert verdict(server, protocol, PROTOCOLS[protocol].ask(case)) == expected(case, protocol)
+    assert verdict(servers, case, protocol, PROTOCOLS[protocol].ask(case)) == expected(case, protocol)
 
 
 def cuts(data: bytes) -> Iterable[int]:
@@ -63,13 +65,14 @@ def cuts(data: bytes) -> Iterable[int]:
 @pytest.mark.long
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_same_verdict_however_it_is_cut(server: Server, case: Case, protocol: str) -> None:
+def test_the_same_verdict_however_it_is_cut(servers: dict[bool, Server], case: Case, protocol: str) -> None:
     skip_impossible(case, protocol)
     data, wanted = PROTOCOLS[protocol].ask(case), expected(case, protocol)
     # What is too long for a target is too long for a head; what comes first says which of them is told. And who is cut
     # behind a head that expects it gets the 100.
     allowed = (414, 431) if wanted in (414, 431) else (wanted, 100) if case.name.startswith("100-") else (wanted,)
-    found = {cut: status for cut in cuts(data) if (status := verdict(server, protocol, data, cut)) not in allowed}
+    told = {cut: verdict(servers, case, protocol, data, cut) for cut in cuts(data)}
+    found = {cut: status for cut, status in told.items() if status not in allowed}
     assert found == {}
 
 

@@ -41,6 +41,7 @@ class Case:
     version: str = "1.1"
     body: str = ""
     waits: bool = False
+    small: bool = False
     handshake: dict[str, str] = field(default_factory=dict)
     differs: dict[str, list[Any]] = field(default_factory=dict)
 
@@ -52,7 +53,7 @@ class Case:
     @property
     def is_long(self) -> bool:
         """Whether it has no place in a packet."""
-        return len(_long(self.target)) + sum(len(value) for _, value in self.fields) > 60000
+        return len(self.target) + sum(len(value) for _, value in self.fields) > 60000
 
 
 def _long(text: str) -> str:
