@@ -16,7 +16,7 @@ import trio
 from trio_worker.asgi import Message
 from trio_worker.http.response_head import Prepared, ResponseError, count_body, prepare
 from trio_worker.http.service import Service
-from trio_worker.http.writing import JOIN_LIMIT, Bytes, Writing
+from trio_worker.http.writing import JOIN_LIMIT, Bytes, Writing, behind
 
 # Messages between two checkpoints: a client that reads as fast as the app writes never makes a write wait, nor does one
 # to whom nothing is written any more, and would otherwise keep everybody else waiting.
@@ -135,6 +135,10 @@ class Response(Writing):
             if head is not None and len(data) == self._remaining <= JOIN_LIMIT and type(data) is bytes:
                 if rest := self._send_whole(head, data, more):
                     await self._write(rest)
+            elif more and self._framing is CHUNKED and head is None and type(data) is bytes and data:
+                if rest := self._send_amid(data):
+                    await self._write(rest)
+                await self._take_turns(len(data))
             else:
                 await self._send_piece(data, more)
         else:
@@ -229,6 +233,22 @@ class Response(Writing):
         if self._ended is not None:
             self._ended.set()
         return () if sent == len(whole) else (memoryview(whole)[sent:],)
+
+    def _send_amid(self, data: bytes) -> Sequence[Bytes]:
+        """Send what most pieces of a long body are, a chunk amid it, in one step; return what is left to write."""
+        size = len(data)
+        line = b"%x\r\n" % size
+        whole = len(line) + size + 2
+        try:
+            if size > JOIN_LIMIT:
+                sent = self.wire.try_send_parts((line, data, b"\r\n"))
+            else:
+                sent = self.wire.try_send(line + data + b"\r\n")
+        except OSError:
+            self.gone = True
+            raise
+        self.sent += size
+        return () if sent == whole else behind((line, data, b"\r\n"), sent)
 
     async def _send_piece(self, data: bytes, more: bool) -> None:
         parts = self._pack(data, more)
