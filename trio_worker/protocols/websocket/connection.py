@@ -120,6 +120,8 @@ class WebSocketConnection(Connection):
         """Take note of bytes; control frames are answered, and an end is heard, also while the app does not receive."""
         reading = self.wire.reading
         self.wire.wake(ended)
+        if reading and not ended:
+            return  # Whoever reads takes it apart.
         session = self.session
         if session is None or session.phase not in (OPEN, CLOSING):
             return

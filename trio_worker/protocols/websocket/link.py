@@ -81,15 +81,15 @@ class Link:
             return self._close(SERVICE_RESTART, "")
         if not self.read_now():
             return self._wire.wait()
-        if self._received and not self._messages.has_more:
+        if self._received and not self._messages.rest:
             return None
         # A client that sends nothing but control frames makes no read wait, nor one that sends much in small frames.
         return trio.lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it
 
     def read_now(self) -> bool:
         """Take apart the next bytes up to a message; return False when none have come."""
-        data = b""
-        if not self._messages.has_more:
+        data, messages = b"", self._messages
+        if not messages.rest:
             try:
                 came = self._wire.receive_now()
             except OSError:
@@ -100,11 +100,11 @@ class Link:
                 self.lose()
                 return True
             data = came
-        messages = self._messages
         answer = messages.take(data, self._received)
         if messages.idle > 0 and not self._pays():
             answer += messages.refuse()
-        self._answer(answer)
+        if answer:
+            self._answer(answer)
         if messages.closed is not None:
             self._end_by_client(*messages.closed)
         return True

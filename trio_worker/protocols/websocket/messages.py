@@ -59,6 +59,7 @@ class Messages:
         broken: whether that was against the protocol.
         pongs: how many pongs have come.
         idle: how many frames of the last piece have brought nothing, beyond what its messages make up for.
+        rest: the bytes that have been read and not been taken apart yet.
     """
 
     __slots__ = (
@@ -68,12 +69,12 @@ class Messages:
         "_is_text",
         "_max_size",
         "_protocol",
-        "_rest",
         "_skip",
         "broken",
         "closed",
         "idle",
         "pongs",
+        "rest",
     )
 
     def __init__(self, max_size: int, extensions: Sequence[Extension] = ()) -> None:
@@ -83,8 +84,8 @@ class Messages:
         # Of the frame that is on its way: its incomplete head, or how many bytes of it are to come.
         self._head = b""
         self._skip = 0
-        # The bytes read but not taken apart yet; and the message that is on its way, None between two.
-        self._rest = b""
+        self.rest = b""
+        # The message that is on its way, None between two.
         self._fragments: list[bytes] | None = None
         self._is_text = False
         self.closed: tuple[int, str] | None = None
@@ -94,7 +95,7 @@ class Messages:
     @property
     def has_more(self) -> bool:
         """True if bytes have been read that have not been taken apart."""
-        return bool(self._rest)
+        return bool(self.rest)
 
     def take(self, data: bytes, messages: list[Message]) -> bytes:
         """Take apart what came, or what is left of it for b"", and return what has to be answered at once.
@@ -109,26 +110,19 @@ class Messages:
             if length == 126:
                 start, length = 8, data[2] << 8 | data[3]
             if start + length == size and length <= self._max_size and data[1] != _LONG:
-                message = self._plain(data, start)
-                if message is not None:
-                    messages.append(message)
+                payload = apply_mask(data[start:], data[start - 4 : start])
+                try:
+                    messages.append(payload if data[0] == _BINARY else payload.decode())
                     return b""
-        return self._take_slice(data or self._rest, messages)
-
-    def _plain(self, data: bytes, start: int) -> Message | None:
-        payload = apply_mask(data[start:], data[start - 4 : start])
-        if data[0] == _BINARY:
-            return payload
-        try:
-            return payload.decode()
-        except UnicodeDecodeError:
-            return None
+                except UnicodeDecodeError:
+                    pass  # The library says so to the client.
+        return self._take_slice(data or self.rest, messages)
 
     def _take_slice(self, data: bytes, messages: list[Message]) -> bytes:
         protocol = self._protocol or self._make_protocol()
         was_open = protocol.state is State.OPEN
         size = self._follow(data[:SLICE])
-        self._rest = data[size:]
+        self.rest = data[size:]
         protocol.receive_data(data[:size])
         self.idle = 0
         try:
@@ -197,7 +191,7 @@ class Messages:
             protocol.fail(CloseCode.INVALID_DATA, reason)
         fault = Close(CloseCode.INVALID_DATA, reason)
         answer = _replace_close(protocol, b"".join(protocol.data_to_send()), fault.serialize())
-        self.closed, self.broken, self._rest = (int(fault.code), fault.reason), True, b""
+        self.closed, self.broken, self.rest = (int(fault.code), fault.reason), True, b""
         return answer
 
     def _note_end(self, protocol: Protocol) -> None:
@@ -210,7 +204,7 @@ class Messages:
         elif protocol.eof_sent and sent is not None:
             self.closed, self.broken = (int(sent.code), sent.reason), True
         if self.closed is not None:
-            self._rest = b""
+            self.rest = b""
 
     def close(self, code: int, reason: str) -> bytes:
         """Return the frame that closes our side, b"" where it is closed already.

@@ -39,7 +39,18 @@ class Outlet:
             data = data[self._wire.try_send(data) :]
         self._unsent = data
 
-    async def write(self, data: bytes) -> None:
+    def write_now(self, data: bytes) -> bytes | memoryview:
+        """Write what leaves of a frame without waiting, and return the rest of it, which `write` writes.
+
+        Raises:
+            OSError: the client has gone.
+        """
+        if self._written is not None or self._unsent:
+            return data
+        sent = self._wire.try_send(data)
+        return b"" if sent == len(data) else memoryview(data)[sent:]
+
+    async def write(self, data: bytes | memoryview) -> None:
         """Write a frame whole, behind what other tasks are writing.
 
         Raises:
@@ -48,7 +59,7 @@ class Outlet:
         while self._written is not None:
             await self._written.wait()
         if self._unsent:
-            data, self._unsent = self._unsent + data, b""
+            data, self._unsent = self._unsent + bytes(data), b""
         sent = self._wire.try_send(data)
         if sent < len(data):
             await self._write_rest(memoryview(data)[sent:])

@@ -117,6 +117,9 @@ class WebSocketSession(Link):
         if not self._told:
             self._told = True
             return {"type": "websocket.connect"}
+        if self._count >= MESSAGES_AT_ONCE:
+            self._count = 0
+            await trio.lowlevel.checkpoint()
         while not self._received:
             if self.phase is HANDSHAKE or self.phase is DENYING:
                 await self._wait_for_change()
@@ -129,14 +132,14 @@ class WebSocketSession(Link):
         if self.gone:
             self.leave()
         self.messages_in += 1
-        await self._take_turns(len(message))
+        self._count += 1 + (len(message) >> 15)
         counters = self._counters
         counters.messages_in += 1
-        if isinstance(message, str):
-            counters.bytes_in += _size(message)
-            return {"type": "websocket.receive", "text": message, "bytes": None}
-        counters.bytes_in += len(message)
-        return {"type": "websocket.receive", "bytes": message, "text": None}
+        if isinstance(message, bytes):
+            counters.bytes_in += len(message)
+            return {"type": "websocket.receive", "bytes": message, "text": None}
+        counters.bytes_in += len(message) if message.isascii() else _size(message)
+        return {"type": "websocket.receive", "text": message, "bytes": None}
 
     def _disconnect(self) -> Message:
         code, reason = self._end or (LOST, "")
@@ -147,13 +150,6 @@ class WebSocketSession(Link):
             self._changed = trio.Event()
         await self._changed.wait()
 
-    async def _take_turns(self, size: int) -> None:
-        """Let others have their turn now and then; a large message counts as several."""
-        self._count += 1 + (size >> 15)
-        if self._count >= MESSAGES_AT_ONCE:
-            self._count = 0
-            await trio.lowlevel.checkpoint()
-
     async def send(self, message: Message) -> None:
         """Send a message of the app (ASGI's `send`).
 
@@ -162,8 +158,36 @@ class WebSocketSession(Link):
             OSError: the session has ended, or is closed.
         """
         kind = message["type"]
-        if self.phase is OPEN:
-            await self._send_open(kind, message)
+        if kind != "websocket.send" or self.phase is not OPEN:
+            await self._send_other(kind, message)
+            return
+        text = message.get("text")
+        payload = message.get("bytes") if text is None else text
+        if type(payload) is not str and type(payload) is not bytes:
+            payload = _plain(payload)
+        size = len(payload) if type(payload) is bytes or payload.isascii() else _size(payload)
+        counters = self._counters
+        counters.messages_out += 1
+        counters.bytes_out += size
+        self.sent += size
+        frame = self._messages.pack(payload)
+        try:
+            if rest := self._outlet.write_now(frame):
+                await self._outlet.write(rest)
+        except OSError:
+            self.lose()
+            raise
+        self.messages_out += 1
+        self._count += 1 + (size >> 15)
+        if self._count >= MESSAGES_AT_ONCE:
+            self._count = 0
+            await trio.lowlevel.checkpoint()
+
+    async def _send_other(self, kind: str, message: Message) -> None:
+        if self.phase is OPEN and kind == "websocket.close":
+            await self._send_close(message)
+        elif self.phase is OPEN:
+            raise ResponseError(f"the app sent {kind!r} where only {self.phase.value} can come")
         elif self.phase in (CLOSING, CLOSED):
             await trio.lowlevel.checkpoint()
             if kind != "websocket.close":
@@ -186,26 +210,11 @@ class WebSocketSession(Link):
         else:
             raise ResponseError(f"the app sent {kind!r} where only {self.phase.value} can come")
 
-    async def _send_open(self, kind: str, message: Message) -> None:
-        if kind == "websocket.send":
-            text, data = message.get("text"), message.get("bytes")
-            payload = data if text is None else text
-            if not isinstance(payload, str | bytes):
-                payload = bytes(memoryview(payload)) if payload is not None else b""
-            self._counters.messages_out += 1
-            size = _size(payload)
-            self._counters.bytes_out += size
-            self.sent += size
-            await self._write(self._messages.pack(payload))
-            self.messages_out += 1
-            await self._take_turns(size)
-        elif kind == "websocket.close":
-            code, reason = message.get("code", NORMAL), message.get("reason") or ""
-            if not is_sendable(code):
-                raise ResponseError(f"{code!r} is no code that a WebSocket can be closed with (RFC 6455 section 7.4)")
-            await self._close(code, reason)
-        else:
-            raise ResponseError(f"the app sent {kind!r} where only {self.phase.value} can come")
+    async def _send_close(self, message: Message) -> None:
+        code, reason = message.get("code", NORMAL), message.get("reason") or ""
+        if not is_sendable(code):
+            raise ResponseError(f"{code!r} is no code that a WebSocket can be closed with (RFC 6455 section 7.4)")
+        await self._close(code, reason)
 
     async def _accept(self, message: Message) -> None:
         subprotocol, headers = message.get("subprotocol"), tuple(message.get("headers", ()))
@@ -249,3 +258,10 @@ class WebSocketSession(Link):
 def _size(message: str | bytes) -> int:
     """Return the bytes of a message; text that is not ASCII has more of them than letters."""
     return len(message) if isinstance(message, bytes) or message.isascii() else len(message.encode())
+
+
+def _plain(payload: Any) -> str | bytes:
+    """Return a payload of another type than usual as one that is: of a subclass, a bytearray, a view, None."""
+    if isinstance(payload, str | bytes):
+        return payload
+    return b"" if payload is None else bytes(memoryview(payload))
