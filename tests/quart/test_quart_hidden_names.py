@@ -25,7 +25,10 @@ def _imported() -> Iterator[str]:
 # Quart's own signal for others: without it the status knows less, and requests go the same way.
 SIGNAL = "quart:got_request_exception"
 
-NAMES = sorted(set(_imported()) - {APP, SIGNAL})
+# Quart's page for an exception, which is asked for in an app whose debug is on alone.
+PAGE = "quart.debug:traceback_response"
+
+NAMES = sorted(set(_imported()) - {APP, SIGNAL, PAGE})
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -5,6 +5,7 @@
     request.py       the request that Quart makes
     body.py          its body
     response.py      and the response
+    websocket.py     a WebSocket whose handler reads its messages itself
     debugging.py     its page for an exception, for development
 
 Only what an app has kept as Quart and Quart-Trio made it is touched: what an app has put in the place of one of these
@@ -97,14 +98,14 @@ def _parts() -> tuple[ModuleType, ...]:
         log.info("this version of Quart is not known here; its requests take Quart-Trio's own way")
         return ()
     try:
-        from trio_worker.quart import application, connection, request, response
+        from trio_worker.quart import application, connection, request, response, websocket
 
-        for check in (application.check, connection.check, request.check):
+        for check in (application.check, connection.check, request.check, websocket.check):
             check()
     except Exception as error:  # Whatever another version does in another way, the app is served.
         log.info("Quart is not what is known here (%r); its requests take Quart-Trio's own way", error)
         return ()
-    return application, connection, response
+    return application, connection, response, websocket
 
 
 def _is_known() -> bool:

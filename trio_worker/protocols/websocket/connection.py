@@ -125,8 +125,8 @@ class WebSocketConnection(Connection):
         session = self.session
         if session is None or session.phase not in (OPEN, CLOSING):
             return
-        if not (reading or session.is_ahead):
-            session.read_now()
+        if not reading:
+            session.read_ahead()
         if ended and session.phase is not CLOSED:
             session.leave()  # It is told once; whoever reads finds the end behind what came before it.
 

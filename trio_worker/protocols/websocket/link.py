@@ -5,7 +5,7 @@ further while that waits. So a slow app slows its client, and a client that clos
 """
 
 import enum
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import trio
 from websockets.exceptions import ProtocolError
@@ -51,10 +51,14 @@ class Link:
     Attributes:
         phase: see Phase.
         gone: whether the client has closed, or left without a word.
+        ahead: how many messages are read while the app receives none.
+        on_end: called when the session has ended, for an app that wants to hear of it also while it receives nothing.
     """
 
     gone = False
     phase = HANDSHAKE
+    ahead = 1
+    on_end: Callable[[], None] | None = None
     # True once the worker drains; and the event by which the app hears of the end, once there is one.
     _draining = False
     _end: tuple[int, str] | None = None
@@ -109,6 +113,12 @@ class Link:
             self._end_by_client(*messages.closed)
         return True
 
+    def read_ahead(self) -> None:
+        """Take apart what has come while the app receives nothing, a part of it for each message that may be ahead."""
+        for _ in range(self.ahead):
+            if len(self._received) >= self.ahead or self.phase not in (OPEN, CLOSING) or not self.read_now():
+                return
+
     def _pays(self) -> bool:
         """Count frames that bring nothing; return False when there were too many."""
         now = self._clock.now
@@ -123,6 +133,8 @@ class Link:
             self.gone = True
         self.phase = CLOSED
         self._wire.deadline = self._clock.now + DISCONNECT_GRACE
+        if self.on_end is not None:
+            self.on_end()
 
     def lose(self) -> None:
         """Take note that the client has gone without a word."""
@@ -132,6 +144,8 @@ class Link:
             self.phase = CLOSED
             self._change()
             self._wire.wake(False)  # The app may wait for bytes that do not come any more.
+            if self.on_end is not None:
+                self.on_end()
         self._wire.deadline = self._clock.now + DISCONNECT_GRACE
 
     def leave(self) -> None:
@@ -178,8 +192,12 @@ class Link:
         self._draining = True
         if self.phase is OPEN:
             self._wire.deadline = self._clock.now + CLOSE_GRACE
-            if self._wire.reading and not self._wire.has_received():
+            if (self._wire.reading or self._is_heard()) and not self._wire.has_received():
                 self.close_now(SERVICE_RESTART)
+
+    def _is_heard(self) -> bool:
+        """Return True if the app hears of the end, and nothing waits for it."""
+        return self.on_end is not None and not self.is_ahead
 
     def close_now(self, code: int, heard: int | None = None) -> None:
         """Close our side without waiting.
@@ -199,11 +217,16 @@ class Link:
         return self._messages.pongs
 
     @property
+    def is_over(self) -> bool:
+        """True if the session ends by its client or by the worker, and not by the app."""
+        return self.gone or self._draining
+
+    @property
     def pongs(self) -> int:
         """The number of pongs that have come."""
         return self._messages.pongs
 
     @property
     def is_ahead(self) -> bool:
-        """True if a message waits for the app: nothing more is read then."""
-        return bool(self._received) or self._messages.has_more
+        """True if as much waits for the app as may: nothing more is read then."""
+        return len(self._received) >= self.ahead or self._messages.has_more

@@ -16,7 +16,7 @@ from typing import Any
 
 import trio
 
-from trio_worker.asgi import App, Headers, Message, Notes
+from trio_worker.asgi import RUNNING, App, Headers, Message, Notes
 from trio_worker.http.exchange import Exchange
 from trio_worker.http.response_head import ResponseError
 from trio_worker.protocols.websocket.handshake import Handshake, make_scope
@@ -81,6 +81,8 @@ class WebSocketSession(Link):
 
     async def run(self, app: App, draining: trio.Event) -> None:
         """Run the app for the session; what it raises comes out, and the session is closed by 1011 then."""
+        extensions = self.scope["extensions"]
+        extensions[RUNNING] = self
         try:
             await app(self.scope, self.receive, self.send)
         except BaseException:
@@ -89,6 +91,7 @@ class WebSocketSession(Link):
         else:
             await self._finish(NORMAL)
         finally:
+            extensions.pop(RUNNING, None)  # A circle of the two would wait for the garbage collector.
             self.micros = int((time.perf_counter() - self.began) * 1_000_000)
 
     def cancel(self, refusal: Refusal) -> None:
