@@ -15,12 +15,12 @@ def test_records_are_counted_in_pieces_of_any_size(piece: int) -> None:
     data = _record(22) * (MOST_BARREN - 2) + _record(0) + _record(300)
     for at in range(0, len(data), piece):
         count.add(data[at : at + piece])
-    assert not count.is_spent
+    assert count.credit >= 0
     assert count.left == 0
     count.add(_record(0)[:4])
-    assert not count.is_spent
+    assert count.credit >= 0
     count.add(_record(0)[4:])
-    assert count.is_spent
+    assert count.credit < 0
 
 
 def test_what_the_record_under_way_lacks_is_known() -> None:
@@ -36,7 +36,7 @@ def test_records_with_bytes_make_up_for_those_without() -> None:
             count.add(_record(1))
             count.brought()
         count.add(_record(22))
-    assert not count.is_spent
+    assert count.credit >= 0
 
 
 def test_one_record_with_bytes_does_not_make_up_for_one_without() -> None:
@@ -44,4 +44,4 @@ def test_one_record_with_bytes_does_not_make_up_for_one_without() -> None:
     for _ in range(2 * MOST_BARREN):
         count.add(_record(1) + _record(22))
         count.brought()
-    assert count.is_spent
+    assert count.credit < 0

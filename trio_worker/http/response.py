@@ -87,7 +87,7 @@ class Response(Writing):
         version: of the request, "1.0" or "1.1".
         keep_alive: whether the client lets the connection go on; once the head has left, whether it does.
         may_chunk: whether the protocol knows chunks.
-        head_is_whole: whether the head of an answer with a length needs no word on the connection, whatever becomes of it.
+        head_is_whole: whether the head of an answer with a length says nothing of the connection in any case.
         expects_continue: whether the client waits to be asked for the body (RFC 9110 section 10.1.1).
         state: see State.
         complete: whether all of it has been written, whatever the app still does.

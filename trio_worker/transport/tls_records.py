@@ -24,14 +24,15 @@ class RecordCount:
 
     Attributes:
         left: bytes that the record under way still lacks.
+        credit: below 0 if too many records have brought nothing, once all that came has been read.
     """
 
-    __slots__ = ("_credit", "_header", "left")
+    __slots__ = ("_header", "credit", "left")
 
     def __init__(self) -> None:
         self.left = 0
         self._header = b""
-        self._credit = _MOST_CREDIT
+        self.credit = _MOST_CREDIT
 
     def add(self, data: bytes) -> None:
         """Count the records that begin in these bytes, which are the next of the connection."""
@@ -39,21 +40,16 @@ class RecordCount:
         if self._header:
             data, size = self._header + data, size + len(self._header)
         while size - at >= HEADER_SIZE:
-            self._credit -= FRUITFUL_FOR_BARREN
+            self.credit -= FRUITFUL_FOR_BARREN
             at += HEADER_SIZE + (data[at + 3] << 8 | data[at + 4])
         self.left = max(0, at - size)
         self._header = data[at:]
 
     def brought(self) -> None:
         """Note that one of the records has brought bytes for the app."""
-        credit = self._credit + FRUITFUL_FOR_BARREN + 1
-        self._credit = credit if credit < _MOST_CREDIT else _MOST_CREDIT
+        credit = self.credit + FRUITFUL_FOR_BARREN + 1
+        self.credit = credit if credit < _MOST_CREDIT else _MOST_CREDIT
 
     def begin(self) -> None:
         """Forget the records of the handshake."""
-        self._credit = _MOST_CREDIT
-
-    @property
-    def is_spent(self) -> bool:
-        """True if too many records have brought nothing, once all that came has been read."""
-        return self._credit < 0
+        self.credit = _MOST_CREDIT
