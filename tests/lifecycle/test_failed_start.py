@@ -37,7 +37,7 @@ async def app(scope, receive, send):
 
 CANNOT = {
     "a value that does not parse": ({"trio-drain-linger": "soon"}, "trio-drain-linger = soon: allowed is"),
-    "an unknown key": ({"trio-no-such-key": "1"}, "trio-no-such-key = 1: allowed is"),
+    "an unknown key": ({"trio-no-such-key": "1"}, "trio-no-such-key = 1: there is no such option of this worker"),
     "no certificate": ({"trio-certfile": "/no/such.pem", "trio-keyfile": "/no/such.pem"}, "/no/such.pem"),
     "an app that does not load": ({"module": "broken_import:app"}, "broken_import"),
     "a startup that fails": ({"module": "broken:startup_fails"}, "lifespan startup failed: no database today"),
