@@ -6,13 +6,16 @@ import socket
 import struct
 from collections.abc import Callable
 
+import h2.errors
 import pytest
 from support.http1 import Http1
+from support.http2 import Http2, Http2WebSocket
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 from support.websocket import Raw, open_
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close, Opcode
+from wsproto.events import CloseConnection
 
 _names = itertools.count()
 
@@ -86,6 +89,37 @@ def test_the_client_goes_and_a_handler_that_sleeps_is_cancelled(server: Server, 
 @pytest.mark.parametrize("leave", WAYS)
 def test_one_that_sends_is_cancelled(direct: Server, how: str, leave: Callable[[Raw], None]) -> None:
     go(direct, how, leave)
+
+
+def close_stream(session: Http2WebSocket) -> None:
+    session.send(CloseConnection(1000))
+
+
+def end_stream(session: Http2WebSocket) -> None:
+    session.client.connection.end_stream(session.stream)
+    session.client.flush()
+
+
+def reset_stream(session: Http2WebSocket) -> None:
+    session.client.connection.reset_stream(session.stream, h2.errors.ErrorCodes.CANCEL)
+    session.client.flush()
+
+
+def hang_up(session: Http2WebSocket) -> None:
+    session.client.socket.close()
+
+
+@pytest.mark.parametrize("how", ["sleep", "push", "flood", "echo", "several"])
+@pytest.mark.parametrize("leave", [close_stream, end_stream, reset_stream, hang_up])
+def test_over_http2_as_well(direct: Server, how: str, leave: Callable[[Http2WebSocket], None]) -> None:
+    name = str(next(_names))
+    with Http2(direct.address).begin() as client:
+        session = Http2WebSocket(client, f"/{how}/{name}")
+        eventually(lambda: notes(direct, name))
+        leave(session)
+        expected = ["accepted", "cancelled", "returned"]
+        eventually(lambda: notes(direct, name) == expected, why=lambda: str(notes(direct, name)))
+    assert direct.count("Exception on websocket") == 0
 
 
 @pytest.mark.parametrize("leave", [end, reset])
