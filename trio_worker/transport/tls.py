@@ -11,7 +11,6 @@ import os
 import socket
 import ssl
 from collections.abc import Sequence
-from typing import Any
 
 import trio
 
@@ -53,7 +52,6 @@ class TlsWire(SocketWire):
         "_fed",
         "_goodbye_said",
         "_incoming",
-        "_openssl",
         "_outgoing",
         "_records",
         "_tls",
@@ -66,8 +64,6 @@ class TlsWire(SocketWire):
         self._certificates = certificates
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls = certificates.wrap(self._incoming, self._outgoing)
-        # What it is a wrapper for: a call less for each read and write.
-        self._openssl: Any = self._tls._sslobj  # type: ignore[attr-defined]
         self._records = RecordCount()
         self._drained = self._goodbye_said = False
         # True while OpenSSL may have bytes for the app.
@@ -157,7 +153,7 @@ class TlsWire(SocketWire):
     def _decrypt(self) -> bytes | None:
         """Return the bytes of the next record, b"" at the client's goodbye, None where more has to come."""
         try:
-            data: bytes = self._openssl.read(RECORD_SIZE)
+            data = self._tls.read(RECORD_SIZE)
         except ssl.SSLWantReadError:
             self._fed = False
             return None
@@ -192,7 +188,7 @@ class TlsWire(SocketWire):
 
     def _send_record(self, data: bytes | memoryview) -> int:
         """Do what `try_send` does with what fills no more than one record, and mostly leaves at once, in one step."""
-        self._openssl.write(data)
+        self._tls.write(data)
         encrypted = self._outgoing.read()
         try:
             sent = self._socket.send(encrypted)
@@ -205,10 +201,10 @@ class TlsWire(SocketWire):
 
     def _encrypt(self, data: bytes | memoryview) -> None:
         """Encrypt all of the bytes; a write of OpenSSL's takes as many as fill a record."""
-        written = self._openssl.write(data) if data else 0
+        written = self._tls.write(data) if data else 0
         self._encrypted += len(data)
         while written < len(data):
-            written += self._openssl.write(memoryview(data)[written:])
+            written += self._tls.write(memoryview(data)[written:])
 
     def _send_encrypted(self) -> bool:
         """Send what OpenSSL has written, and return True if all of it has left."""
