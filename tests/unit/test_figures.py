@@ -36,6 +36,23 @@ def test_a_request_is_read_as_it_was_counted() -> None:
     assert (series.request_sizes.counts.index(1), series.request_sizes.sum) == (4, 5000)
 
 
+def test_kinds_of_one_series_have_their_sums_in_common_and_a_successor_goes_on_with_them() -> None:
+    region = memory(10)
+    for _ in range(2):
+        counters = FigureCounters([region], 1, 10)
+        for status in (200, 201, 299, 200):
+            counters.add(request("/a", status, micros=20_000, sent=70_000, came=30))
+        counters.add(request("/a", micros=1_000, sent=4_096))
+        counters.add(request("/a", micros=1_001, sent=4_097))
+        counters.add(request("/a", sent=0))
+    (series,) = [each for each in region.series() if any(each.durations.counts)]
+    assert series.durations.sum == 2 * (4 * 20_000 + 1_000 + 1_001 + 700)
+    assert series.response_sizes.sum == 2 * (4 * 70_000 + 4_096 + 4_097)
+    assert series.request_sizes.sum == 2 * 4 * 30
+    assert series.durations.counts[:4] == [4, 2, 0, 8]
+    assert series.response_sizes.counts[:7] == [2, 0, 0, 2, 2, 0, 8]
+
+
 def test_a_successor_goes_on_and_tells_uwsgi_of_its_own_alone() -> None:
     region = memory(10)
     FigureCounters([region], 1, 10).add(request("/a"))

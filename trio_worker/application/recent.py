@@ -48,14 +48,15 @@ class Recent:
             kind: deque(maxlen=MOST) for kind in ("errors", "slow", "cancelled")
         }
 
-    def watching(self, write: Callable[[Record], object] | None) -> Callable[[Record], None]:
+    def watching(self, write: Callable[[Record], object]) -> Callable[[Record], None]:
         """Return what is to be called with every request at its end; it calls `write` as well."""
-        if write is None:
-            return self._look
+        slow, raised, keep = self._slow, self._raised, self._keep
 
+        # What it asks for stands in it: one call more would cost a request as much as all of the rest.
         def both(record: Record) -> None:
             write(record)
-            self._look(record)
+            if record.micros >= slow or not 0 < record.status < 500 or record.gone or record.refusal or raised:
+                keep(record)
 
         return both
 
@@ -79,15 +80,6 @@ class Recent:
     def show(self) -> dict[str, list[dict[str, Any]]]:
         """Return the records of each kind, the latest first."""
         return {kind: list(reversed(found)) for kind, found in self._kinds.items()}
-
-    def _look(self, record: Record) -> None:
-        if (
-            record.micros < self._slow
-            and 0 < record.status < 500
-            and not (record.gone or record.refusal or self._raised)
-        ):
-            return
-        self._keep(record)
 
     def _keep(self, record: Record) -> None:
         error, why = self._raised.pop(record, ""), cause(record)

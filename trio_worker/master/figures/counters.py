@@ -5,6 +5,7 @@ import os
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from struct import Struct
 from typing import Any, NamedTuple
 
 from trio_worker.master.figures.region import (
@@ -34,7 +35,12 @@ _VERSIONS = frozenset({"1.0", "1.1", "2", ""})
 
 # Where a series has its sums and the sizes of requests, from its cells on.
 _DURATION_SUM, _RESPONSE_SUM = DURATION_SUM - CELLS, RESPONSE_SUM - CELLS
+_write_sums, _SUMS_AT = Struct("QQ").pack_into, _DURATION_SUM * 8
 _REQUEST_SIZE, _REQUEST_SUM = REQUEST_SIZE - CELLS, REQUEST_SUM - CELLS
+
+# The quick requests, and the columns of small responses by their bytes.
+_FIRST_TIME, _MOST_SMALL = TIMES[0], SIZES[3]
+_SMALL = [bisect_left(SIZES, size) for size in range(_MOST_SMALL + 1)]
 
 # Kinds as requests show them that are remembered: a client chooses method and, before the bound, what it matches.
 _REMEMBERED = 4096
@@ -54,6 +60,25 @@ class _Count(NamedTuple):
         return _Count(slots, self.micros - earlier.micros, self.sent - earlier.sent)
 
 
+class _Kept:
+    """The counts and sums of a series, as its worker writes them.
+
+    Args:
+        counts: as they lie in the region from its cells on: sums of places would cost a request something.
+
+    Attributes:
+        counts: see above.
+        micros, sent: its sums, which nobody else writes.
+    """
+
+    __slots__ = ("counts", "micros", "sent")
+
+    def __init__(self, counts: memoryview) -> None:
+        self.counts = counts
+        self.micros: int = counts[_DURATION_SUM]
+        self.sent: int = counts[_RESPONSE_SUM]
+
+
 class FigureCounters(Counters):
     """The counters of this worker, by kinds of requests.
 
@@ -66,7 +91,7 @@ class FigureCounters(Counters):
         regions: see above.
     """
 
-    __slots__ = ("_base", "_counts", "_first", "_known", "_region", "_routes", "_sent", "_words", "regions")
+    __slots__ = ("_base", "_first", "_kept", "_known", "_region", "_routes", "_sent", "_series", "_words", "regions")
 
     def __init__(self, regions: Sequence[Region], number: int, routes: int) -> None:
         super().__init__()
@@ -76,8 +101,9 @@ class FigureCounters(Counters):
         self._routes = routes
         # By series, its words as they were when they were added up last.
         self._known: dict[int, tuple[bytes, _Count | None]] = {}
-        # The counts of each kind, as they lie in the region from its cells on: sums of places cost a request something.
-        self._counts: dict[tuple[str, str, int, str | None], memoryview] = {}
+        # What is written for each kind, and for each series, which many kinds may have in common.
+        self._kept: dict[tuple[str, str, int, str | None], _Kept] = {}
+        self._series: dict[int, _Kept] = {}
         # What the predecessors have left.
         self._base = {name: region[name] for name in COUNTERS}
         # The bytes of responses that are in `bytes_out`, which those of WebSockets are in as well.
@@ -99,12 +125,17 @@ class FigureCounters(Counters):
         asked = request.asked
         route = None if asked is None and "route" not in scope else self._route(asked, scope)
         try:
-            counts = self._counts[scope["method"], scope["http_version"], request.status, route]
+            kept = self._kept[scope["method"], scope["http_version"], request.status, route]
         except KeyError:
-            counts = self._find(scope["method"], scope["http_version"], request.status, route)
-        counts[ROW * bisect_left(TIMES, micros) + bisect_left(SIZES, sent)] += 1
-        counts[_DURATION_SUM] += micros
-        counts[_RESPONSE_SUM] += sent
+            kept = self._find(scope["method"], scope["http_version"], request.status, route)
+        counts = kept.counts
+        kept.micros = took = kept.micros + micros
+        kept.sent = left = kept.sent + sent
+        # Most requests are quick and most answers are small: to look there first costs a third of a search.
+        cell = 0 if micros <= _FIRST_TIME else ROW * bisect_left(TIMES, micros)
+        counts[cell + (_SMALL[sent] if sent <= _MOST_SMALL else bisect_left(SIZES, sent))] += 1
+        # The two words lie side by side, and are written in one step, which costs less than to read and write each.
+        _write_sums(counts, _SUMS_AT, took, left)
         if (intake := request.intake) is not None and (came := intake.size):
             counts[_REQUEST_SIZE + bisect_left(SIZES, came)] += 1
             counts[_REQUEST_SUM] += came
@@ -120,10 +151,9 @@ class FigureCounters(Counters):
         """Count a request that was refused before the app saw it, as one that took no time."""
         self.requests += 1
         kind = OTHER, "", status, None
-        counts = self._counts.get(kind)
-        (self._find(*kind) if counts is None else counts)[0] += 1
+        (self._kept.get(kind) or self._find(*kind)).counts[0] += 1
 
-    def _find(self, method: str, version: str, status: int, route: str | None) -> memoryview:
+    def _find(self, method: str, version: str, status: int, route: str | None) -> _Kept:
         kind = Kind(
             method if method in METHODS else OTHER,
             version if version in _VERSIONS else OTHER,
@@ -134,10 +164,12 @@ class FigureCounters(Counters):
         place = known.get(kind) or self._region.add(kind.key())
         if place is None:  # No room: only then do kinds lose what tells them apart.
             place = known[Kind(OTHER, "", kind.hundreds, "")]
-        counts = self._words[place + CELLS : place + SERIES_WORDS]
-        if len(self._counts) < _REMEMBERED:
-            self._counts[method, version, status, route] = counts
-        return counts
+        kept = self._series.get(place)
+        if kept is None:
+            self._series[place] = kept = _Kept(self._words[place + CELLS : place + SERIES_WORDS])
+        if len(self._kept) < _REMEMBERED:
+            self._kept[method, version, status, route] = kept
+        return kept
 
     def _admit(self, route: str) -> str:
         """Return the route if it is, or may become, one of those that are kept apart in all workers."""
