@@ -1,6 +1,7 @@
 """The other engine: what it promises, over real connections."""
 
 import signal
+from pathlib import Path
 
 import httpx
 import pytest
@@ -91,3 +92,26 @@ def test_it_is_hypercorn_that_serves(server: Server) -> None:
     with Http1(server.address) as client:
         client.send(b"WHATEVER / HTTP/1.1\r\nHost: t\r\n\r\n")
         assert client.response().status == 200
+
+
+def test_what_has_an_id_and_what_has_none(uwsgi: Servers, tmp_path: Path) -> None:
+    (tmp_path / "hypercorn.toml").write_text('server_names = ["ours.test"]\nh11_max_incomplete_size = 4096\n')
+    server = uwsgi(
+        trio_engine="hypercorn", trio_request_id="x-request-id", trio_hypercorn_config=tmp_path / "hypercorn.toml"
+    )
+    host = b"Host: ours.test\r\n"
+    upgrade = host + b"Connection: upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 7\r\n"
+    answers: list[tuple[int, bool, bytes]] = [
+        (200, True, b"GET / HTTP/1.1\r\n" + host + b"\r\n"),
+        (500, True, b"GET /raise HTTP/1.1\r\n" + host + b"\r\n"),
+        # Hypercorn's own, as docs/following.md has them.
+        (400, False, b"GET / HTTP/1.1\r\n" + host + b"a b: c\r\n\r\n"),
+        (431, False, b"GET / HTTP/1.1\r\n" + host + b"a: " + b"b" * 20_000),
+        (400, False, b"GET /ws HTTP/1.1\r\n" + upgrade + b"\r\n"),
+        (404, False, b"GET / HTTP/1.1\r\nHost: theirs.test\r\n\r\n"),
+    ]
+    for status, has_id, request in answers:
+        with Http1(server.address) as client:
+            client.send(request)
+            head = client.head()
+        assert (head.status, "x-request-id" in head.headers) == (status, has_id), request
