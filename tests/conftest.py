@@ -66,6 +66,7 @@ LONG = {
     "test_http1_properties",
     "test_leaving",
     "test_leaving_things",
+    "test_leftovers",
     "test_limits",
     "test_litestar",
     "test_log_reader",

@@ -20,7 +20,19 @@ from websockets.sync.client import connect as connect_websocket
 RECORD = r"^\[worker 1\] ERROR.*exception in "
 
 # Those of the app `faulty`.
-EACH = pytest.mark.parametrize("fault", ["cancelled", "generator", "keyboard", "own", "group", "unspeakable"])
+FAULTS = [
+    "cancelled",
+    "generator",
+    "keyboard",
+    "own",
+    "group",
+    "unspeakable",
+    "stop",
+    "stop-async",
+    "exit",
+    "recursion",
+]
+EACH = pytest.mark.parametrize("fault", [*FAULTS, "memory", "trio", "groups"])
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import trio
+
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
@@ -19,6 +21,17 @@ class Unspeakable(Exception):
     def __str__(self) -> str:
         raise ValueError("no words")
 
+    __repr__ = __str__
+
+
+def _run_in_a_run() -> BaseException:
+    """Return what Trio raises for a run within its run."""
+    try:
+        trio.run(trio.sleep, 0)
+    except RuntimeError as error:
+        return error
+    raise AssertionError("Trio has run within its run")
+
 
 FAULTS: dict[str, Callable[[], BaseException]] = {
     "cancelled": asyncio.CancelledError,
@@ -27,6 +40,13 @@ FAULTS: dict[str, Callable[[], BaseException]] = {
     "own": lambda: Own("own"),
     "group": lambda: BaseExceptionGroup("several", [Own("own"), ValueError("a value")]),
     "unspeakable": Unspeakable,
+    "stop": StopIteration,
+    "stop-async": StopAsyncIteration,
+    "exit": lambda: SystemExit(3),
+    "recursion": RecursionError,
+    "memory": MemoryError,
+    "trio": _run_in_a_run,
+    "groups": lambda: BaseExceptionGroup("outer", [ExceptionGroup("inner", [Unspeakable()]), GeneratorExit()]),
 }
 
 

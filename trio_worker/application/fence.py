@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import trio
 
+from trio_worker.application import leftovers
 from trio_worker.application.current import CURRENT
 from trio_worker.application.running import AsgiRequest, Running, split
 from trio_worker.application.session import Runs, Session
@@ -70,8 +71,12 @@ class Application:
             return
         request = AsgiRequest(scope, receive, send)
         scope["extensions"][RUNNING] = request
-        with trio.CancelScope() as request.cancel_scope:
+        with leftovers.MENDED, trio.CancelScope() as request.cancel_scope:
+            task = trio.lowlevel.current_task()
+            place = leftovers.place(task)
             await self.run(request)
+            if leftovers.place(task) is not place:
+                leftovers.tell(task, task.context)
         self._counters.bytes_in += request.intake.size
 
     async def run(self, request: Running) -> None:
@@ -84,15 +89,15 @@ class Application:
             await self._app(request.scope, request.receive, request.send)
             if request.gone or not request.begun:
                 await self._returned(request)
-        except trio.Cancelled:
-            await self._cancelled(request)
+        except trio.Cancelled as error:
+            await self._cancelled(request, error)
             raise
         except BaseExceptionGroup as group:
             cancelled, errors = split(group)
             if errors is not None:
                 await self._failed(request, errors)
             if cancelled is not None:
-                await self._cancelled(request)
+                await self._cancelled(request, cancelled)
                 raise cancelled from None
         except BaseException as error:
             # Whatever its class: `sys.exit` in a handler, or the `CancelledError` of a library that was made for
@@ -146,11 +151,14 @@ class Application:
             self._raised(error)
         await self._refuse(request, APP_FAILED)
 
-    async def _cancelled(self, request: Running) -> None:
+    async def _cancelled(self, request: Running, error: BaseException) -> None:
+        scope = request.cancel_scope
         if request.refusal is not None:
             await self._refuse(request, request.refusal)
-        else:
+        elif request.gone or request.failed or self._draining.is_set() or scope is None or scope.cancel_called:
             self._counters.disconnects += 1
+        else:  # By a scope that the app has opened itself and has not left.
+            await self._failed(request, error)
 
     async def give_up(self, request: Running, refusal: Refusal) -> None:
         """Answer in the place of an app that does not let itself be cancelled, or cut its response off; bounded.

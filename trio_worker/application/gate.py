@@ -125,9 +125,9 @@ class GatedApplication(Application):
         began = time.perf_counter()
         try:
             entered = await room.enter()
-        except trio.Cancelled:
+        except trio.Cancelled as error:
             self._identify(request)
-            await self._cancelled(request)
+            await self._cancelled(request, error)
             self._put_away(request)
             raise
         if entered:

@@ -12,6 +12,7 @@ from typing import Any
 
 import trio
 
+from trio_worker.application import leftovers
 from trio_worker.http.service import Service
 from trio_worker.serving.entrance import begin
 from trio_worker.serving.task_pool import TaskPool, run_in
@@ -58,10 +59,11 @@ class Attendant:
         One coroutine rather than three: each takes a third of a KiB below every session, and costs something whenever
         the task wakes.
         """
-        pool = self._pool
+        pool, task = self._pool, trio.lowlevel.current_task()
         try:
             while self._is_needed:
-                with trio.CancelScope() as self._scope:
+                with leftovers.MENDED, trio.CancelScope() as self._scope:
+                    place = leftovers.place(task)
                     # In a scope that the work has left cancelled the next work would end at once.
                     while not self._scope.cancel_called:
                         if self._work is None and not pool.waiting:
@@ -70,13 +72,21 @@ class Attendant:
                                 break
                             continue
                         outcome: Work | Outcome = CLOSE
+                        context = pool.context.copy() if self._work is None else task.context
                         try:
                             if self._work is None:
-                                outcome = await run_in(pool.context.copy(), self._begin().serve(), pool.suspend, None)
+                                outcome = await run_in(context, self._begin().serve(), pool.suspend, None)
                             else:
                                 outcome = await self._begin().serve()
                         except (Exception, BaseExceptionGroup) as error:
                             report(error, self._work)
+                        finally:
+                            if getattr(task, "_cancel_status", None) is not place:
+                                leftovers.tell(task, context)
+                                place = None
+                        if place is None:
+                            self._hand_on(outcome)
+                            break
                         if outcome is PARKED:
                             self._work = None
                         elif not self._go_on(outcome):
@@ -86,6 +96,10 @@ class Attendant:
                             pool.suspend(pool.context.copy())
                             await trio.lowlevel.cancel_shielded_checkpoint()
                 await self._step_outside()
+                if task.child_nurseries:
+                    pool.suspend(pool.context.copy())
+                    await leftovers.outlast(task)
+                    return
         finally:
             self._close()
 
@@ -125,6 +139,14 @@ class Attendant:
         elif outcome is not OUTSIDE and outcome is not AGAIN:
             self._close()
         return outcome is not OUTSIDE
+
+    def _hand_on(self, outcome: Work | Outcome) -> None:
+        """Leave it to another task to serve again what would be this one's."""
+        if outcome is PARKED:
+            self._work = None
+        elif self._go_on(outcome) and self._work is not None:
+            work, self._work = self._work, None
+            self._pool.start(work)
 
     async def _step_outside(self) -> None:
         """Do what is left of the work, if any; one that is served again stays this task's."""

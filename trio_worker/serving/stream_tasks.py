@@ -2,6 +2,7 @@
 
 import trio
 
+from trio_worker.application import leftovers
 from trio_worker.http.service import Stream
 from trio_worker.serving.attendant import report
 from trio_worker.serving.task_pool import TaskPool, run_in
@@ -20,22 +21,34 @@ async def run_streams(pool: TaskPool[Stream]) -> None:
     Args:
         pool: has the streams.
     """
-    is_needed = True
+    is_needed, task = True, trio.lowlevel.current_task()
     while is_needed:
-        with trio.CancelScope() as scope:
+        with leftovers.MENDED, trio.CancelScope() as scope:
             while is_needed and not scope.cancel_called:
-                await _run_waiting(pool, scope)
+                if await _run_waiting(pool, scope, task):
+                    break
                 is_needed = scope.cancel_called or await pool.rest()
+        if task.child_nurseries:
+            pool.suspend(pool.context.copy())
+            await leftovers.outlast(task)
+            return
 
 
-async def _run_waiting(pool: TaskPool[Stream], scope: trio.CancelScope) -> None:
-    waiting, context = pool.waiting, pool.context
+async def _run_waiting(pool: TaskPool[Stream], scope: trio.CancelScope, task: trio.lowlevel.Task) -> bool:
+    """Run what is waiting; return True if the app has left something open in the task."""
+    waiting, place = pool.waiting, leftovers.place(task)
     while waiting and not scope.cancel_called:
-        stream = waiting.popleft()
+        stream, context = waiting.popleft(), pool.context.copy()
         try:
             try:
-                await run_in(context.copy(), stream.run(scope), pool.suspend, stream)
+                await run_in(context, stream.run(scope), pool.suspend, stream)
             finally:
                 stream.finish()
+                if getattr(task, "_cancel_status", None) is not place:
+                    leftovers.tell(task, context)
+                    place = None
         except (Exception, BaseExceptionGroup) as error:
             report(error, stream)
+        if place is None:
+            return True
+    return False

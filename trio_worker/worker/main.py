@@ -14,7 +14,7 @@ import trio
 import uwsgi
 
 from trio_worker import quart
-from trio_worker.application import current
+from trio_worker.application import current, leftovers
 from trio_worker.application.kinds import AppError
 from trio_worker.application.lifespan import Lifespan, LifespanError
 from trio_worker.application.loading import Mounts, load, read_mounts
@@ -219,7 +219,7 @@ class Worker:
         """Accept and serve until the worker ends; nothing of a connection is left afterwards."""
         service = self._service
         self._uwsgi_signals = UwsgiSignals(self._native, self.destroy)
-        async with trio.open_nursery() as background, trio.open_nursery() as connections:
+        async with trio.open_nursery() as background, leftovers.open_nursery() as connections:
             sockets, _ = split(uwsgi.sockets, service.options.status)
             most = service.options.max_connections
             listeners = open_listeners(service, connections, sockets, uwsgi.numproc == 1, most)

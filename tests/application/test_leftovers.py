@@ -1,0 +1,142 @@
+"""What an app leaves open in its task is named in the log, and ends with its request: no other request runs in it."""
+
+import signal
+from collections.abc import Callable
+
+import pytest
+from support.http1 import Http1, connect
+from support.http2 import Http2, Http2WebSocket
+from support.packets import ask
+from support.packets import request as packet
+from support.uwsgi import Server, Servers
+from support.waiting import eventually
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect as connect_websocket
+
+LEAVING = {
+    "leaves_nursery": "nursery",
+    "leaves_nursery_later": "nursery",
+    "leaves_scope": "cancel scope",
+    "leaves_deadline": "cancel scope",
+    "leaves_cancelled": "cancel scope",
+    "leaves_generator_with_scope": "cancel scope",
+    "keeps_generator_with_scope": "cancel scope",
+    "leaves_generator_with_nursery": "nursery",
+    "keeps_generator_with_nursery": "nursery",
+}
+FAILING = {"raises_in_nursery": "nursery", "raises_in_scope": "cancel scope", "cancels_itself": "cancel scope"}
+
+
+def over_http1(server: Server, path: str) -> int:
+    with Http1(server.address) as client:
+        return client.get(path).status
+
+
+def over_http2(server: Server, path: str) -> int:
+    with Http2(server.address).begin() as client:
+        return client.response(client.request(path))[0]
+
+
+def over_packets(server: Server, path: str) -> int:
+    return ask(server.address, packet(path)).status
+
+
+PROTOCOLS = {"http1": over_http1, "http2": over_http2, "packet": over_packets}
+EACH = pytest.mark.parametrize("send", PROTOCOLS.values(), ids=PROTOCOLS)
+
+
+@pytest.fixture(scope="module")
+def server(module_uwsgi: Servers) -> Server:
+    return module_uwsgi(module="leftovers:app")
+
+
+def others_are_served(server: Server) -> None:
+    """Ask what waits for longer than any scope lasts that is left: as many as may run in the tasks that had them."""
+    with Http2(server.address).begin() as client, Http1(server.address) as other:
+        other.request("/sleep?seconds=0.5")
+        streams = [client.request("/sleep?seconds=0.5") for _ in range(3)]
+        assert [client.response(stream) for stream in streams] == [(200, b"slept")] * 3
+        assert other.response().text == "slept"
+    assert ask(server.address, packet("/sleep", QUERY_STRING="seconds=0.5")).status == 200
+
+
+def told(name: str, left: str) -> str:
+    return rf"^\[worker 1\] ERROR.*{name} has left a {left} open"
+
+
+@EACH
+@pytest.mark.parametrize(("name", "left"), LEAVING.items(), ids=LEAVING)
+def test_it_is_said_and_ends(server: Server, send: Callable[[Server, str], int], name: str, left: str) -> None:
+    pids, records = server.worker_pids(), server.count(told(f"/{name}", left))
+    assert send(server, f"/{name}") == 200
+    server.wait_log(told(f"/{name}", left), count=records + 1)
+    others_are_served(server)
+    assert server.count(told(f"/{name}", left)) == records + 1
+    assert server.worker_pids() == pids
+
+
+@EACH
+@pytest.mark.parametrize(("name", "left"), FAILING.items(), ids=FAILING)
+def test_an_app_that_fails_in_it(server: Server, send: Callable[[Server, str], int], name: str, left: str) -> None:
+    pids, records = server.worker_pids(), server.count(told(f"/{name}", left))
+    raised = server.count(f"exception in GET /{name}")
+    assert send(server, f"/{name}") == 500
+    server.wait_log(told(f"/{name}", left), count=records + 1)
+    server.wait_log(f"exception in GET /{name}", count=raised + 1)
+    others_are_served(server)
+    assert server.worker_pids() == pids
+
+
+def test_a_connection_goes_on(server: Server) -> None:
+    """Kept, and with the next request sent along."""
+    with Http1(server.address) as client:
+        for name in LEAVING:
+            client.send(b"GET /%b HTTP/1.1\r\nHost: test\r\n\r\nGET / HTTP/1.1\r\nHost: test\r\n\r\n" % name.encode())
+            assert client.response().text == "left"
+            assert client.response().text == "hello"
+
+
+def test_a_client_that_goes(server: Server) -> None:
+    records, waiting = server.count(told("/waits_in_nursery", "nursery")), server.count("waits in its nursery")
+    with Http1(server.address) as client:
+        client.request("/waits_in_nursery")
+        server.wait_log("waits in its nursery", count=waiting + 1)
+    server.wait_log(told("/waits_in_nursery", "nursery"), count=records + 1)
+    others_are_served(server)
+
+
+@pytest.mark.parametrize(("path", "left"), [("/session-nursery", "nursery"), ("/session-scope", "cancel scope")])
+def test_a_session(server: Server, path: str, left: str) -> None:
+    records = server.count(told(f"WebSocket {path}", left))
+    with connect_websocket(f"ws://test{path}", sock=connect(server.address)) as client, pytest.raises(ConnectionClosed):
+        client.recv(timeout=5)
+    server.wait_log(told(f"WebSocket {path}", left), count=records + 1)
+    with Http2(server.address).begin() as http2:
+        Http2WebSocket(http2, path)
+        server.wait_log(told(f"WebSocket {path}", left), count=records + 2)
+    others_are_served(server)
+
+
+def test_the_worker_leaves(uwsgi: Servers) -> None:
+    """As one that was left with nothing; the tasks that were left with nurseries are its own."""
+    server = uwsgi(module="leftovers:app")
+    [pid] = server.worker_pids()
+    for name in [*LEAVING, *FAILING]:
+        for send in PROTOCOLS.values():
+            send(server, f"/{name}")
+    server.signal(signal.SIGHUP, pid)
+    server.wait_accepting(2)
+    eventually(lambda: server.worker_pids() != [pid], why=lambda: server.log)
+    assert not server.count("Nursery stack corrupted|killing worker|still running at the end")
+
+
+@pytest.mark.parametrize(("name", "left"), [("leaves_nursery", "nursery"), ("leaves_deadline", "cancel scope")])
+def test_the_other_engine(uwsgi: Servers, name: str, left: str) -> None:
+    server = uwsgi(module="leftovers:app", trio_engine="hypercorn")
+    pids = server.worker_pids()
+    for count in (1, 2):
+        with Http1(server.address) as client:
+            assert client.get(f"/{name}").text == "left"
+        server.wait_log(told(f"/{name}", left), count=count)
+    assert over_http1(server, "/sleep?seconds=0.5") == 200
+    assert server.worker_pids() == pids

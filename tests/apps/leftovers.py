@@ -1,0 +1,145 @@
+"""Apps that leave a nursery or a cancel scope open in the task that runs them."""
+
+import math
+from collections.abc import AsyncIterator
+from typing import Any
+
+import trio
+from http1_extensions import body, start
+from probe import ROUTES, SESSIONS, Receive, Scope, Send, app
+
+# What is left must be referred to, or it is collected.
+LEFT: list[Any] = []
+
+
+async def _answer(send: Send) -> None:
+    await start(send, headers=[(b"content-length", b"4")])
+    await body(send, b"left")
+
+
+async def _nursery() -> None:
+    manager = trio.open_nursery()
+    LEFT.append(manager)
+    (await manager.__aenter__()).start_soon(trio.sleep_forever)
+
+
+def _scope(seconds: float = math.inf) -> trio.CancelScope:
+    scope = trio.CancelScope(relative_deadline=seconds)
+    LEFT.append(scope)
+    return scope.__enter__()
+
+
+async def _pieces_in_a_scope() -> AsyncIterator[bytes]:
+    with trio.move_on_after(0.2):
+        yield b"left"
+        await trio.sleep_forever()
+
+
+async def _pieces_in_a_nursery() -> AsyncIterator[bytes]:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep_forever)
+        yield b"left"
+        await trio.sleep_forever()
+
+
+async def leaves_nursery(scope: Scope, receive: Receive, send: Send) -> None:
+    await _nursery()
+    await _answer(send)
+
+
+async def leaves_nursery_later(scope: Scope, receive: Receive, send: Send) -> None:
+    await trio.sleep(0.01)
+    await _nursery()
+    await trio.sleep(0.01)
+    await _answer(send)
+
+
+async def leaves_scope(scope: Scope, receive: Receive, send: Send) -> None:
+    _scope()
+    await _answer(send)
+
+
+async def leaves_deadline(scope: Scope, receive: Receive, send: Send) -> None:
+    _scope(0.2)
+    await _answer(send)
+
+
+async def leaves_cancelled(scope: Scope, receive: Receive, send: Send) -> None:
+    await _answer(send)
+    _scope().cancel()
+
+
+async def leaves_generator_with_scope(scope: Scope, receive: Receive, send: Send) -> None:
+    await anext(_pieces_in_a_scope())
+    await _answer(send)
+
+
+async def keeps_generator_with_scope(scope: Scope, receive: Receive, send: Send) -> None:
+    pieces = _pieces_in_a_scope()
+    LEFT.append(pieces)
+    await anext(pieces)
+    await _answer(send)
+
+
+async def leaves_generator_with_nursery(scope: Scope, receive: Receive, send: Send) -> None:
+    await anext(_pieces_in_a_nursery())
+    await _answer(send)
+
+
+async def keeps_generator_with_nursery(scope: Scope, receive: Receive, send: Send) -> None:
+    pieces = _pieces_in_a_nursery()
+    LEFT.append(pieces)
+    await anext(pieces)
+    await _answer(send)
+
+
+async def raises_in_nursery(scope: Scope, receive: Receive, send: Send) -> None:
+    await _nursery()
+    raise ValueError("with a nursery open")
+
+
+async def raises_in_scope(scope: Scope, receive: Receive, send: Send) -> None:
+    _scope(0.2)
+    raise ValueError("with a scope open")
+
+
+async def cancels_itself(scope: Scope, receive: Receive, send: Send) -> None:
+    _scope().cancel()
+    await trio.sleep_forever()
+
+
+async def waits_in_nursery(scope: Scope, receive: Receive, send: Send) -> None:
+    """Is cancelled with its client."""
+    await _nursery()
+    print("waits in its nursery", flush=True)
+    await trio.sleep_forever()
+
+
+async def _session(scope: Scope, receive: Receive, send: Send) -> None:
+    await receive()
+    await send({"type": "websocket.accept"})
+    await (_nursery() if scope["path"] == "/session-nursery" else _enter(0.2))
+
+
+async def _enter(seconds: float) -> None:
+    _scope(seconds)
+
+
+LEAVING = [
+    leaves_nursery,
+    leaves_nursery_later,
+    leaves_scope,
+    leaves_deadline,
+    leaves_cancelled,
+    leaves_generator_with_scope,
+    keeps_generator_with_scope,
+    leaves_generator_with_nursery,
+    keeps_generator_with_nursery,
+]
+FAILING = [raises_in_nursery, raises_in_scope, cancels_itself]
+
+for route in [*LEAVING, *FAILING, waits_in_nursery]:
+    ROUTES[f"/{route.__name__}"] = route
+SESSIONS["/session-nursery"] = SESSIONS["/session-scope"] = _session
+
+__all__ = ["app"]

@@ -1,0 +1,106 @@
+"""The nurseries and cancel scopes that an app leaves open in the task that ran it.
+
+It has entered it by hand, say, or abandoned a generator that is within it. The task would serve its next requests in
+that scope, and whatever cancels the scope would cancel them.
+
+    the app ends -> is the task in another scope than before? -> it is said, and the scope around the app is left:
+                                                                 Trio drops what is open in it, and cancels that
+                                                              -> where a nursery is left, the task does nothing more
+"""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from contextvars import Context
+
+import trio
+
+from trio_worker.application.current import CURRENT
+from trio_worker.master.access_log.format import printable
+
+log = logging.getLogger(__name__)
+
+# Seconds between two looks whether the nurseries that a task has been left with are gone.
+LOOK = 10.0
+
+
+def place(task: trio.lowlevel.Task) -> object:
+    """Return what stands for the innermost cancel scope that a task is in; it is only compared.
+
+    Trio has no public name for it that does not cost as much as a short request, which to open and to leave a scope
+    does. AnyIO reads this one as well. Where it is missing a scope that is left is found when one around it ends.
+    """
+    return getattr(task, "_cancel_status", None)
+
+
+def tell(task: trio.lowlevel.Task, context: Context) -> None:
+    """Log what the app has left that ran in this context."""
+    record = context.get(CURRENT)
+    if record is None:
+        name = "an app"
+    else:
+        scope = record.scope
+        name = f"{scope.get('method', 'WebSocket')} {printable(scope['path'])}"
+    nurseries = task.child_nurseries
+    if nurseries:
+        count = sum(len(nursery.child_tasks) for nursery in nurseries)
+        log.error("%s has left a nursery open; its tasks are cancelled: %d", name, count)
+    else:
+        log.error("%s has left a cancel scope open, or closed one that is not its own", name)
+
+
+class Mended:
+    """A context manager around a cancel scope: it is no error when that ends around what an app has left open.
+
+    A generator would be kept beside every session.
+    """
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        """Do nothing."""
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        """Let go of what Trio says about it: that the scope has ended has mended it."""
+        return error is not None and _is_by_leftovers(error)
+
+
+MENDED = Mended()
+
+
+async def outlast(task: trio.lowlevel.Task) -> None:
+    """Wait until no nursery is left in the current task: one that ends with a nursery open ends those beside it.
+
+    A generator that is collected ends in a task of Trio's own, and waits there for the tasks of its nursery. But a
+    nursery wakes the task that it was opened in: that one must not wait for anything else then, and no sleep of Trio's
+    will do, which takes it for an error.
+    """
+    while nurseries := task.child_nurseries:
+        with trio.move_on_after(LOOK):
+            await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.SUCCEEDED)
+            _pass_on([nursery for nursery in nurseries if not nursery.child_tasks])
+
+
+def _pass_on(nurseries: list[trio.Nursery]) -> None:
+    """Wake the ends of generators that wait for these nurseries; else they would outlast the worker."""
+    for system in trio.lowlevel.current_root_task().child_nurseries:  # type: ignore[union-attr]
+        for task in system.child_tasks:
+            frames = [frame for frame, _ in task.iter_await_frames()]
+            if any(frame.f_locals.get("self") is nursery for frame in frames for nursery in nurseries):
+                trio.lowlevel.reschedule(task)
+
+
+@asynccontextmanager
+async def open_nursery() -> AsyncIterator[trio.Nursery]:
+    """Open a nursery for tasks that run apps: that some were left with nurseries is no error at its end."""
+    try:
+        async with trio.open_nursery() as nursery:
+            yield nursery
+    except BaseExceptionGroup as group:
+        rest = group.split(_is_by_leftovers)[1]
+        if rest is not None:
+            raise rest from None
+
+
+def _is_by_leftovers(error: BaseException) -> bool:
+    return isinstance(error, RuntimeError) and "stack corrupted" in str(error)
