@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -142,6 +143,14 @@ def test_a_blocked_worker_is_shown_as_not_answering(server: Server) -> None:
         assert time.monotonic() - began < 2
         assert waiting.response().status == 200
     assert [each["state"] for each in state(server)["workers"]] == ["accepting", "accepting"]
+
+
+def test_a_worker_whose_app_is_being_loaded_is_shown_as_starting(uwsgi: Servers) -> None:
+    server = uwsgi(processes=2, module="slow_start:app", lazy_apps=True, **with_status())
+    server.wait_accepting(2)
+    server.signal(signal.SIGKILL, server.worker_pids()[0])
+    eventually(lambda: sorted(each["state"] for each in state(server)["workers"]) == ["accepting", "starting"], 10)
+    eventually(lambda: {each["state"] for each in state(server)["workers"]} == {"accepting"}, 20)
 
 
 # Asks a worker by its abstract socket, as another user where it has a second argument, and prints what it is told.

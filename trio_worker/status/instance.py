@@ -88,7 +88,7 @@ class Instance:
         return {
             "id": worker["id"],
             "pid": worker["pid"],
-            "state": _state(worker, answer),
+            "state": _state(worker, answer, region["pid"] == worker["pid"] and region["flushed_at"] > 0),
             "running": answer_.get("running", region["in_flight"]),
             "connections": answer_.get("connections", region["connections"]),
             "lag": _lag(region) if process else 0,
@@ -101,12 +101,13 @@ class Instance:
         }
 
 
-def _state(worker: Any, answer: dict[str, Any] | None) -> str:
+def _state(worker: Any, answer: dict[str, Any] | None, counts: bool) -> str:
     said = worker["status"].decode()
     if worker["pid"] <= 0 or said == "cheap":
         return "cheap"
     if answer is None:
-        return "not answering"
+        # Until it has come to count, its app is being loaded, which may take longer than anything that it does later.
+        return "not answering" if counts else "starting"
     return "draining" if answer["draining"] else _STATES.get(said, "accepting")
 
 

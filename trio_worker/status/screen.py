@@ -13,7 +13,14 @@ from trio_worker.status import tables
 from trio_worker.status.view import View
 
 # The colours of the states of a worker.
-_STYLES = {"accepting": "green", "not answering": "bold red", "draining": "yellow", "paused": "yellow", "cheap": "dim"}
+_STYLES = {
+    "accepting": "green",
+    "not answering": "bold red",
+    "starting": "yellow",
+    "draining": "yellow",
+    "paused": "yellow",
+    "cheap": "dim",
+}
 
 # Columns that may be cut off where there is no room for them, and those that a terminal narrower than so many letters
 # has not.
