@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from support.http1 import Http1
 from support.uwsgi import Server, Servers
 
+from trio_worker.http.app_rules import ResponseError, header_lines
 from trio_worker.http.exchange import Source
-from trio_worker.http.response_head import ResponseError, header_lines
 from trio_worker.options import Options
 from trio_worker.protocols.http1.parser import RequestParser
 

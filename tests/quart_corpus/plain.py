@@ -16,7 +16,7 @@ SHORT = {
     "body": b"The server failed to answer this request.\n",
     "log": [
         "exception in GET /odd/10",
-        "trio_worker.http.response_head.ResponseError: the body is 7 bytes shorter than its Content-Length",
+        "trio_worker.http.app_rules.ResponseError: the body is 7 bytes shorter than its Content-Length",
     ],
 }
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from trio_worker.http import response_head
-from trio_worker.http.response_head import HeadWriter, ResponseError, header_lines, prepare
+from trio_worker.http.app_rules import ResponseError, header_lines
+from trio_worker.http.response_head import HeadWriter, prepare
 
 
 def test_lines_stay_as_they_were_given() -> None:
@@ -49,6 +50,23 @@ def test_a_head_that_is_prepared_again_is_the_same_one() -> None:
     assert prepare(200, headers) is not prepare(201, headers)
 
 
+@pytest.mark.parametrize(
+    ("value", "close"),
+    [
+        (b"close", True),
+        (b"keep-alive, Close", True),
+        (b"not-closed", False),
+        (b"closed", False),
+        (b"x-close", False),
+        (b"", False),
+        (b"a,\tclose ,b", True),
+    ],
+)
+def test_connection_is_a_list_of_tokens(value: bytes, close: bool) -> None:
+    assert prepare(200, [(b"connection", value)]).close is close
+    assert prepare(200, [(b"connection", value), (b"Connection", b"x")]).close is close
+
+
 def test_lists_as_pairs() -> None:
     pairs: Any = [[b"a", b"b"]]
     assert prepare(200, pairs).lines == b"HTTP/1.1 200 OK\r\na: b\r\n"
@@ -72,7 +90,7 @@ def test_204_says_nothing_of_a_length() -> None:
     assert (head.lines, head.length) == (b"HTTP/1.1 204 No Content\r\na: b\r\n", -1)
 
 
-@pytest.mark.parametrize("value", [b"", b"-1", b"+1", b"1.0", b"1,1", b" 1", b"\xb2"])
+@pytest.mark.parametrize("value", [b"", b"-1", b"+1", b"1.0", b"1,1", b" 1", b"\xb2", b"1" * 19, b"1" * 5000])
 def test_lengths_that_are_none(value: bytes) -> None:
     with pytest.raises(ResponseError):
         prepare(200, [(b"content-length", value)])

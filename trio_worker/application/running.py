@@ -178,4 +178,11 @@ def split(
 
 def announced(headers: Any) -> int:
     """Return the Content-Length of these headers, 0 without one."""
-    return next((int(value) for name, value in headers if name.lower() == b"content-length" and value.isdigit()), 0)
+    return next(
+        (
+            int(value)
+            for name, value in headers
+            if name.lower() == b"content-length" and value.isdigit() and len(value) < 19
+        ),
+        0,
+    )

@@ -10,10 +10,11 @@ from urllib.parse import unquote_to_bytes
 import trio
 
 from trio_worker.asgi import RUNNING, Headers, Message, Scope
+from trio_worker.http.app_rules import header_lines
 from trio_worker.http.extensions import ExtendedResponse
 from trio_worker.http.intake import Intake
 from trio_worker.http.response import Ending
-from trio_worker.http.response_head import Prepared, header_lines
+from trio_worker.http.response_head import Prepared
 from trio_worker.http.service import Service
 from trio_worker.transport.wire import Address, Wire
 
@@ -141,10 +142,7 @@ class Exchange(ExtendedResponse):
         """Return the head that makes this connection a WebSocket (RFC 6455 section 4.2.2).
 
         Args:
-            headers: of the app and of the handshake.
-
-        Raises:
-            ResponseError: one of them is not valid.
+            headers: of the app and of the handshake, by the rules.
         """
         lines = header_lines(headers)
         self.begun = True

@@ -5,11 +5,11 @@ https://asgi.readthedocs.io/en/latest/extensions.html
 
 import os
 import stat
-from collections.abc import Iterable
 
 import trio
 
-from trio_worker.asgi import Message
+from trio_worker.asgi import Headers, Message
+from trio_worker.http.app_rules import ResponseError, count_body, header_lines, hints_of, trailers_of
 from trio_worker.http.response import (
     BODY,
     CHUNKED,
@@ -21,7 +21,6 @@ from trio_worker.http.response import (
     UNDECIDED,
     Response,
 )
-from trio_worker.http.response_head import ResponseError, count_body, header_lines
 
 
 class ExtendedResponse(Response):
@@ -40,7 +39,7 @@ class ExtendedResponse(Response):
         elif kind == "http.response.zerocopysend" and self.state is BODY:
             await self._send_part(message)
         elif kind == "http.response.early_hint" and self.state is START:
-            await self._send_hint(message["links"])
+            await self._send_hint(hints_of(message.get("links")))
         else:
             self._reject(kind)
 
@@ -63,7 +62,7 @@ class ExtendedResponse(Response):
 
     async def _send_trailers(self, message: Message) -> None:
         """Send fields behind the last chunk (RFC 9112 section 7.1.2), where the client asked for them."""
-        self._trailer_lines += header_lines(message.get("headers", ()))
+        self._trailer_lines += header_lines(trailers_of(message.get("headers", ())))
         if not message.get("more_trailers", False):
             if self._framing is CHUNKED:
                 fields = self._trailer_lines if self.takes_trailers else b""
@@ -71,9 +70,9 @@ class ExtendedResponse(Response):
             self._trailers = False
             self._advance(more=False)
 
-    async def _send_hint(self, links: Iterable[bytes]) -> None:
+    async def _send_hint(self, fields: Headers) -> None:
         """Send a 103 before the head (RFC 8297)."""
-        lines = header_lines([(b"link", link) for link in links])
+        lines = header_lines(fields)
         if self.version == "1.1":
             await self._write((b"HTTP/1.1 103 Early Hints\r\n%b\r\n" % lines,))
 

@@ -14,7 +14,8 @@ from typing import Protocol
 import trio
 
 from trio_worker.asgi import Message
-from trio_worker.http.response_head import Prepared, ResponseError, count_body, prepare
+from trio_worker.http.app_rules import ResponseError, body_of, count_body
+from trio_worker.http.response_head import Prepared, prepare
 from trio_worker.http.service import Service
 from trio_worker.http.writing import JOIN_LIMIT, Bytes, Writing, behind
 
@@ -132,7 +133,7 @@ class Response(Writing):
             self._start(message)
         elif kind == "http.response.body" and self.state is BODY:
             data, more, head = message.get("body", b""), message.get("more_body", False), self._head
-            if head is not None and len(data) == self._remaining <= JOIN_LIMIT and type(data) is bytes:
+            if head is not None and type(data) is bytes and len(data) == self._remaining <= JOIN_LIMIT:
                 if rest := self._send_whole(head, data, more):
                     await self._write(rest)
             elif more and self._framing is CHUNKED and head is None and type(data) is bytes and data:
@@ -166,7 +167,10 @@ class Response(Writing):
         if self.state is not START and (self.begun or self.refusal is None):
             self._reject(message["type"])
             return
-        status, headers = message["status"], message.get("headers", ())
+        try:
+            status, headers = message["status"], message.get("headers", ())
+        except KeyError:
+            raise ResponseError("http.response.start has a status, a number from 200 to 999") from None
         self._head = head = prepare(status, headers)
         self.status = status
         self.response_headers = headers
@@ -264,7 +268,7 @@ class Response(Writing):
     def _pack(self, data: bytes, more: bool) -> Sequence[Bytes]:
         """Return the next piece of the body as it is to be written, behind the head where that has not left yet."""
         if type(data) is not bytes:
-            data = bytes(memoryview(data))  # A TypeError comes now, while the response can still become a 500.
+            data = body_of(data)  # An error comes now, while the response can still become a 500.
         framing = self._decide(len(data), more) if self._framing is UNDECIDED else b""
         if self._framing is LENGTH:
             self._remaining = count_body(self._remaining, len(data), more)

@@ -11,53 +11,29 @@ from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
 
+from trio_worker.http.app_rules import (
+    OF_CONNECTIONS,
+    all_bytes,
+    asks_for_close,
+    check_status,
+    header_lines,
+    in_http2,
+    length_of,
+)
 from trio_worker.memory import Memory
 
 _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus}
 
-# RFC 9110 section 5.6.2: what a method and a header's name may consist of.
-TOKEN = b"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-
-# The fields that say something of a connection (RFC 9113 section 8.2.2).
-_OF_CONNECTIONS = {b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"}
+# An answer may say what the client could upgrade to (RFC 9110 section 15.5.22), in HTTP/1.1 alone.
+_NOT_THE_APPS = OF_CONNECTIONS - {b"upgrade"}
 
 SERVER_LINE = b"server: trio-worker\r\n"
 
 
-class ResponseError(Exception):
-    """The app sent something that is no valid response; the message says what."""
-
-
 def _status_line(status: int) -> bytes:
     """The first line. Raises ResponseError for what is no final status."""
-    line = _STATUS_LINES.get(status)
-    if line is None or status < 200:
-        if not isinstance(status, int) or not 200 <= status <= 999:
-            raise ResponseError(f"{status!r} is no status of a response, which is a number from 200 to 999")
-        line = b"HTTP/1.1 %d \r\n" % status
-    return line
-
-
-def header_lines(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
-    """The header lines as the app gave them.
-
-    Raises:
-        ResponseError: a name is no token, a value has a line break or NUL in it, or something is not bytes.
-    """
-    names: list[bytes] = []
-    parts: list[bytes] = []
-    try:
-        for name, value in headers:
-            names.append(name)
-            parts += (name, b": ", value, b"\r\n")
-        lines = b"".join(parts)
-        odd = b"".join(names).translate(None, TOKEN)
-    except (TypeError, ValueError) as error:
-        raise ResponseError(f"headers are pairs of bytes, not {headers!r}") from error
-    count = len(names)
-    if odd or b"" in names or lines.count(b"\n") != count or lines.count(b"\r") != count or b"\0" in lines:
-        raise ResponseError(f"a header's name or value is not valid in {headers!r}")
-    return lines
+    check_status(status)
+    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
 
 
 @dataclass(slots=True, eq=False)
@@ -108,42 +84,17 @@ def prepare(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Prepared:
     return known
 
 
-def _prepare(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Prepared:
-    lines = _status_line(status) + header_lines(headers)
-    given = {name.lower(): value for name, value in headers}
-    length = _length(headers) if b"content-length" in given else -1
+def _prepare(status: int, given: Iterable[tuple[bytes, bytes]]) -> Prepared:
+    first, lines = _status_line(status), header_lines(given)
+    headers = all_bytes(given)
+    names = {name.lower() for name, _ in headers}
+    length = length_of(headers) if b"content-length" in names else -1
     if status == 204:
         length = -1
-    if b"connection" in given or b"transfer-encoding" in given or (status == 204 and b"content-length" in given):
-        lines = _status_line(status) + header_lines(_without_framing(headers, status))
-    close = b"close" in given.get(b"connection", b"").lower()
-    return Prepared(lines, length, close, b"date" in given, b"server" in given, tuple(headers))
-
-
-def _length(headers: Iterable[tuple[bytes, bytes]]) -> int:
-    lengths = [value for name, value in headers if name.lower() == b"content-length"]
-    if len(lengths) > 1 or not lengths[0].isdigit():
-        raise ResponseError(f"content-length is one number of bytes, not {b', '.join(lengths)!r}")
-    return int(lengths[0])
-
-
-def count_body(remaining: int, size: int, more: bool) -> int:
-    """Return the bytes of a body that are to come behind a piece of it, by its Content-Length (RFC 9110 section 8.6).
-
-    Args:
-        remaining: bytes that were to come before the piece.
-        size: of the piece, in bytes.
-        more: whether the app has more pieces.
-
-    Raises:
-        ResponseError: the body is longer or shorter than announced.
-    """
-    remaining -= size
-    if remaining < 0:
-        raise ResponseError(f"the body is {-remaining} bytes longer than its Content-Length")
-    if remaining and not more:
-        raise ResponseError(f"the body is {remaining} bytes shorter than its Content-Length")
-    return remaining
+    if not names.isdisjoint(_NOT_THE_APPS) or (status == 204 and b"content-length" in names):
+        lines = header_lines(_without_framing(headers, status))
+    close = b"connection" in names and asks_for_close(headers)
+    return Prepared(first + lines, length, close, b"date" in names, b"server" in names, tuple(headers))
 
 
 def _without_framing(headers: Iterable[tuple[bytes, bytes]], status: int) -> list[tuple[bytes, bytes]]:
@@ -151,7 +102,7 @@ def _without_framing(headers: Iterable[tuple[bytes, bytes]], status: int) -> lis
 
     A 204 says nothing of a length (RFC 9110 section 8.6).
     """
-    own = {b"connection", b"transfer-encoding"} | ({b"content-length"} if status == 204 else set())
+    own = _NOT_THE_APPS | ({b"content-length"} if status == 204 else set())
     return [(name, value) for name, value in headers if name.lower() not in own]
 
 
@@ -190,10 +141,8 @@ class HeadWriter:
             self._tick()
         mark, fields = head.fields
         if mark is not self._mark:
-            without = _OF_CONNECTIONS | ({b"content-length"} if status == 204 else set())
-            given = [(name.lower(), value) for name, value in head.headers]
             own = [line.partition(b": ") for line in self._own_lines(head).split(b"\r\n")[:-1]]
-            kept = [field for field in given if field[0] not in without]
+            kept = [field for field in in_http2(head.headers) if status != 204 or field[0] != b"content-length"]
             fields = ((b":status", b"%d" % status), *kept, *[(name, value) for name, _, value in own])
             head.fields = self._mark, fields
         return fields

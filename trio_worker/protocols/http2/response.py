@@ -4,16 +4,16 @@ A piece that the client's window does not take keeps the app waiting, so what wa
 """
 
 import os
-from collections.abc import Iterable
 from errno import EPIPE
 from math import inf
 
 import trio
 
 from trio_worker.asgi import Headers, Message
+from trio_worker.http.app_rules import body_of, count_body, in_http2, trailers_of
 from trio_worker.http.exchange import Exchange
 from trio_worker.http.response import COMPLETE, LENGTH, NONE, TRAILERS
-from trio_worker.http.response_head import Prepared, count_body, header_lines
+from trio_worker.http.response_head import Prepared
 from trio_worker.protocols.http2.carrier import Carrier
 
 # Bytes of a file that are read at a time.
@@ -41,8 +41,7 @@ class StreamResponse(Exchange):
     def accept(self, headers: Headers) -> bytes:
         """Answer an extended CONNECT: the stream is a tunnel from here on (RFC 8441 section 5)."""
         self.begun = True
-        header_lines(headers)
-        self.connection.session.respond(self.stream, [(b":status", b"200"), *headers], end=False)
+        self.connection.session.respond(self.stream, [(b":status", b"200"), *in_http2(headers)], end=False)
         self.connection.flush_soon()
         return b""
 
@@ -81,7 +80,7 @@ class StreamResponse(Exchange):
 
     async def _send_piece(self, data: bytes, more: bool) -> None:
         if type(data) is not bytes:
-            data = bytes(memoryview(data))
+            data = body_of(data)
         if self._framing is LENGTH:
             self._remaining = count_body(self._remaining, len(data), more)
         over = self._remaining == 0 and self._framing is LENGTH
@@ -166,14 +165,12 @@ class StreamResponse(Exchange):
         self.connection.flush_soon()
 
     async def _send_trailers(self, message: Message) -> None:
-        header_lines(message.get("headers", ()))
-        self._more_trailers.extend(message.get("headers", ()))
+        self._more_trailers.extend(in_http2(trailers_of(message.get("headers", ()))))
         if not message.get("more_trailers", False):
             self._trailers = False
             if self._framing is not NONE:
-                fields = [(name.lower(), value) for name, value in self._more_trailers]
                 try:
-                    self.connection.session.send_trailers(self.stream, fields)
+                    self.connection.session.send_trailers(self.stream, self._more_trailers)
                 except OSError:
                     self.gone = True  # As above.
                     raise
@@ -187,8 +184,6 @@ class StreamResponse(Exchange):
             self._kept_trailers = []
         return self._kept_trailers
 
-    async def _send_hint(self, links: Iterable[bytes]) -> None:
-        fields = [(b"link", link) for link in links]
-        header_lines(fields)
-        self.connection.session.inform(self.stream, [(b":status", b"103"), *fields])
+    async def _send_hint(self, fields: Headers) -> None:
+        self.connection.session.inform(self.stream, [(b":status", b"103"), *in_http2(fields)])
         self.connection.flush_soon()

@@ -211,6 +211,9 @@ class Tunnel:
     def end_writing_now(self) -> None:
         """Say that nothing more will come."""
         if self._exchange.begun and not (self._exchange.gone or self._exchange.complete or self.complete):
+            if self.work.session is not None and self.work.session.status != 101:
+                self.abort()  # A denial that its app has not brought to its end must not look whole.
+                return
             self.complete = self._ended = True  # Nothing is cut off by what the client may still send on its stream.
             self._connection.session.send(self.stream, b"", end=True)
             self._connection.flush_soon()

@@ -3,7 +3,7 @@
 from urllib.parse import unquote_to_bytes
 
 from trio_worker.asgi import Headers
-from trio_worker.http.response_head import TOKEN
+from trio_worker.http.app_rules import TOKEN
 from trio_worker.protocols.rules import METHODS
 from trio_worker.protocols.uwsgi.packet import PacketError, RequestError, Variables
 from trio_worker.refusal import Refusal

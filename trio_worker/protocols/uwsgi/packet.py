@@ -10,7 +10,7 @@ of its own. Nothing here does I/O.
 from collections.abc import Mapping
 
 from trio_worker.asgi import Headers
-from trio_worker.http.response_head import TOKEN
+from trio_worker.http.app_rules import TOKEN
 from trio_worker.memory import Memory
 from trio_worker.refusal import Refusal
 

@@ -8,9 +8,7 @@ import enum
 from collections.abc import Awaitable, Callable
 
 import trio
-from websockets.exceptions import ProtocolError
 
-from trio_worker.http.response_head import ResponseError
 from trio_worker.http.service import Service
 from trio_worker.protocols.websocket.messages import Messages
 from trio_worker.protocols.websocket.outlet import Outlet
@@ -172,10 +170,7 @@ class Link:
 
     async def _close(self, code: int, reason: str) -> None:
         """Close our side; the client has a while to close its own."""
-        try:
-            frame = self._messages.close(code, reason)
-        except ProtocolError as error:
-            raise ResponseError(f"a WebSocket cannot be closed with {code!r}, {reason!r}: {error}") from error
+        frame = self._messages.close(code, reason)
         self.phase, self._end = CLOSING, (code, reason)
         self._wire.deadline = self._clock.now + CLOSE_GRACE
         await self._write(frame)

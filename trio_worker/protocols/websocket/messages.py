@@ -9,7 +9,6 @@ import logging
 import struct
 from collections.abc import Sequence
 
-from websockets.exceptions import ProtocolError
 from websockets.extensions import Extension
 from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.protocol import Protocol, Side, State
@@ -207,16 +206,10 @@ class Messages:
             self.rest = b""
 
     def close(self, code: int, reason: str) -> bytes:
-        """Return the frame that closes our side, b"" where it is closed already.
-
-        Raises:
-            ProtocolError: the code may not be sent (RFC 6455 section 7.4), or the reason is too long.
-        """
+        """Return the frame that closes our side, b"" where it is closed already."""
         protocol = self._protocol or self._make_protocol()
         if protocol.state is not State.OPEN:
             return b""
-        if len(reason.encode()) > 123:
-            raise ProtocolError("a reason has 123 bytes at most")
         protocol.send_close(code, reason)
         return b"".join(protocol.data_to_send())
 
@@ -266,12 +259,3 @@ def _replace_close(protocol: Protocol, answer: bytes, payload: bytes) -> bytes:
     assert sent is not None
     last = b"" if sent.code == CloseCode.NO_STATUS_RCVD else sent.serialize()
     return answer.removesuffix(Frame(CLOSE, last).serialize(mask=False)) + Frame(CLOSE, payload).serialize(mask=False)
-
-
-def is_sendable(code: int) -> bool:
-    """Return True for a code that a close frame may have (RFC 6455 section 7.4)."""
-    try:
-        Close(code, "").check()
-    except ProtocolError:
-        return False
-    return True

@@ -17,8 +17,9 @@ from typing import Any
 import trio
 
 from trio_worker.asgi import RUNNING, App, Headers, Message, Notes
+from trio_worker.http import app_rules
+from trio_worker.http.app_rules import ResponseError
 from trio_worker.http.exchange import Exchange
-from trio_worker.http.response_head import ResponseError
 from trio_worker.protocols.websocket.handshake import Handshake, make_scope
 from trio_worker.protocols.websocket.link import (
     CLOSE_GRACE,
@@ -33,7 +34,7 @@ from trio_worker.protocols.websocket.link import (
     SERVICE_RESTART,
     Link,
 )
-from trio_worker.protocols.websocket.messages import Messages, is_sendable
+from trio_worker.protocols.websocket.messages import Messages
 from trio_worker.refusal import APP_FAILED, SHUTTING_DOWN, Refusal
 from trio_worker.transport.wire import Wire
 
@@ -141,7 +142,7 @@ class WebSocketSession(Link):
         if isinstance(message, bytes):
             counters.bytes_in += len(message)
             return {"type": "websocket.receive", "bytes": message, "text": None}
-        counters.bytes_in += len(message) if message.isascii() else _size(message)
+        counters.bytes_in += len(message) if message.isascii() else app_rules.size_of(message)
         return {"type": "websocket.receive", "text": message, "bytes": None}
 
     def _disconnect(self) -> Message:
@@ -164,11 +165,12 @@ class WebSocketSession(Link):
         if kind != "websocket.send" or self.phase is not OPEN:
             await self._send_other(kind, message)
             return
-        text = message.get("text")
-        payload = message.get("bytes") if text is None else text
-        if type(payload) is not str and type(payload) is not bytes:
-            payload = _plain(payload)
-        size = len(payload) if type(payload) is bytes or payload.isascii() else _size(payload)
+        text, payload = message.get("text"), message.get("bytes")
+        if type(text) is str and payload is None:
+            payload = text
+        elif text is not None or type(payload) is not bytes:
+            payload = app_rules.payload_of(text, payload)
+        size = len(payload) if type(payload) is bytes or payload.isascii() else app_rules.size_of(payload)
         counters = self._counters
         counters.messages_out += 1
         counters.bytes_out += size
@@ -208,21 +210,17 @@ class WebSocketSession(Link):
             await self._accept(message)
         elif self.phase is HANDSHAKE and kind == "websocket.close":
             await self._refuse(_FORBIDDEN)
-        elif kind.startswith("websocket.http.response."):
+        elif str(kind).startswith("websocket.http.response."):
             await self._deny({**message, "type": kind.removeprefix("websocket.")})
         else:
             raise ResponseError(f"the app sent {kind!r} where only {self.phase.value} can come")
 
     async def _send_close(self, message: Message) -> None:
-        code, reason = message.get("code", NORMAL), message.get("reason") or ""
-        if not is_sendable(code):
-            raise ResponseError(f"{code!r} is no code that a WebSocket can be closed with (RFC 6455 section 7.4)")
-        await self._close(code, reason)
+        await self._close(*app_rules.close_of(message.get("code", NORMAL), message.get("reason")))
 
     async def _accept(self, message: Message) -> None:
-        subprotocol, headers = message.get("subprotocol"), tuple(message.get("headers", ()))
-        if subprotocol is not None and subprotocol not in self._handshake.subprotocols:
-            raise ResponseError(f"the client has not offered the subprotocol {subprotocol!r} (RFC 6455 section 4.2.2)")
+        subprotocol = app_rules.subprotocol_of(message.get("subprotocol"), self._handshake.subprotocols)
+        headers = app_rules.accepted(message.get("headers", ()))
         head = self._exchange.accept([*self._handshake.answer(subprotocol), *headers])
         del self._exchange, self._handshake  # Nothing of them is needed any more: idle sessions come in thousands.
         self.status, self.response_headers = 101, headers
@@ -249,6 +247,8 @@ class WebSocketSession(Link):
 
     async def _deny(self, message: Message) -> None:
         """Pass on a response of the app's own (the extension websocket.http.response)."""
+        if message["type"] == "http.response.start":
+            app_rules.check_denial(message.get("status"))
         self.phase = DENYING
         await self._exchange.send(message)
         self.status, self.response_headers = self._exchange.status, self._exchange.response_headers
@@ -256,15 +256,3 @@ class WebSocketSession(Link):
         if self._exchange.complete:
             self.phase = CLOSED
             self._change()
-
-
-def _size(message: str | bytes) -> int:
-    """Return the bytes of a message; text that is not ASCII has more of them than letters."""
-    return len(message) if isinstance(message, bytes) or message.isascii() else len(message.encode())
-
-
-def _plain(payload: Any) -> str | bytes:
-    """Return a payload of another type than usual as one that is: of a subclass, a bytearray, a view, None."""
-    if isinstance(payload, str | bytes):
-        return payload
-    return b"" if payload is None else bytes(memoryview(payload))
