@@ -1,5 +1,7 @@
 """A bare ASGI app for hostile clients: it says nothing in the log, and stops when its client has gone."""
 
+import json
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs
@@ -12,6 +14,26 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 # Bytes that the endless ones send at a time.
 PIECE = 4096
+
+
+class Turns(trio.abc.Instrument):
+    """The CPU time of the turns of Trio's loop, in which nobody else is served: no other process changes it.
+
+    Attributes:
+        longest: seconds of the longest one since it was asked for last.
+    """
+
+    def __init__(self) -> None:
+        self.longest = self._began = 0.0
+
+    def after_io_wait(self, timeout: float) -> None:
+        self._began = time.thread_time()
+
+    def before_io_wait(self, timeout: float) -> None:
+        self.longest = max(self.longest, time.thread_time() - self._began)
+
+
+turns = Turns()
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -27,6 +49,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:
+    trio.lowlevel.add_instrument(turns)
     for each in "startup", "shutdown":
         await receive()
         await send({"type": f"lifespan.{each}.complete"})
@@ -40,6 +63,12 @@ async def _answer(send: Send, body: bytes) -> None:
 
 async def _hello(receive: Receive, send: Send, size: int) -> None:
     await _answer(send, b"hello")
+
+
+async def _longest_turn(receive: Receive, send: Send, size: int) -> None:
+    """Tells the longest turn of the loop, and begins anew."""
+    longest, turns.longest = turns.longest, 0.0
+    await _answer(send, json.dumps(longest).encode())
 
 
 async def _big(receive: Receive, send: Send, size: int) -> None:
@@ -83,5 +112,12 @@ async def _ws_endless(receive: Receive, send: Send) -> None:
         await send({"type": "websocket.send", "bytes": bytes(PIECE)})
 
 
-ROUTES = {"/": _hello, "/big": _big, "/waits": _waits, "/takes": _takes, "/endless": _endless}
+ROUTES = {
+    "/": _hello,
+    "/turn": _longest_turn,
+    "/big": _big,
+    "/waits": _waits,
+    "/takes": _takes,
+    "/endless": _endless,
+}
 SESSIONS = {"/echo": _ws_echo, "/takes": _ws_takes, "/waits": _ws_waits, "/endless": _ws_endless}

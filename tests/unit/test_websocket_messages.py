@@ -1,5 +1,6 @@
 """Messages of a WebSocket: what is taken apart at a time, what counts as bringing nothing, what may be inflated."""
 
+import json
 import zlib
 
 import pytest
@@ -7,7 +8,7 @@ from websockets.exceptions import PayloadTooBig
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 
-from trio_worker.protocols.websocket.inflating import ALWAYS, TIMES, Inflating
+from trio_worker.protocols.websocket.inflating import ALWAYS, EXCESS, TIMES, Inflating
 from trio_worker.protocols.websocket.messages import FRAMES, Message, Messages
 
 
@@ -92,3 +93,23 @@ def test_a_bomb_is_refused_before_it_is_inflated(size: int, fits: bool) -> None:
     else:
         with pytest.raises(PayloadTooBig):
             extension.decode(bomb, max_size=1 << 24)
+
+
+def test_bombs_that_are_small_enough_are_refused_when_they_come_one_after_the_other() -> None:
+    extension, bombs = Inflating(PerMessageDeflate(False, False, 15, 15)), 0
+    deflate = zlib.compressobj(9, wbits=-15)
+    with pytest.raises(PayloadTooBig):
+        while bombs < 100:
+            data = (deflate.compress(bytes(ALWAYS)) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
+            extension.decode(Frame(Opcode.BINARY, data, rsv1=True), max_size=1 << 24)
+            bombs += 1
+    assert EXCESS // ALWAYS <= bombs < 100
+
+
+def test_text_that_is_compressed_as_people_send_it_may_go_on() -> None:
+    extension = Inflating(PerMessageDeflate(False, False, 15, 15))
+    deflate, text = zlib.compressobj(9, wbits=-15), json.dumps([{"id": each * 7919} for each in range(5000)]).encode()
+    for _ in range(100):
+        deflate = zlib.compressobj(9, wbits=-15)
+        data = (deflate.compress(text) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
+        assert extension.decode(Frame(Opcode.BINARY, data, rsv1=True), max_size=1 << 24).data == text

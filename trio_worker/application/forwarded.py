@@ -28,7 +28,13 @@ from trio_worker.refusal import Refusal, answer
 
 log = logging.getLogger(__name__)
 
+# Proxies of a chain that are listened to, from the nearest one on, and bytes of Forwarded, which cannot be read from
+# its end: a client may write thousands of entries, and each costs some microseconds.
+MOST, LONGEST = 64, 8192
+
 AMBIGUOUS = Refusal(400, "The proxies of this request do not agree on its client.")
+
+TOO_LONG = Refusal(431, f"Forwarded may have {LONGEST} bytes.", "limit")
 
 # One parameter of Forwarded: a name and a token or quoted string (RFC 7239 section 4), or what separates them.
 _PARAMETER = re.compile(r'\s*([!#$%&\'*+.^_`|~\w-]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s;,"]*))\s*', re.ASCII)
@@ -75,6 +81,9 @@ class Forwarded:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Run the app for one request or session; a request whose two kinds of headers disagree gets 400."""
         if scope["type"] in ("http", "websocket") and scope["client"] in self._proxies:
+            if self._kind != "x-forwarded" and _is_too_long(scope["headers"]):
+                await answer(scope, send, TOO_LONG)
+                return
             hops = self._hops(scope)
             if hops is None:
                 log.warning("the forwarded headers disagree: trio-proxy-headers says which kind of them to believe")
@@ -118,10 +127,14 @@ def _is_written_twice(headers: Headers) -> bool:
     return len(set(names)) < len(names)
 
 
+def _is_too_long(headers: Headers) -> bool:
+    return any(len(value) > LONGEST for name, value in headers if name == b"forwarded")
+
+
 def _values(headers: list[tuple[bytes, bytes]], name: bytes) -> list[str]:
     """The entries of a list header, the last one first."""
     text = ",".join(value.decode("latin-1") for key, value in headers if key == name)
-    return [entry.strip() for entry in reversed(text.split(","))] if text else []
+    return [entry.strip() for entry in reversed(text.rsplit(",", MOST)[-MOST:])] if text else []
 
 
 def _x_forwarded(headers: list[tuple[bytes, bytes]]) -> list[Hop]:
@@ -136,7 +149,7 @@ def _x_forwarded(headers: list[tuple[bytes, bytes]]) -> list[Hop]:
 
 def _forwarded(headers: list[tuple[bytes, bytes]]) -> list[Hop]:
     text = ",".join(value.decode("latin-1") for key, value in headers if key == b"forwarded")
-    return [_hop(dict(element)) for element in reversed(list(_elements(text)))] if text else []
+    return [_hop(dict(element)) for element in reversed(list(_elements(text))[-MOST:])] if text else []
 
 
 def _hop(said: dict[str, str]) -> Hop:

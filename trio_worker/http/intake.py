@@ -7,7 +7,7 @@ from trio_worker.refusal import LATE_BODY, Refusal, chunk_too_large, too_large
 
 # Reads of a body between two checkpoints: a client that sends as fast as the app reads never makes a read wait, and
 # would otherwise keep everybody else waiting.
-READS_AT_ONCE = 16
+READS_AT_ONCE = 4
 
 # Bytes that may come in a row without being a part of the body: trailers and chunk extensions, which nobody sees.
 OVERHEAD_LIMIT = 32768
@@ -78,11 +78,10 @@ class Intake:
     def wait(self) -> None:
         """Take note that the app waits for the client from now on, until `add` is called."""
 
-    async def pause(self) -> None:
-        """Let others have their turn now and then; called before every read."""
+    def is_due(self) -> bool:
+        """Return True if it is time to let others have their turn; called before every read."""
         self._reads += 1
-        if not self._reads % READS_AT_ONCE:
-            await trio.lowlevel.checkpoint()
+        return not self._reads % READS_AT_ONCE
 
 
 class PacedIntake(Intake):

@@ -151,7 +151,7 @@ class Response(Writing):
         self._messages += 1 + (size >> 14)
         if self._messages >= MESSAGES_AT_ONCE:
             self._messages = 0
-            await trio.lowlevel.checkpoint()
+            await self.service.turns.pause()
 
     async def _send_extension(self, kind: str, message: Message) -> None:
         self._reject(kind)

@@ -20,6 +20,7 @@ from trio_worker.transport.readiness import Readiness
 from trio_worker.transport.spoken import Sockets
 from trio_worker.transport.tls_sockets import Tls
 from trio_worker.transport.tls_sockets import load as load_certificates
+from trio_worker.transport.turns import Turns
 
 
 class Tasks(Protocol):
@@ -64,6 +65,7 @@ class Service:
         readiness: who is told by the kernel that more has come on one, or that its client has gone.
         watch: its `watch_now`, one object that all wires share.
         hypercorn: the configuration of the other engine.
+        turns: of those who have more to do than the others should wait for.
         recent: what has ended badly or late, None where nobody can ask for it.
         heads: writes the heads of responses.
         mark: gives requests that no app sees their ids.
@@ -84,6 +86,7 @@ class Service:
     hypercorn: Any
     recent: Recent | None = None
     clock: Clock = field(default_factory=Clock)
+    turns: Turns = field(default_factory=Turns)
     connections: Connections = field(default_factory=Connections)
     readiness: Readiness = field(init=False)
     watch: Callable[[int], None] = field(init=False)

@@ -30,9 +30,10 @@ log = logging.getLogger(__name__)
 
 E = TypeVar("E", bound=Exchange)
 
-# Bytes that are taken apart at a time of what is no body, or of one in many small chunks, and how many chunks are many:
-# a request, a field or a chunk of a few bytes costs us some microseconds, and a read holds thousands of them.
-SLICE, CHUNKS = 2048, 64
+# Bytes that are taken apart at a time of what is no body, or of one in many small chunks, how many chunks are many, and
+# how many bytes each of them has where they are small: a request, a field or a chunk of a few bytes costs us some
+# microseconds, and a read holds thousands of them.
+SLICE, CHUNKS, SMALL = 2048, 64, 64
 
 
 class State(enum.Enum):
@@ -141,9 +142,8 @@ class RequestConnection(Connection, Generic[E]):
     async def _receive(self, exchange: E) -> bytes:
         """Return the next bytes of the client, b"" at their end."""
         assert exchange.intake is not None
-        if self._slowly:
-            await trio.lowlevel.checkpoint()
-        await exchange.intake.pause()
+        if self._slowly or exchange.intake.is_due():
+            await self.service.turns.pause()
         exchange.intake.wait()
         self.wire.deadline = self.service.clock.now + self.service.options.body_timeout
         try:
@@ -161,8 +161,8 @@ class RequestConnection(Connection, Generic[E]):
         """Give the exchange what came, and return what is wrong with it."""
         assert exchange.intake is not None
         self._feed(exchange, data)
-        self._slowly = exchange.body_complete or not 0 < len(exchange.body) <= CHUNKS
-        size = sum(map(len, exchange.body))
+        size, pieces = sum(map(len, exchange.body)), len(exchange.body)
+        self._slowly = exchange.body_complete or pieces > CHUNKS or size <= SMALL * pieces
         return exchange.intake.add(size, len(data), exchange.body_complete) or self._find_fault(exchange)
 
     async def _give_up(self, exchange: E, refusal: Refusal) -> None:
@@ -234,4 +234,4 @@ class RequestConnection(Connection, Generic[E]):
             await self.wire.end_writing()
             while await self.wire.receive():
                 # A client that sends without pause must not keep the others waiting.
-                await trio.lowlevel.checkpoint()
+                await self.service.turns.pause()

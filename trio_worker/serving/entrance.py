@@ -106,6 +106,7 @@ class Arrival(Connection):
         first = await wire.peek()
         if first[:1] == TLS_RECORD:
             self.wire = secured = TlsWire(wire, certificates)
+            await self._service.turns.pause()  # It takes a millisecond, and clients come in tens.
             await secured.handshake()
         elif first and tls.is_required(socket):
             log.info("closed the connection of %s: it is no TLS, which alone is spoken here", wire.client)

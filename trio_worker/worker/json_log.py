@@ -18,6 +18,7 @@ from trio_worker.master.access_log.json_lines import dumps, timestamp
 from trio_worker.options.raw import RawOptions, text
 from trio_worker.options.values import OptionError, a_flag
 from trio_worker.worker.logs import PATIENCE, PIECE, UwsgiHandler, wait_for_room
+from trio_worker.worker.sparing import Sparing
 
 _KEY = "trio-log-json"
 
@@ -111,5 +112,6 @@ def install(raw: RawOptions, worker_id: int) -> None:
     except OptionError:
         return  # The worker says so when it reads all of the ini.
     handler = JsonHandler(worker_id)
+    handler.addFilter(Sparing())
     for logger in (logging.getLogger(), logging.getLogger("trio_worker")):
         logger.handlers = [handler if isinstance(each, UwsgiHandler) else each for each in logger.handlers]

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from trio_worker.master.access_log.descriptor import LogDescriptor
+from trio_worker.worker.sparing import Sparing
 
 # What a terminal obeys or takes for the end of a line, but for the tabs and newlines of tracebacks: others choose parts
 # of a message, as Quart's of a request that failed has its decoded path in it.
@@ -120,4 +121,5 @@ def install(write: Callable[[str], object], worker_id: int) -> None:
     own = logging.getLogger("trio_worker")
     own.setLevel(logging.INFO)
     own.addHandler(handler)
+    handler.addFilter(Sparing())
     own.propagate = False

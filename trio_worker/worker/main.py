@@ -17,7 +17,7 @@ from trio_worker import quart
 from trio_worker.application import current, leftovers
 from trio_worker.application.kinds import AppError
 from trio_worker.application.lifespan import Lifespan, LifespanError
-from trio_worker.application.loading import Mounts, load, read_mounts
+from trio_worker.application.loading import Mounts, load, read_mounts, settle
 from trio_worker.application.tasks import task_tree
 from trio_worker.asgi import App
 from trio_worker.http.service import Service
@@ -186,6 +186,7 @@ class Worker:
             async with trio.open_nursery() as nursery:
                 await nursery.start(HUB.run)
                 lifespans = await self._start_up(app, nursery)
+                settle()
                 if self._ending.reason is None:
                     await self._serve()
                 await self._shut_down(lifespans)
@@ -228,6 +229,7 @@ class Worker:
             )
             self._departure.stop_accepting = None if is_awaited(self._options, self._raw) else listeners.pause
             self._pause.apply_to(listeners)
+            background.start_soon(service.turns.keep)
             background.start_soon(service.readiness.run)
             background.start_soon(service.clock.sweep, service.connections)
             background.start_soon(upkeep.run)

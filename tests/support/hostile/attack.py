@@ -31,6 +31,7 @@ class Attack:
         last: how a connection ends with its script: "close", "half" for the writing side alone, or "reset".
         again: whether connections that have ended are replaced.
         secure: whether it goes to the socket that speaks TLS.
+        inside: whether what it sends is encrypted, behind a handshake; each piece is at least one record.
         quick: whether it is one of the few in the default suite.
     """
 
@@ -45,6 +46,7 @@ class Attack:
     again: bool = True
     quick: bool = False
     secure: bool = False
+    inside: bool = False
 
     def __str__(self) -> str:
         return self.name

@@ -38,6 +38,10 @@ ATTACKS = [
     Attack("HTTP/1.1: endless field", repeated(OPEN_HEAD + b"a: ", b"b" * 100), said="status 431"),
     Attack("HTTP/1.1: endless target", repeated(b"GET /", b"a" * 100), said="status 414"),
     Attack("HTTP/1.1: heads of 8,000 fields", _tiny_fields, said="status 431"),
+    Attack(
+        "HTTP/1.1: bodies without an end",
+        repeated(asked("/takes", "Content-Length: 1000000000000", method="POST"), bytes(65536)),
+    ),
     Attack("HTTP/1.1: half a head", once(OPEN_HEAD), connections=500, memory=16),
     Attack("HTTP/1.1: nothing", once(b""), connections=500, memory=8),
     Attack(

@@ -171,6 +171,12 @@ ATTACKS = [
         ),
         memory=4096,
     ),
+    Attack(
+        "HTTP/2: a byte a second of a body",
+        repeated(_posting(), DataFrame(1, b"x").serialize(), pause=1.0),
+        connections=200,
+        memory=64,
+    ),
     Attack("HTTP/2: half a preface", once(MAGIC[:10]), connections=200, memory=16),
     Attack("HTTP/2: a preface alone", once(PREFACE), connections=200, memory=32),
     Attack(

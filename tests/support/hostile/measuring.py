@@ -13,6 +13,7 @@ import psutil
 
 from support.hostile.attack import KIBI, Attack
 from support.hostile.honest import Address, Waits, ask_for
+from support.http1 import Http1
 from support.ini import CHECKOUT
 from support.uwsgi import Server
 
@@ -31,6 +32,7 @@ class Cost:
         attack: see above.
         before, during: how long honest clients waited.
         memory: bytes that the worker's resident memory has grown by, at its height.
+        turn: CPU seconds of the longest turn of the worker's loop, in which it served nobody else.
         busy: the part of the time in which the worker ran.
         stretch: how much longer all of it took because the machine ran something else while the worker could have run.
         ended: how many connections have ended with which word of the worker's.
@@ -40,6 +42,7 @@ class Cost:
     before: Waits
     during: Waits
     memory: int
+    turn: float
     busy: float
     stretch: float
     ended: dict[str, int]
@@ -49,7 +52,7 @@ class Cost:
         before, during = self.before, self.during
         said = ", ".join(f"{word} {count}x" for word, count in sorted(self.ended.items()))
         figures = f"{before.at(0.99) * 1000:6.1f} | {during.at(0.5) * 1000:6.1f} | {during.at(0.99) * 1000:6.1f}"
-        figures += f" | {during.at(1) * 1000:6.0f} | {self.busy:4.0%} | {self.stretch:4.1f}"
+        figures += f" | {during.at(1) * 1000:6.0f} | {self.turn * 1000:6.1f} | {self.busy:4.0%} | {self.stretch:4.1f}"
         each = self.memory / KIBI / self.attack.connections
         return (
             f"| {self.attack.name} | {self.attack.connections} | {figures} | {self.memory / KIBI:,.0f} |"
@@ -58,8 +61,9 @@ class Cost:
 
 
 HEAD = (
-    "| attack | connections | p99 before, ms | p50 during | p99 during | worst | worker busy | stretch | KiB in all"
-    " | KiB each | bound | ended with |\n|---|---|---|---|---|---|---|---|---|---|---|---|"
+    "| attack | connections | p99 before, ms | p50 during | p99 during | worst | longest turn, ms"
+    " | worker busy | stretch | KiB in all | KiB each | bound"
+    " | ended with |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -115,10 +119,18 @@ def measure(attack: Attack, server: Server, address: Address) -> Cost:
     before = ask_for(server.address, BEFORE)
     rest, ended = worker.memory_info().rss, dict[str, int]()
     with _Watch(worker) as watch, _attacking(attack, address, ended):
+        _longest_turn(server.address)
         ran, waited = _scheduled(worker.pid)
         during = ask_for(server.address, DURING)
         ran, waited = (now - then for now, then in zip(_scheduled(worker.pid), (ran, waited), strict=True))
-    return Cost(attack, before, during, watch.height - rest, ran / DURING, (ran + waited) / ran, ended)
+        turn = _longest_turn(server.address)
+    return Cost(attack, before, during, watch.height - rest, turn, ran / DURING, (ran + waited) / ran, ended)
+
+
+def _longest_turn(address: Address) -> float:
+    """CPU seconds of the longest turn of the worker's loop since this was asked last; all of them take a few ms."""
+    with Http1(address) as client:
+        return float(client.get("/turn").body)
 
 
 def _scheduled(pid: int) -> tuple[float, float]:

@@ -1,9 +1,11 @@
 """The hostile side of an attack: all of its connections, in one process that does nothing else."""
 
 import contextlib
+import functools
 import json
 import select
 import socket
+import ssl
 import struct
 import time
 from collections import Counter
@@ -30,6 +32,14 @@ def told(tail: bytes) -> str:
     return f"status {tail[at + 9 : at + 12].decode('latin-1')}" if at >= 0 else "nothing"
 
 
+@functools.cache
+def _anybody() -> ssl.SSLContext:
+    """A client's TLS for whom it is all the same who the server is."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
+
+
 class Hostile:
     """One connection."""
 
@@ -41,6 +51,8 @@ class Hostile:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.socket.settimeout(5)
         self.socket.connect(address)
+        if attack.inside:
+            self.socket = _anybody().wrap_socket(self.socket)
         self.socket.setblocking(False)
         self.unsent = b""
         self.tail = b""
@@ -63,7 +75,7 @@ class Hostile:
             if events & select.EPOLLOUT:
                 return self._write()
             return not events & (select.EPOLLHUP | select.EPOLLERR)
-        except BlockingIOError:
+        except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError):
             return True
         except OSError:
             return False

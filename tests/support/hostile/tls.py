@@ -1,8 +1,40 @@
-"""Hostile clients of TLS that do not get beyond its handshake; those that do are clients of what is spoken inside."""
+"""Hostile clients of TLS: those that do not get beyond its handshake, and what goes on inside of it."""
 
 import ssl
+from dataclasses import replace
 
-from support.hostile.attack import Attack, Script, once, repeated
+from support.hostile import http1, http2, websocket
+from support.hostile.attack import Attack, Script, dripping, once, repeated
+
+# What goes on behind the handshake as well; TLS keeps up to 96 KiB more of each.
+INSIDE = (
+    "HTTP/1.1: pipelined requests",
+    "HTTP/1.1: chunks of a byte",
+    "HTTP/1.1: endless head",
+    "HTTP/1.1: heads of 8,000 fields",
+    "HTTP/1.1: garbage",
+    "HTTP/1.1: a byte a second of a head",
+    "HTTP/1.1: a byte a second of a body",
+    "HTTP/1.1: a reader of a byte a second",
+    "HTTP/1.1: readers of nothing",
+    "HTTP/1.1: connections that are reset",
+    "HTTP/2: SETTINGS",
+    "HTTP/2: PING",
+    "HTTP/2: PRIORITY",
+    "HTTP/2: empty DATA",
+    "HTTP/2: rapid reset",
+    "HTTP/2: CONTINUATION",
+    "HTTP/2: HPACK bomb",
+    "HTTP/2: more streams than allowed",
+    "HTTP/2: window 0, 100 endless streams",
+    "HTTP/2: a reader of a byte a second",
+    "WebSocket: pings",
+    "WebSocket: empty fragments",
+    "WebSocket: messages of a byte",
+    "WebSocket: bombs of 256 KiB",
+    "WebSocket: readers of nothing",
+    "WebSocket: a byte a second",
+)
 
 
 def hello() -> bytes:
@@ -22,7 +54,27 @@ def _hellos() -> Script:
     yield 0.02
 
 
+def _in_records_of_a_byte() -> Script:
+    while True:
+        yield from (bytes([byte]) for byte in http1.GET)
+
+
+def _inside() -> list[Attack]:
+    known = {each.name: each for table in (http1, http2, websocket) for each in table.ATTACKS}
+    return [
+        replace(
+            known[name], name=f"{name}, in TLS", memory=known[name].memory + 96, secure=True, inside=True, quick=False
+        )
+        for name in INSIDE
+    ]
+
+
 ATTACKS = [
+    *_inside(),
+    Attack("TLS: records of a byte", _in_records_of_a_byte, secure=True, inside=True),
+    Attack(
+        "TLS: a byte a second of a ClientHello", dripping(b"", hello(), 1.0), connections=200, memory=96, secure=True
+    ),
     Attack("TLS: half a ClientHello", once(hello()[:100]), connections=200, memory=96, secure=True),
     Attack("TLS: a ClientHello alone", once(hello()), connections=200, memory=128, secure=True),
     Attack("TLS: ClientHellos on ever new connections", _hellos, connections=5, secure=True),

@@ -42,6 +42,11 @@ def _deflated(data: bytes) -> bytes:
     return frame(Opcode.BINARY, (deflate.compress(data) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4], rsv1=True)
 
 
+def bomb(size: int) -> bytes:
+    """A message of so many zeros, which deflate makes a thousandth of."""
+    return _deflated(bytes(size))
+
+
 BEGIN = frame(Opcode.BINARY, fin=False)
 
 ATTACKS = [
@@ -61,13 +66,11 @@ ATTACKS = [
     ),
     Attack(
         "WebSocket: bombs of 16 MiB",
-        opened(b"", _deflated(bytes(16 << 20)), "/takes", more=DEFLATE),
+        opened(b"", bomb(16 << 20), "/takes", more=DEFLATE),
         memory=8 * 1024,
         said="close 1009",
     ),
-    Attack(
-        "WebSocket: bombs of 256 KiB", opened(b"", _deflated(bytes(1 << 18)), "/takes", more=DEFLATE), memory=8 * 1024
-    ),
+    Attack("WebSocket: bombs of 256 KiB", opened(b"", bomb(1 << 18), "/takes", more=DEFLATE), memory=8 * 1024),
     Attack("WebSocket: half a handshake", once(shake()[:-2]), connections=200, memory=16),
     Attack("WebSocket: half a frame header", opened(b"", b"\x82", pause=3600.0), connections=200, memory=32),
     Attack(

@@ -28,6 +28,7 @@ class Carrier(Protocol):
         running: how many tasks run for them.
         fresh: how many of them no task has begun with.
         ending: whether no stream is taken any more.
+        owed: what the events acted upon since the last turn have cost beyond one each, in events.
         account: of the frames that bring nothing.
     """
 
@@ -40,6 +41,7 @@ class Carrier(Protocol):
     running: int
     fresh: int
     ending: bool
+    owed: int
     account: Account
     drain: Drain
 

@@ -56,6 +56,7 @@ class Http2Connection(Connection):
         "flush",
         "flush_soon",
         "fresh",
+        "owed",
         "running",
         "server",
         "service",
@@ -74,7 +75,7 @@ class Http2Connection(Connection):
         self.session = Session(service.websockets)
         self.streams: dict[int, Stream] = {}
         self.blocked: set[Stream] = set()
-        self.running = self.fresh = 0
+        self.running = self.fresh = self.owed = 0
         self.ending = False
         # Made when it is waited for that the last of them ends.
         self._over: trio.Event | None = None
@@ -123,7 +124,8 @@ class Http2Connection(Connection):
         for number, stream in enumerate(list(self.streams.values()), 1):
             stream.lose()
             if not number % EVENTS:
-                await trio.lowlevel.cancel_shielded_checkpoint()
+                with trio.move_on_after(LINGERING_CLOSE, shield=True):
+                    await self.service.turns.pause()
 
     def _begin_session(self) -> None:
         if self._upgrade is None:
@@ -259,5 +261,5 @@ class Http2Connection(Connection):
             await self._output.wait_written()
             await self.wire.end_writing()
             while await self.wire.receive():
-                await trio.lowlevel.checkpoint()
+                await self.service.turns.pause()
         return CLOSE

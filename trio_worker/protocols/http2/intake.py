@@ -54,6 +54,11 @@ class Intake:
             cost = len(piece) - bodies - requests * REQUEST_WORTH
             if not connection.account.spend(cost, connection.service.clock.now):
                 connection.fail("it sends frames that bring nothing")
+            if cost > bodies or connection.owed:
+                connection.owed = 0
+                await connection.service.turns.pause()
+            else:  # Requests and bodies are not held up: the more of them are served in a turn, the cheaper they are.
+                await trio.lowlevel.checkpoint()
 
     async def _act(self) -> int:
         """Act on what was read, and on what writing brings about meanwhile; return how many requests it began."""
@@ -64,14 +69,16 @@ class Intake:
             requests += kind is http2.Requested
             weight += RESET_WEIGHT if kind is http2.Reset else 1
             ACTIONS.get(kind, ignore)(connection, event)
-            if weight > EVENTS:
-                weight = 0
-                await trio.lowlevel.checkpoint()
+            if weight + connection.owed > EVENTS:
+                weight = connection.owed = 0
+                if kind is http2.Requested:
+                    await trio.lowlevel.checkpoint()
+                else:
+                    await connection.service.turns.pause()
         self._events.clear()
         self._acting = False
         if not connection.streams:
             connection.set_idle_deadline()
-        await trio.lowlevel.checkpoint()
         return requests
 
     def follow(self, events: Sequence[Any]) -> None:

@@ -12,6 +12,9 @@ from trio_worker.protocols.http2.response import QUEUED
 from trio_worker.protocols.websocket.connection import WebSocketConnection
 from trio_worker.transport.wire import Address
 
+# Events that the frames in a piece of a session's bytes count as; see intake.py.
+FRAMES_WEIGHT = 4
+
 
 class Tunnel:
     """A stream as the connection knows it, and as a wire.
@@ -69,6 +72,7 @@ class Tunnel:
     def come(self, data: bytes) -> None:
         """Take bytes of the client."""
         self._body.append(data)
+        self._connection.owed += FRAMES_WEIGHT
         self.work.wake(False)
 
     def end(self) -> None:

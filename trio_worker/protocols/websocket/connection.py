@@ -108,10 +108,10 @@ class WebSocketConnection(Connection):
             while session is not None and session.phase is CLOSING and not session.gone:
                 if not session.read_now():
                     await self.wire.wait()
-                await trio.lowlevel.checkpoint()
+                await self.service.turns.pause()
             await self.wire.end_writing()
             while await self.wire.receive():
-                await trio.lowlevel.checkpoint()
+                await self.service.turns.pause()
         return CLOSE
 
     # The calls of others, which never block; see Connection.

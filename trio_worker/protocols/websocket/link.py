@@ -62,11 +62,13 @@ class Link:
     _end: tuple[int, str] | None = None
     # How many frames that bring nothing may still come, and when that was so.
     _credit, _credited = float(IDLE_FRAMES), 0.0
+    # True when reading costs more than a message, so that it has to wait for its turn; and once it has done so.
+    _slowly = _paused = False
     # Made while the app waits for the end of the handshake.
     _changed: trio.Event | None = None
 
     def __init__(self, service: Service, wire: Wire, messages: Messages) -> None:
-        self._counters = service.counters
+        self._counters, self._turns = service.counters, service.turns
         self._clock = service.clock
         self._wire = wire
         self._outlet = Outlet(wire)
@@ -81,12 +83,17 @@ class Link:
         """
         if self._draining and self.phase is OPEN and not self._messages.has_more and not self._wire.has_received():
             return self._close(SERVICE_RESTART, "")
+        if (self._slowly or self._messages.deflated) and not self._paused:
+            self._paused = True
+            return self._turns.pause()
+        self._paused = False
         if not self.read_now():
             return self._wire.wait()
         if self._received and not self._messages.rest:
             return None
         # A client that sends nothing but control frames makes no read wait, nor one that sends much in small frames.
-        return trio.lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it
+        self._paused = True
+        return self._turns.pause()
 
     def read_now(self) -> bool:
         """Take apart the next bytes up to a message; return False when none have come."""
@@ -103,6 +110,10 @@ class Link:
                 return True
             data = came
         answer = messages.take(data, self._received)
+        if messages.rest:
+            self._slowly = True
+        elif self._slowly:
+            self._slowly = False
         if messages.idle > 0 and not self._pays():
             answer += messages.refuse()
         if answer:

@@ -24,7 +24,7 @@ CONT, TEXT, BINARY, CLOSE, PONG = Opcode.CONT, Opcode.TEXT, Opcode.BINARY, Opcod
 # Bytes and frames that are taken apart at a time, between which others have their turn: messages are bounded by what
 # they came in, however small they are. A byte may stand for a thousand where messages are compressed: there so many
 # bytes of a frame weigh as much as one frame more.
-SLICE, FRAMES, DEFLATED_WEIGHT = 16384, 48, 8
+SLICE, FRAMES, DEFLATED_WEIGHT = 16384, 12, 32
 
 # A fragment with fewer bytes brings nothing by itself; a whole message makes up for so many of them.
 FRAGMENT, FRAGMENTS_OF_A_MESSAGE = 64, 8
@@ -56,6 +56,7 @@ class Messages:
     Attributes:
         closed: the client's code and reason when it has closed, ours when what it sent is against the protocol.
         broken: whether that was against the protocol.
+        deflated: whether a message may become larger than what comes of it.
         pongs: how many pongs have come.
         idle: how many frames of the last piece have brought nothing, beyond what its messages make up for.
         rest: the bytes that have been read and not been taken apart yet.
@@ -71,6 +72,7 @@ class Messages:
         "_skip",
         "broken",
         "closed",
+        "deflated",
         "idle",
         "pongs",
         "rest",
@@ -78,7 +80,7 @@ class Messages:
 
     def __init__(self, max_size: int, extensions: Sequence[Extension] = ()) -> None:
         self._max_size = max_size
-        self._extensions = extensions
+        self._extensions, self.deflated = extensions, bool(extensions)
         self._protocol: Protocol | None = None
         # Of the frame that is on its way: its incomplete head, or how many bytes of it are to come.
         self._head = b""

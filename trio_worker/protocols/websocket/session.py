@@ -123,7 +123,7 @@ class WebSocketSession(Link):
             return {"type": "websocket.connect"}
         if self._count >= MESSAGES_AT_ONCE:
             self._count = 0
-            await trio.lowlevel.checkpoint()
+            await self._turns.pause()
         while not self._received:
             if self.phase is HANDSHAKE or self.phase is DENYING:
                 await self._wait_for_change()
@@ -186,7 +186,7 @@ class WebSocketSession(Link):
         self._count += 1 + (size >> 15)
         if self._count >= MESSAGES_AT_ONCE:
             self._count = 0
-            await trio.lowlevel.checkpoint()
+            await self._turns.pause()
 
     async def _send_other(self, kind: str, message: Message) -> None:
         if self.phase is OPEN and kind == "websocket.close":

@@ -1,0 +1,98 @@
+"""Turns at the event loop for what may go on and on: what one client has sent, what one app streams.
+
+Trio gives every task that can run a step in each turn of its loop. So however short the steps are, a hundred clients
+who always have more keep everybody else waiting for a hundred of them. Those who have had a step, and have more to do,
+wait here in the order in which they came, and as many go on in each turn as fit into a few milliseconds. One who is
+alone with that waits no longer than a checkpoint takes.
+"""
+
+import time
+from collections import deque
+from collections.abc import Awaitable
+
+import trio
+
+# CPU seconds that a turn may take while somebody waits here, and how many go on in one at most.
+TURN, MOST = 0.003, 32
+
+
+class Turns:
+    """Tells who goes on, and when.
+
+    Attributes:
+        share: how many go on in a turn, as their steps are at present.
+    """
+
+    __slots__ = ("_keeper", "_resting", "_room", "_waiting", "share")
+
+    def __init__(self) -> None:
+        self.share = self._room = MOST
+        self._waiting: deque[trio.lowlevel.Task] = deque()
+        self._keeper: trio.lowlevel.Task | None = None
+        self._resting = False
+
+    def pause(self) -> Awaitable[None]:
+        """Return what is to be awaited between two steps; without a keeper it is a checkpoint."""
+        if self._keeper is None:
+            return trio.lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it
+        if self._resting:
+            self._resting = False
+            trio.lowlevel.reschedule(self._keeper)
+        if self._room > 0 and not self._waiting:
+            self._room -= 1
+            return trio.lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it
+        return self._wait()
+
+    async def _wait(self) -> None:
+        task = trio.lowlevel.current_task()
+
+        def leave(_: object) -> trio.lowlevel.Abort:
+            self._waiting.remove(task)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        self._waiting.append(task)
+        await trio.lowlevel.wait_task_rescheduled(leave)
+
+    async def keep(self) -> None:
+        """Let some go on in each turn, until cancelled."""
+        self._keeper = trio.lowlevel.current_task()
+        try:
+            while True:
+                await self._rest()
+                began = time.thread_time()
+                while self._waiting or self._room < self.share:
+                    self._let_go_on()
+                    await trio.lowlevel.checkpoint()
+                    ended = time.thread_time()
+                    self._adapt(ended - began)
+                    began = ended
+        finally:
+            self._keeper = None
+            self._release_all()
+
+    async def _rest(self) -> None:
+        """Wait until somebody comes: an idle worker has no turns."""
+
+        def leave(_: object) -> trio.lowlevel.Abort:
+            self._resting = False
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        self._resting = True
+        await trio.lowlevel.wait_task_rescheduled(leave)
+
+    def _let_go_on(self) -> None:
+        self._room = self.share
+        while self._waiting and self._room > 0:
+            self._room -= 1
+            trio.lowlevel.reschedule(self._waiting.popleft())
+
+    def _adapt(self, spent: float) -> None:
+        """Halve the share where the last turn was too long, by whatever; one more goes on in a turn that was not."""
+        if spent > TURN:
+            self.share = max(1, self.share // 2)
+        elif self._room <= 0:
+            self.share = min(MOST, self.share + 1)
+
+    def _release_all(self) -> None:
+        while self._waiting:
+            trio.lowlevel.reschedule(self._waiting.popleft())
