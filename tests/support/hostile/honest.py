@@ -25,15 +25,25 @@ class Waits:
     Attributes:
         seconds: of each answer.
         failures: of requests without one.
+        machine: seconds of each answer of a process that does nothing else, asked meanwhile.
     """
 
     seconds: list[float] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
+    machine: list[float] = field(default_factory=list)
 
     def at(self, part: float) -> float:
         """The seconds within which this part of the answers came."""
-        ordered = sorted(self.seconds)
-        return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else PATIENCE
+        return _at(self.seconds, part)
+
+    def noise(self, part: float) -> float:
+        """The seconds within which this part of the answers came that no worker had a hand in."""
+        return _at(self.machine, part)
+
+
+def _at(seconds: list[float], part: float) -> float:
+    ordered = sorted(seconds)
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else PATIENCE
 
 
 def _ask(sock: socket.socket) -> None:
@@ -66,14 +76,16 @@ def _keep_asking(address: Address, until: float, waits: Waits, keep: bool) -> No
         client.close()  # type: ignore[union-attr]
 
 
-def ask_for(address: Address, seconds: float) -> Waits:
-    """Ask for so long, and return how long the answers took."""
-    waits, until = Waits(), time.monotonic() + seconds
+def ask_for(address: Address, seconds: float, echo: Address) -> Waits:
+    """Ask for so long, beside a client of the echo, and return how long the answers took."""
+    waits, machine, until = Waits(), Waits(), time.monotonic() + seconds
     threads = [
         threading.Thread(target=_keep_asking, args=(address, until, waits, number < KEPT)) for number in range(KEPT + 1)
     ]
+    threads.append(threading.Thread(target=_keep_asking, args=(echo, until, machine, True)))
     for each in threads:
         each.start()
     for each in threads:
         each.join()
+    waits.machine = machine.seconds
     return waits

@@ -52,7 +52,8 @@ class Cost:
         before, during = self.before, self.during
         said = ", ".join(f"{word} {count}x" for word, count in sorted(self.ended.items()))
         figures = f"{before.at(0.99) * 1000:6.1f} | {during.at(0.5) * 1000:6.1f} | {during.at(0.99) * 1000:6.1f}"
-        figures += f" | {during.at(1) * 1000:6.0f} | {self.turn * 1000:6.1f} | {self.busy:4.0%} | {self.stretch:4.1f}"
+        figures += f" | {during.noise(0.99) * 1000:6.1f} | {during.at(1) * 1000:6.0f}"
+        figures += f" | {self.turn * 1000:6.1f} | {self.busy:4.0%} | {self.stretch:4.1f}"
         each = self.memory / KIBI / self.attack.connections
         return (
             f"| {self.attack.name} | {self.attack.connections} | {figures} | {self.memory / KIBI:,.0f} |"
@@ -61,9 +62,9 @@ class Cost:
 
 
 HEAD = (
-    "| attack | connections | p99 before, ms | p50 during | p99 during | worst | longest turn, ms"
+    "| attack | connections | p99 before, ms | p50 during | p99 during | of an echo | worst | longest turn, ms"
     " | worker busy | stretch | KiB in all | KiB each | bound"
-    " | ended with |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+    " | ended with |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -79,6 +80,17 @@ def _attacking(attack: Attack, address: Address, ended: dict[str, int]) -> Itera
             yield
             process.stdin.close()
             ended.update(json.loads(process.stdout.readline()))
+        finally:
+            process.kill()
+
+
+@contextmanager
+def _echoing() -> Iterator[Address]:
+    command = [sys.executable, "-m", "support.hostile.echo"]
+    with subprocess.Popen(command, cwd=CHECKOUT / "tests", stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield "127.0.0.1", int(process.stdout.readline())
         finally:
             process.kill()
 
@@ -116,12 +128,17 @@ def measure(attack: Attack, server: Server, address: Address) -> Cost:
     """Attack this address of the server once; honest clients ask at its first one."""
     worker = psutil.Process(server.worker_pids()[0])
     _wait_for_calm(worker)
-    before = ask_for(server.address, BEFORE)
+    with _echoing() as echo:
+        return _measure(attack, server, address, worker, echo)
+
+
+def _measure(attack: Attack, server: Server, address: Address, worker: psutil.Process, echo: Address) -> Cost:
+    before = ask_for(server.address, BEFORE, echo)
     rest, ended = worker.memory_info().rss, dict[str, int]()
     with _Watch(worker) as watch, _attacking(attack, address, ended):
         _longest_turn(server.address)
         ran, waited = _scheduled(worker.pid)
-        during = ask_for(server.address, DURING)
+        during = ask_for(server.address, DURING, echo)
         ran, waited = (now - then for now, then in zip(_scheduled(worker.pid), (ran, waited), strict=True))
         turn = _longest_turn(server.address)
     return Cost(attack, before, during, watch.height - rest, turn, ran / DURING, (ran + waited) / ran, ended)
