@@ -75,7 +75,7 @@ def _unread() -> Script:
 
 
 ATTACKS = [
-    Attack("WebSocket over HTTP/2: pings", opened(frame(Opcode.PING)), quick=True),
+    Attack("WebSocket over HTTP/2: pings", opened(frame(Opcode.PING))),
     Attack("WebSocket over HTTP/2: pongs", opened(frame(Opcode.PONG))),
     Attack("WebSocket over HTTP/2: empty fragments", opened(frame(Opcode.CONT, fin=False), first=BEGIN)),
     Attack("WebSocket over HTTP/2: fragments of a byte", opened(frame(Opcode.CONT, b"x", fin=False), first=BEGIN)),
