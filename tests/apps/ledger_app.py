@@ -3,8 +3,8 @@
 A message of a WebSocket that crosses the worker's close frame cannot be answered any more: the app is told so by its
 `send`, and writes that down as well.
 
-A path is `/KIND/ID`, or `/KIND/ID/SECONDS`; every answer begins with the id and the worker's process. A message of a
-WebSocket is an id.
+A path is `/KIND/ID`, or `/KIND/ID/SECONDS` (of `grow` the times of `GROWTH`); every answer begins with the id and the
+worker's process. A message of a WebSocket is an id.
 """
 
 import os
@@ -21,7 +21,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 # The book stays open from the start: a worker whose descriptors are used up can still write into it.
 BOOK = os.open(os.environ["CHAOS_BOOK"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
 
-# Bytes by which a worker grows at `/grow/ID`: more than `reload-on-rss` leaves it.
+# Bytes by which a worker grows at `/grow/ID/1`: more than `reload-on-rss` leaves it.
 GROWTH = 160 << 20
 
 GROWN: list[bytes] = []
@@ -95,7 +95,7 @@ async def _block(number: str, seconds: float, receive: Receive, send: Send) -> N
 
 
 async def _grow(number: str, seconds: float, receive: Receive, send: Send) -> None:
-    GROWN.append(b"x" * GROWTH)
+    GROWN.append(b"x" * int(GROWTH * seconds))
     await _answer(number, [b""], send)
 
 

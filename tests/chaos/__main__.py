@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="chaos", description=__doc__)
     parser.add_argument("--seed", type=int, default=random.randrange(1_000_000))
     parser.add_argument("--seconds", type=float, default=120.0, help="no fault begins later")
-    parser.add_argument("--faults", nargs="*", default=[], help="only these, in this order")
+    parser.add_argument("--faults", "--only", nargs="*", default=[], help="only these, in this order")
     given = parser.parse_args(arguments)
     print(f"seed {given.seed}", flush=True)
     with TemporaryDirectory(prefix="c") as directory:

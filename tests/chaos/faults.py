@@ -62,10 +62,12 @@ class Faults:
             "stop_and_continue",
             "blocked_loop",
             "memory_limit",
+            "evil_memory_limit",
             "pause",
             "cheaper",
             "no_descriptors",
             "broken_deploy",
+            "broken_deploy_by_sighup",
             log,
         ]
 
@@ -173,11 +175,25 @@ class Faults:
 
     def memory_limit(self, fault: Fault) -> None:
         """Have a worker grow beyond `reload-on-rss`."""
+        self._grow(fault, 1)
+
+    def evil_memory_limit(self, fault: Fault) -> None:
+        """Have a worker grow beyond `evil-reload-on-rss`: the master kills it, if it has not left by then."""
+        self._grow(fault, 3)
+
+    def _grow(self, fault: Fault, times: int) -> None:
         entry = self.ledger.send("fault", "grow")
         with Http1(self.instance.address, TIMEOUT) as client:
-            answer = client.get(f"/grow/{entry.number}")
-        self.ledger.close(entry, Outcome.ANSWERED)
-        pid = int(answer.body.split()[1])
+            client.request(f"/grow/{entry.number}/{times}")
+            pid = int(eventually(lambda: self._given(entry.number)))
+            if times > 1:
+                fault.victims.add(pid)
+            try:
+                client.response()
+            except OSError as error:
+                self.ledger.close(entry, Outcome.FAILED, repr(error))
+            else:
+                self.ledger.close(entry, Outcome.ANSWERED)
         eventually(lambda: not alive(pid), REPLACED, lambda: f"the end of {pid}\n{self.instance.log[-3000:]}")
 
     def pause(self, fault: Fault) -> None:
@@ -214,6 +230,15 @@ class Faults:
         with self._chain():
             time.sleep(self.random.uniform(1.5, 4))
             self.instance.code.write_text(DEPLOYED)
+
+    def broken_deploy_by_sighup(self, fault: Fault) -> None:
+        """Replace the master's image and all workers by code that does not compile, and a moment later mend it."""
+        before = self.instance.worker_pids()
+        self.instance.code.write_text("app = (\n")
+        self.instance.signal(signal.SIGHUP)
+        time.sleep(self.random.uniform(1.5, 4))
+        self.instance.code.write_text(DEPLOYED)
+        self._replaced(before)
 
     def full_disk(self, fault: Fault) -> None:
         """Fill the disk that the log is on."""

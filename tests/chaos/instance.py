@@ -60,6 +60,8 @@ class Instance(PipedServer):
             "listen": 128,
             "harakiri": HARAKIRI,
             "reload-on-rss": 200,
+            "evil-reload-on-rss": 350,
+            "mem-collector-freq": 1,
             "min-worker-lifetime": 1,
             "worker-reload-mercy": 20,
             "touch-workers-reload": self.touched,

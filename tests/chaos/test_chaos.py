@@ -7,7 +7,7 @@ import pytest
 
 from chaos.__main__ import run
 
-SEED, SECONDS = 19, 100.0
+SEED, SECONDS = 19, 115.0
 
 
 @pytest.mark.long
