@@ -72,6 +72,15 @@ def test_lists_as_pairs() -> None:
     assert prepare(200, pairs).lines == b"HTTP/1.1 200 OK\r\na: b\r\n"
 
 
+def test_other_bytes() -> None:
+    given: Any = [(b"Content-Length", memoryview(b"5")), (b"x", bytearray(b" a"))]
+    head = prepare(200, given)
+    assert (head.length, HeadWriter(False, False).fields(head, 200)[1:]) == (
+        5,
+        ((b"content-length", b"5"), (b"x", b"a")),
+    )
+
+
 def test_an_iterator_is_gone_through_once() -> None:
     for _ in range(2):
         assert prepare(201, iter([(b"content-length", b"7"), (b"connection", b"close")])).length == 7

@@ -115,16 +115,16 @@ def all_bytes(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     return [(bytes(name), bytes(value)) for name, value in headers]
 
 
-def length_of(headers: Headers) -> int:
+def length_of(headers: Iterable[tuple[bytes, bytes]]) -> int:
     """Return the Content-Length, of which there is one at least. Raises ResponseError for what is none."""
-    lengths = [value for name, value in headers if name.lower() == b"content-length"]
+    lengths = [bytes(value) for name, value in headers if name.lower() == b"content-length"]
     if len(lengths) > 1 or not lengths[0].isdigit() or len(lengths[0]) > _DIGITS:
         given = b", ".join(lengths)[:80]
         raise ResponseError(f"content-length is one number of bytes, of up to {_DIGITS} digits, not {given!r}")
     return int(lengths[0])
 
 
-def asks_for_close(headers: Headers) -> bool:
+def asks_for_close(headers: Iterable[tuple[bytes, bytes]]) -> bool:
     """Return True if Connection, a list of tokens, has `close` among them (RFC 9110 section 7.6.1)."""
     values = [value for name, value in headers if name.lower() == b"connection"]
     return any(token.strip(b" \t") == b"close" for token in b",".join(values).lower().split(b","))
@@ -204,7 +204,11 @@ def _fields(headers: Any, kind: str) -> Headers:
 
 def in_http2(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
     """Return the fields as HTTP/2 has them: in lower case, without blanks around values (RFC 9113 section 8.2)."""
-    return [(name.lower(), value.strip(b" \t")) for name, value in headers if name.lower() not in OF_CONNECTIONS]
+    return [
+        (bytes(name.lower()), bytes(value).strip(b" \t"))
+        for name, value in headers
+        if name.lower() not in OF_CONNECTIONS
+    ]
 
 
 def payload_of(text: Any, data: Any) -> str | bytes:

@@ -86,8 +86,11 @@ def prepare(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Prepared:
 
 def _prepare(status: int, given: Iterable[tuple[bytes, bytes]]) -> Prepared:
     first, lines = _status_line(status), header_lines(given)
-    headers = all_bytes(given)
-    names = {name.lower() for name, _ in headers}
+    try:
+        headers, names = given, {name.lower() for name, _ in given}
+    except TypeError:  # A bytearray has no hash.
+        headers = all_bytes(given)
+        names = {name.lower() for name, _ in headers}
     length = length_of(headers) if b"content-length" in names else -1
     if status == 204:
         length = -1
