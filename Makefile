@@ -50,5 +50,5 @@ fuzz: $(VENV)/ready
 chaos: $(VENV)/ready
 	PYTHONPATH=tests $(VENV)/bin/python -m chaos $(ARGS)
 
-$(VENV)/ready: pyproject.toml hatch_build.py $(wildcard trio_worker/protocols/*.[ch])
+$(VENV)/ready: pyproject.toml hatch_build.py $(wildcard trio_worker/protocols/*.[ch] trio_worker/master/figures/*.c)
 	$(PYTHON) -m venv $(VENV) && $(VENV)/bin/pip install --quiet -e '.[uwsgi,quart,test,dev]' && touch $@

@@ -1,4 +1,4 @@
-"""Compile the C files of trio_worker/protocols where there is a C compiler; without one Python does their work."""
+"""Compile the C files of trio_worker where there is a C compiler; without one Python does their work."""
 
 import shutil
 import tempfile
@@ -9,8 +9,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
 
-FOLDER = Path("trio_worker/protocols")
-MODULES = ("_speedups", "_packets")
+MODULES = ("trio_worker.protocols._speedups", "trio_worker.protocols._packets", "trio_worker.master.figures._cells")
 
 
 class SpeedupsHook(BuildHookInterface):
@@ -42,10 +41,10 @@ class SpeedupsHook(BuildHookInterface):
 
     def _compile(self, name: str) -> tuple[Path, str]:
         """Return where the library lies, if there could be one, and its place in the package."""
-        module, flags = ".".join([*FOLDER.parts, name]), ["-O3", "-Wall", "-Wextra"]
-        extension = Extension(module, [str(FOLDER / f"{name}.c")], extra_compile_args=flags, optional=True)
+        source, flags = name.replace(".", "/") + ".c", ["-O3", "-Wall", "-Wextra"]
+        extension = Extension(name, [source], extra_compile_args=flags, optional=True)
         command = build_ext(Distribution({"name": "trio-worker", "ext_modules": [extension]}))
         command.build_lib = command.build_temp = self._folder
         command.ensure_finalized()
         command.run()
-        return Path(command.get_ext_fullpath(module)), command.get_ext_filename(module)
+        return Path(command.get_ext_fullpath(name)), command.get_ext_filename(name)

@@ -14,7 +14,9 @@ def request(route: str, status: int = 200, micros: int = 700, sent: int = 5, cam
     rule = SimpleNamespace(url_rule=SimpleNamespace(rule=route))
     scope = {"method": "GET", "http_version": "1.1", "root_path": ""}
     intake = SimpleNamespace(size=came)
-    return SimpleNamespace(scope=scope, status=status, micros=micros, sent=sent, asked=rule, intake=intake)
+    ended = SimpleNamespace(scope=scope, status=status, micros=micros, sent=sent, asked=rule, intake=intake)
+    ended.gone, ended.refusal = False, None
+    return ended
 
 
 def found(region: Region) -> dict[Kind, int]:

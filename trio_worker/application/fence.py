@@ -206,6 +206,7 @@ class Application:
         self.sessions.discard(session)
         self._ledger.base += 1
         self._ledger.requests[0] = session.number = self._ledger.base + self._counters.requests
+        self._counters.add_session(session)
         if not self.in_flight and not self.sessions:
             self._busy[0] = 0
 

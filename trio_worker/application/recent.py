@@ -1,6 +1,7 @@
 """The requests of a worker that ended badly or late, the last few of each kind, for those who look at its status.
 
-A request that ended well costs one call and a comparison. Without `trio-status` there is no such record at all.
+The counters look at every request (master/figures) and hand over those that are kept. Without `trio-status` there is
+no such record at all.
 """
 
 import time
@@ -39,26 +40,18 @@ class Recent:
 
     Args:
         slow: milliseconds from which on a request is slow; 0 for the default.
+
+    Attributes:
+        slow: in microseconds.
+        raised: the texts of exceptions by their requests, which have not ended yet.
     """
 
     def __init__(self, slow: int) -> None:
-        self._slow = (slow or SLOW) * 1000
-        self._raised: dict[Record, str] = {}
+        self.slow = (slow or SLOW) * 1000
+        self.raised: dict[Record, str] = {}
         self._kinds: dict[str, deque[dict[str, Any]]] = {
             kind: deque(maxlen=MOST) for kind in ("errors", "slow", "cancelled")
         }
-
-    def watching(self, write: Callable[[Record], object]) -> Callable[[Record], None]:
-        """Return what is to be called with every request at its end; it calls `write` as well."""
-        slow, raised, keep = self._slow, self._raised, self._keep
-
-        # What it asks for stands in it: one call more would cost a request as much as all of the rest.
-        def both(record: Record) -> None:
-            write(record)
-            if record.micros >= slow or not 0 < record.status < 500 or record.gone or record.refusal or raised:
-                keep(record)
-
-        return both
 
     def raising(self, raised: Callable[[BaseException], object]) -> Callable[[BaseException], object]:
         """Return what is to be called with every exception that leaves the app; it calls `raised` as well."""
@@ -73,16 +66,17 @@ class Recent:
         """Take note of an exception that the current request ends with."""
         record = CURRENT.get()
         if record is not None:
-            self._raised[record] = f"{type(error).__name__}: {text_of(error)}"[:MOST_TEXT]
-            if len(self._raised) > MOST_RAISED:  # Of a request that had ended, as by a task that it has left behind.
-                del self._raised[next(iter(self._raised))]
+            self.raised[record] = f"{type(error).__name__}: {text_of(error)}"[:MOST_TEXT]
+            if len(self.raised) > MOST_RAISED:  # Of a request that had ended, as by a task that it has left behind.
+                del self.raised[next(iter(self.raised))]
 
     def show(self) -> dict[str, list[dict[str, Any]]]:
         """Return the records of each kind, the latest first."""
         return {kind: list(reversed(found)) for kind, found in self._kinds.items()}
 
-    def _keep(self, record: Record) -> None:
-        error, why = self._raised.pop(record, ""), cause(record)
+    def keep(self, record: Record) -> None:
+        """Keep the record of a request or session, if it ended badly or late."""
+        error, why = self.raised.pop(record, ""), cause(record)
         is_session = record.scope["type"] == "websocket"
         entry = {
             "at": round(time.time(), 3),
@@ -99,7 +93,7 @@ class Recent:
             self._kinds["cancelled"].append(entry)
         elif error or (record.status >= 500 and not is_session):
             self._kinds["errors"].append(entry)
-        elif record.micros >= self._slow and not is_session:  # A session is meant to last.
+        elif record.micros >= self.slow and not is_session:  # A session is meant to last.
             self._kinds["slow"].append(entry)
 
 

@@ -86,6 +86,18 @@ class Counters:
         self.slots[0] += 1
         self.responses[status // 100] += 1
 
+    def add_session(self, session: Any) -> None:
+        """Take note of a WebSocket session that has ended, where somebody may ask how; its protocol counts it."""
+
+    def hand_over(self, slow: int, raised: Mapping[Any, str], keep: Callable[[Any], object]) -> None:
+        """Hand over what ends badly or late from now on, where requests are looked at.
+
+        Args:
+            slow: microseconds from which on a request is late.
+            raised: not empty as long as a request has raised and not ended.
+            keep: called with each of them.
+        """
+
     def flush(self, gauges: Callable[[], Mapping[str, int]]) -> None:
         """Hand over what is not counted where all workers see it, where there is such a place."""
 

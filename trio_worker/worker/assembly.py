@@ -102,7 +102,8 @@ def make_service(
     write = request_log.chooser()
     recent = Recent(options.log_slow) if options.status else None
     if recent is not None:
-        write, raised = recent.watching(write), recent.raising(raised)
+        counters.hand_over(recent.slow, recent.raised, recent.keep)
+        raised = recent.raising(raised)
         quart.tell_exceptions(app, recent.remember)
     return Service(
         options=options,

@@ -239,6 +239,7 @@ class Worker:
             with listeners:
                 async with trio.open_nursery() as accepting:
                     accepting.start_soon(listeners.run)
+                    upkeep.flush()  # From here on the worker is no longer shown as one that starts.
                     await self._announce()
                     log.info("accepting on %s", listeners.describe(service.tls.is_required))
                     if notices.is_speaker(uwsgi.worker_id(), uwsgi.workers()):

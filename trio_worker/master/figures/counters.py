@@ -2,10 +2,11 @@
 
 import gc
 import os
+import struct
+import sys
 import time
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from struct import Struct
 from typing import Any, NamedTuple
 
 from trio_worker.master.figures.region import (
@@ -35,12 +36,10 @@ _VERSIONS = frozenset({"1.0", "1.1", "2", ""})
 
 # Where a series has its sums and the sizes of requests, from its cells on.
 _DURATION_SUM, _RESPONSE_SUM = DURATION_SUM - CELLS, RESPONSE_SUM - CELLS
-_write_sums, _SUMS_AT = Struct("QQ").pack_into, _DURATION_SUM * 8
 _REQUEST_SIZE, _REQUEST_SUM = REQUEST_SIZE - CELLS, REQUEST_SUM - CELLS
 
-# The quick requests, and the columns of small responses by their bytes.
-_FIRST_TIME, _MOST_SMALL = TIMES[0], SIZES[3]
-_SMALL = [bisect_left(SIZES, size) for size in range(_MOST_SMALL + 1)]
+# The bounds as C reads them.
+_TIMES, _SIZES = struct.pack(f"{len(TIMES)}Q", *TIMES), struct.pack(f"{len(SIZES)}Q", *SIZES)
 
 # Kinds as requests show them that are remembered: a client chooses method and, before the bound, what it matches.
 _REMEMBERED = 4096
@@ -60,23 +59,15 @@ class _Count(NamedTuple):
         return _Count(slots, self.micros - earlier.micros, self.sent - earlier.sent)
 
 
-class _Kept:
-    """The counts and sums of a series, as its worker writes them.
+try:
+    from trio_worker.master.figures._cells import count
+except ImportError:
 
-    Args:
-        counts: as they lie in the region from its cells on: sums of places would cost a request something.
-
-    Attributes:
-        counts: see above.
-        micros, sent: its sums, which nobody else writes.
-    """
-
-    __slots__ = ("counts", "micros", "sent")
-
-    def __init__(self, counts: memoryview) -> None:
-        self.counts = counts
-        self.micros: int = counts[_DURATION_SUM]
-        self.sent: int = counts[_RESPONSE_SUM]
+    def count(cells: memoryview, micros: int, sent: int, times: bytes, sizes: bytes, /) -> None:
+        """Count a request in the cell of its time and of the size of its response, and add both up."""
+        cells[ROW * bisect_left(TIMES, micros) + bisect_left(SIZES, sent)] += 1
+        cells[_DURATION_SUM] += micros
+        cells[_RESPONSE_SUM] += sent
 
 
 class FigureCounters(Counters):
@@ -91,19 +82,22 @@ class FigureCounters(Counters):
         regions: see above.
     """
 
-    __slots__ = ("_base", "_first", "_kept", "_known", "_region", "_routes", "_sent", "_series", "_words", "regions")
+    __slots__ = (
+        "_base", "_first", "_keep", "_kept", "_known", "_raised", "_region", "_routes", "_sent", "_slow", "_words",
+        "regions",
+    )  # fmt: skip
 
     def __init__(self, regions: Sequence[Region], number: int, routes: int) -> None:
         super().__init__()
+        self.hand_over(sys.maxsize, {}, lambda record: None)
         self.regions = regions
         self._region = region = regions[number - 1]
         self._words = region.words
         self._routes = routes
         # By series, its words as they were when they were added up last.
         self._known: dict[int, tuple[bytes, _Count | None]] = {}
-        # What is written for each kind, and for each series, which many kinds may have in common.
-        self._kept: dict[tuple[str, str, int, str | None], _Kept] = {}
-        self._series: dict[int, _Kept] = {}
+        # Of each kind, the words of its series from the cells on; a sum of places would cost every request something.
+        self._kept: dict[tuple[str, str, int, str | None], memoryview] = {}
         # What the predecessors have left.
         self._base = {name: region[name] for name in COUNTERS}
         # The bytes of responses that are in `bytes_out`, which those of WebSockets are in as well.
@@ -121,24 +115,28 @@ class FigureCounters(Counters):
     def add(self, request: Any) -> None:
         """Count a request that has ended."""
         self.requests += 1
-        micros, sent, scope = request.micros, request.sent, request.scope
-        asked = request.asked
+        scope, asked = request.scope, request.asked
         route = None if asked is None and "route" not in scope else self._route(asked, scope)
         try:
-            kept = self._kept[scope["method"], scope["http_version"], request.status, route]
+            counts = self._kept[scope["method"], scope["http_version"], request.status, route]
         except KeyError:
-            kept = self._find(scope["method"], scope["http_version"], request.status, route)
-        counts = kept.counts
-        kept.micros = took = kept.micros + micros
-        kept.sent = left = kept.sent + sent
-        # Most requests are quick and most answers are small: to look there first costs a third of a search.
-        cell = 0 if micros <= _FIRST_TIME else ROW * bisect_left(TIMES, micros)
-        counts[cell + (_SMALL[sent] if sent <= _MOST_SMALL else bisect_left(SIZES, sent))] += 1
-        # The two words lie side by side, and are written in one step, which costs less than to read and write each.
-        _write_sums(counts, _SUMS_AT, took, left)
+            counts = self._find(scope["method"], scope["http_version"], request.status, route)
+        count(counts, request.micros, request.sent, _TIMES, _SIZES)
+        # It stands here because one call more would cost as much as all of this.
+        if request.micros >= self._slow or request.status >= 500 or request.gone or request.refusal or self._raised:
+            self._keep(request)
         if (intake := request.intake) is not None and (came := intake.size):
             counts[_REQUEST_SIZE + bisect_left(SIZES, came)] += 1
             counts[_REQUEST_SUM] += came
+
+    def add_session(self, session: Any) -> None:
+        """Look at how a WebSocket session has ended."""
+        if session.gone or session.refusal or self._raised or not 0 < session.status < 500:
+            self._keep(session)
+
+    def hand_over(self, slow: int, raised: Mapping[Any, str], keep: Callable[[Any], object]) -> None:
+        """Hand over what ends badly or late; see the base class."""
+        self._slow, self._raised, self._keep = slow, raised, keep
 
     def _route(self, asked: Any, scope: Any) -> str | None:
         """Return the rule that Quart has matched, or the path of the route that FastAPI has."""
@@ -151,9 +149,9 @@ class FigureCounters(Counters):
         """Count a request that was refused before the app saw it, as one that took no time."""
         self.requests += 1
         kind = OTHER, "", status, None
-        (self._kept.get(kind) or self._find(*kind)).counts[0] += 1
+        (self._kept.get(kind) or self._find(*kind))[0] += 1
 
-    def _find(self, method: str, version: str, status: int, route: str | None) -> _Kept:
+    def _find(self, method: str, version: str, status: int, route: str | None) -> memoryview:
         kind = Kind(
             method if method in METHODS else OTHER,
             version if version in _VERSIONS else OTHER,
@@ -164,12 +162,10 @@ class FigureCounters(Counters):
         place = known.get(kind) or self._region.add(kind.key())
         if place is None:  # No room: only then do kinds lose what tells them apart.
             place = known[Kind(OTHER, "", kind.hundreds, "")]
-        kept = self._series.get(place)
-        if kept is None:
-            self._series[place] = kept = _Kept(self._words[place + CELLS : place + SERIES_WORDS])
+        counts = self._words[place + CELLS : place + SERIES_WORDS]
         if len(self._kept) < _REMEMBERED:
-            self._kept[method, version, status, route] = kept
-        return kept
+            self._kept[method, version, status, route] = counts
+        return counts
 
     def _admit(self, route: str) -> str:
         """Return the route if it is, or may become, one of those that are kept apart in all workers."""
