@@ -21,6 +21,9 @@ _MEMORY_LEVEL = 5
 
 _VERSION = b"13"
 
+# Offers that a client may make, and parameters of them: each takes some ten microseconds to read.
+OFFERS = 64
+
 # The ASGI extensions that every session has.
 EXTENSIONS: Mapping[str, Any] = {"websocket.http.response": {}}
 
@@ -67,6 +70,9 @@ def read(headers: Headers, window_bits: int, needs_key: bool = True) -> Handshak
     keys = _values(headers, b"sec-websocket-key")
     if needs_key and not (len(keys) == 1 and _is_key(keys[0])):
         return Refusal(400, "A Sec-WebSocket-Key is 16 bytes in base64 (RFC 6455 section 4.2.1).")
+    for name in (b"sec-websocket-protocol", b"sec-websocket-extensions"):
+        if sum(each.count(b",") + each.count(b";") for each in _values(headers, name)) >= OFFERS:
+            return Refusal(431, f"{name.decode().title()} may have {OFFERS} offers and parameters.")
     try:
         subprotocols = _lists(headers, b"sec-websocket-protocol", parse_subprotocol)
         offers = _lists(headers, b"sec-websocket-extensions", parse_extension)
