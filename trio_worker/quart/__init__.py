@@ -98,14 +98,26 @@ def _parts() -> tuple[ModuleType, ...]:
         log.info("this version of Quart is not known here; its requests take Quart-Trio's own way")
         return ()
     try:
-        from trio_worker.quart import application, connection, request, response, websocket
+        from trio_worker.quart import application, connection, request, response
 
-        for check in (application.check, connection.check, request.check, websocket.check):
+        for check in (application.check, connection.check, request.check):
             check()
     except Exception as error:  # Whatever another version does in another way, the app is served.
         log.info("Quart is not what is known here (%r); its requests take Quart-Trio's own way", error)
         return ()
-    return application, connection, response, websocket
+    return application, connection, response, *_sockets()
+
+
+def _sockets() -> tuple[ModuleType, ...]:
+    """Do the same with the part for WebSockets, which change from one version of Quart-Trio to another."""
+    try:
+        from trio_worker.quart import websocket
+
+        websocket.check()
+    except Exception as error:
+        log.info("Quart-Trio is not what is known here (%r); its WebSockets take its own way", error)
+        return ()
+    return (websocket,)
 
 
 def _is_known() -> bool:

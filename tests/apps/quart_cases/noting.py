@@ -10,7 +10,8 @@ from typing import Any
 
 from quart import Blueprint, Quart, Response, g, got_request_exception, request, request_finished
 
-log = logging.getLogger("trio_worker.test")
+log = logging.getLogger("quart_cases")
+log.setLevel(logging.INFO)
 
 # Seconds: one time-out that a test waits for, and a time that is surely longer.
 SHORT = 0.1
