@@ -14,10 +14,6 @@ from support.uwsgi import Servers, servers
 from trio_worker.master.native.build import build
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "slow: takes more than a few seconds")
-
-
 def _directories(factory: pytest.TempPathFactory) -> Iterator[Path]:
     # Short names: the path of a UNIX socket has room for 107 bytes, and uWSGI takes 102.
     return (factory.mktemp("u") for _ in itertools.count())

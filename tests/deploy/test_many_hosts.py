@@ -43,8 +43,6 @@ disable-logging = true
 add-header = Node: %(address)
 """
 
-pytestmark = pytest.mark.slow
-
 
 class Cluster:
     """The router, a client's host, and three hosts for nodes.

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-import pytest
 from support.http1 import Http1, Response
 from support.http2 import Http2
 from support.processes import alive
@@ -130,7 +129,6 @@ def test_without_it_the_threads_are_not_shown(uwsgi: Servers) -> None:
     assert not server.count("in waits_here$")
 
 
-@pytest.mark.slow
 def test_a_cancelled_request_that_does_not_end_is_reported(uwsgi: Servers) -> None:
     server = start(uwsgi, harakiri=1)
     with Http1(server.address, timeout=30) as client:

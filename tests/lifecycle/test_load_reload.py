@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from signal import SIGHUP, SIGINT
+from typing import Any
 
 import pytest
 from support.certificates import Authority
@@ -62,10 +63,17 @@ def test_nothing_is_lost(uwsgi: Servers, work: str, way: str) -> None:
     assert tally.requests > 20
 
 
-@pytest.mark.slow
+def each_way(quick: str) -> list[Any]:
+    """Each scheme and way; without TLS, the one named is in the default suite."""
+    return [
+        pytest.param(scheme, way, marks=() if (scheme, way) == ("http", quick) else pytest.mark.long)
+        for scheme in ("http", "https")
+        for way in WAYS
+    ]
+
+
 @pytest.mark.skipif(shutil.which("wrk") is None, reason="wrk is not installed")
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("scheme", ["http", pytest.param("https", marks=pytest.mark.long)])
+@pytest.mark.parametrize(("scheme", "way"), each_way("chain"))
 def test_wrk_sees_no_error(uwsgi: Servers, tmp_path: Path, scheme: str, way: str) -> None:
     certificate, key = Authority(tmp_path).serve("localhost")
     server = uwsgi(
@@ -100,10 +108,8 @@ def lost_by_h2load(log: Path) -> list[str]:
     return [line for line in log.read_text().splitlines() if line.split()[0] != "0" and line.split()[1] != "200"]
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("h2load") is None, reason="h2load is not installed")
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("scheme", ["http", pytest.param("https", marks=pytest.mark.long)])
+@pytest.mark.parametrize(("scheme", "way"), each_way("SIGHUP"))
 def test_h2load_loses_nothing(uwsgi: Servers, tmp_path: Path, scheme: str, way: str) -> None:
     certificate, key = Authority(tmp_path).serve("localhost")
     server = uwsgi(

@@ -42,7 +42,6 @@ def test_timers_reach_their_targets_in_a_thread(server: Server) -> None:
     assert "async timer in worker 1" not in server.log
 
 
-@pytest.mark.slow
 def test_cron_comes_with_the_minute(server: Server) -> None:
     server.wait_log("^cron in worker 1 in a thread", timeout=70)
 

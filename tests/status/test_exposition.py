@@ -31,7 +31,7 @@ ASKS = [
 ]
 
 
-def load(server: Server, tally: Tally, clients: int = 6, each: int = 80) -> None:
+def load(server: Server, tally: Tally, clients: int = 6, each: int = 40) -> None:
     asks = [random.Random(seed).choices(ASKS, k=each) for seed in range(clients)]
     run([partial(work, server.address, iter(some), tally) for some in asks])
 
@@ -49,7 +49,7 @@ def expect(server: Server, tally: Tally) -> None:
 
 
 def test_figures_equal_the_clients_after_reloads_and_a_killed_worker(uwsgi: Servers) -> None:
-    server = uwsgi(processes=4, disable_logging=True, lazy_apps=True, **with_status())
+    server = uwsgi(processes=2, disable_logging=True, lazy_apps=True, **with_status())
     tally = Tally()
     load(server, tally)
     expect(server, tally)
@@ -60,7 +60,7 @@ def test_figures_equal_the_clients_after_reloads_and_a_killed_worker(uwsgi: Serv
     pids = server.worker_pids()
     load(server, tally)
     server.signal(signal.SIGKILL, pids[0])
-    server.wait_accepting(9)
+    server.wait_accepting(5)
     expect(server, tally)
     server.reload("r")
     load(server, tally)

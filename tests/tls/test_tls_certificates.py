@@ -154,7 +154,7 @@ def load(talk: Talk, clients: int = 4) -> Iterator[Counter[str]]:
         pytest.param(talk_http1, "r", id="http1-reload"),
         pytest.param(talk_http1, "c", id="http1-chain reload", marks=pytest.mark.long),
         pytest.param(talk_http2, "r", id="http2-reload", marks=pytest.mark.long),
-        pytest.param(talk_http2, "c", id="http2-chain reload"),
+        pytest.param(talk_http2, "c", id="http2-chain reload", marks=pytest.mark.long),
     ],
 )
 def test_no_request_fails_while_certificates_are_renewed(
