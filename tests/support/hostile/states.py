@@ -102,14 +102,14 @@ class State:
 
 
 STATES = (
-    State("HTTP/1.1, idle", _idle, 8),
-    State("HTTP/1.1, in a request", _in_request, 24),
-    State("HTTP/1.1 in TLS, idle", _idle, 96, tls=True),
-    State("HTTP/2, idle", _idle_http2, 48),
-    State("HTTP/2, 100 streams in their requests", _streams, 1600, 20),
+    State("HTTP/1.1, idle", _idle, 2),
+    State("HTTP/1.1, in a request", _in_request, 16),
+    State("HTTP/1.1 in TLS, idle", _idle, 40, tls=True),
+    State("HTTP/2, idle", _idle_http2, 36),
+    State("HTTP/2, 100 streams in their requests", _streams, 1300, 20),
     State("HTTP/2, 100 endless answers for a window of 0", _closed_window, 12800, 10),
     State("WebSocket, idle", _idle_websocket, 16),
-    State("WebSocket, a message of 64 KiB on its way", _in_message, 192, 200),
+    State("WebSocket, a message of 64 KiB on its way", _in_message, 144, 200),
     State("WebSocket with deflate, idle", _deflated, 96),
 )
 
