@@ -9,6 +9,7 @@ from signal import SIGHUP
 from typing import Any
 
 import h2.events
+import psutil
 import pytest
 from support.certificates import Authority, connect_tls
 from support.http1 import Http1, Response, connect
@@ -152,10 +153,12 @@ def test_a_fresh_connection_is_answered_after_the_linger(uwsgi: Servers, tmp_pat
     authority = Authority(tmp_path)
     certificate, key = authority.serve("localhost")
     server = uwsgi(trio_drain_linger=0.2, trio_certfile=certificate, trio_keyfile=key, trio_clear_text=True)
+    (pid,) = server.worker_pids()
+    descriptors = psutil.Process(pid).num_fds()
     tls = connect_tls(server.address, authority.client_context()) if over == "TLS" else None
     # uWSGI's TCP sockets hand over a connection that says nothing after eight seconds only (TCP_DEFER_ACCEPT).
     with Https(tls) if tls is not None else Http1(server.unix_path) as client:
-        eventually(lambda: server.metrics()["connections"])
+        eventually(lambda: psutil.Process(pid).num_fds() > descriptors)
         server.fifo("r")
         server.wait_log("draining")
         time.sleep(0.7)  # Longer than the linger.

@@ -48,17 +48,18 @@ class Arrival(Connection):
         first: what came of it so far.
     """
 
-    __slots__ = ("_first", "_hung_up", "_service")
+    __slots__ = ("_accepted", "_first", "_hung_up", "_looked", "_service")
 
     def __init__(self, service: Service, wire: Wire, first: bytes) -> None:
         super().__init__(wire)
         self._service = service
         self._first = first
-        self._hung_up = False
+        self._hung_up = self._looked = False
+        self._accepted = trio.current_time()
 
     async def serve(self) -> Connection | Outcome:
         """Read the first bytes and return the connection in its protocol, where there is one."""
-        self.wire.deadline = trio.current_time() + self._service.options.header_timeout
+        self.wire.deadline = self._accepted + self._service.options.header_timeout
         try:
             found = await self._find_protocol()
             if found is not None:
@@ -77,9 +78,18 @@ class Arrival(Connection):
         """Remember it for the protocol that is found."""
         self._hung_up = True
 
+    def expire(self) -> None:
+        """End it, unless bytes have come since: who was held up himself is told of these and of the deadline at once.
+
+        What does not become the beginning of a protocol by the next look has come too late.
+        """
+        if self._looked or not self.wire.has_received():
+            self.abort()
+        self._looked = True
+
     def end_linger(self) -> None:
-        """Leave it a moment for what its client has connected for: a fresh connection that closes is a lost request."""
-        self.wire.deadline = min(self.wire.deadline, trio.current_time() + FIRST_BYTES_GRACE)
+        """Leave it the time for what its client has connected for: a fresh connection that closes is a lost request."""
+        self.wire.deadline = min(self.wire.deadline, self._accepted + FIRST_BYTES_GRACE)
 
     async def _find_protocol(self) -> Connection | None:
         service, socket = self._service, self.wire.server  # A PROXY header names another one, of the front.

@@ -13,8 +13,8 @@ DISCARD_TIMEOUT = 2.0
 # Seconds between two looks at first bytes that are left in the kernel, where it does not say when more have come.
 PEEK_PAUSE = 0.05
 
-# Seconds that a fresh connection has for its handshake and first bytes, once the linger of a drain is over.
-FIRST_BYTES_GRACE = 2.0
+# Seconds after its accept that a connection has for its handshake and first bytes though the worker drains.
+FIRST_BYTES_GRACE = 5.0
 
 # Bytes that one sendfile(2) takes from a file: it works for as long as the client reads as fast.
 SENDFILE_PIECE = 1 << 20

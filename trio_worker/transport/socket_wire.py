@@ -263,15 +263,15 @@ class SocketWire:
         self._socket.recv(size)
 
     def has_received(self) -> bool:
-        """Return True if the kernel holds bytes of the client that nobody has read yet."""
+        """Return True if bytes of the client are here that nobody has read yet: given back, or in the kernel."""
         with contextlib.suppress(OSError):
-            return bool(self._socket.recv(1, socket.MSG_PEEK))
+            return bool(self.ahead or self._socket.recv(1, socket.MSG_PEEK))
         return False
 
     def end_reading(self) -> None:
         """End the wait for a request: `receive` returns b"", also in a task that waits there now.
 
-        Where the kernel holds bytes already they come first, and nothing else changes: what they begin may go on. The
+        Where bytes are here already they come first, and nothing else changes: what they begin may go on. The
         kernel decides whether a request came in time, so none is lost between a look and a close.
         """
         if not self.has_received():

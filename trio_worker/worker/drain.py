@@ -19,6 +19,7 @@ from trio_worker.master.access_log.format import printable
 from trio_worker.options import Options
 from trio_worker.options.raw import RawOptions
 from trio_worker.refusal import SHUTTING_DOWN
+from trio_worker.transport.bounds import FIRST_BYTES_GRACE
 
 # To those who read the log it is the worker that drains.
 log = logging.getLogger("trio_worker.worker")
@@ -89,25 +90,33 @@ async def drain(service: Service, deadline: float) -> None:
             await _wait_done(service)
             return
         log.info("the drain waits for %s", _holders(service, deadline))
+        with trio.move_on_after(FIRST_BYTES_GRACE):
+            await _wait_done(service)
+            return
+        for connection in service.connections:
+            connection.end_linger()  # Some had no protocol at the first time, and none has come since.
         await _wait_done(service)
     await abort(service)
 
 
 async def _part(service: Service) -> None:
-    """Tell each connection that it ends, and end it when its linger is over: all at once, or spread over some time."""
-    began, connections = trio.current_time(), list(service.connections)
-    step = service.options.drain_spread / max(1, len(connections))
+    """Tell each connection that it ends, and end it when its linger is over: all at once, or spread over some time.
+
+    It may go on in another protocol meanwhile, so whoever has its descriptor then is told.
+    """
+    began, descriptors = trio.current_time(), [each.wire.fileno() for each in service.connections]
+    step = service.options.drain_spread / max(1, len(descriptors))
     linger = service.options.drain_linger
-    told = ((number * step, operator.methodcaller("start_drain"), each) for number, each in enumerate(connections))
+    told = ((number * step, operator.methodcaller("start_drain"), each) for number, each in enumerate(descriptors))
     ended = (
-        (number * step + linger, operator.methodcaller("end_linger"), each) for number, each in enumerate(connections)
+        (number * step + linger, operator.methodcaller("end_linger"), each) for number, each in enumerate(descriptors)
     )
-    for after, call, connection in heapq.merge(told, ended, key=operator.itemgetter(0)):
+    for after, call, descriptor in heapq.merge(told, ended, key=operator.itemgetter(0)):
         if trio.current_time() < began + after:
             with trio.move_on_at(began + after):
                 await service.connections.wait_empty()
                 return
-        if connection.wire.fileno() >= 0:
+        if (connection := service.connections.get(descriptor)) is not None:
             call(connection)
 
 

@@ -280,6 +280,8 @@ class Http1Connection(RequestConnection[Exchange]):
 
     def end_linger(self) -> None:
         """End when idle, now or after the current request; what the kernel has received is still answered."""
+        if self.drain is SHUT:
+            return
         self.drain = LAST_CALL
         if self.state is IDLE and not self._parser.queue:
             self._end_reading()
