@@ -5,10 +5,11 @@ import signal
 import time
 from contextlib import ExitStack
 
+import psutil
 from support.http1 import Http1, connect
 from support.http2 import Http2
 from support.log import ACCEPTING, OUTSTAYED
-from support.processes import age, alive
+from support.processes import alive
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 from websockets.sync.client import connect as connect_websocket
@@ -86,19 +87,20 @@ def test_a_worker_ends_when_its_master_was_killed(uwsgi: Servers) -> None:
         os.unlink(path)  # There was nobody to do it.
 
 
-def ages_at_accepting(server: Server) -> list[float]:
-    """Seconds from the fork of a worker until it accepts, for some that take another's place."""
-    ages: list[float] = []
+def work_until_accepting(server: Server) -> list[float]:
+    """Seconds of CPU time that a worker takes from its fork until it accepts, for some that take another's place."""
+    seconds: list[float] = []
     for _ in range(3):
         (pid,) = server.worker_pids()
         count = server.count(ACCEPTING)
         server.signal(signal.SIGHUP, pid)
         server.wait_accepting(count + 1)
-        ages.append(age(server.worker_pids()[0]))
-    return ages
+        used = psutil.Process(server.worker_pids()[0]).cpu_times()
+        seconds.append(used.user + used.system)
+    return seconds
 
 
 def test_a_preloaded_worker_accepts_long_before_one_that_imports_its_app(uwsgi: Servers) -> None:
-    preloaded = ages_at_accepting(uwsgi(module="quart_app:app"))
-    lazy = ages_at_accepting(uwsgi(module="quart_app:app", lazy_apps=True))
+    preloaded = work_until_accepting(uwsgi(module="quart_app:app"))
+    lazy = work_until_accepting(uwsgi(module="quart_app:app", lazy_apps=True))
     assert min(preloaded) < min(lazy) / 2, (preloaded, lazy)

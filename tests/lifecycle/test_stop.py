@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 from queue import Queue
-from threading import Thread
+from threading import Semaphore, Thread
 from typing import Any
 
 import pytest
@@ -65,9 +65,12 @@ def test_sigterm_under_load_loses_nothing(uwsgi: Servers, tmp_path: Path) -> Non
     """A client that is told so, by `Connection: close`, comes back to nobody: it has had all of its answers."""
     server = starter(uwsgi, tmp_path, pythonpath=APPS, disable_logging=True)
     answers = Queue[str]()
+    served = Semaphore(0)
 
     def keep_asking() -> None:
         with Http1(server.address) as client:
+            client.get()
+            served.release()
             while "connection" not in (answer := client.get()).headers:
                 assert answer.text == "hello"
             answers.put(answer.text)
@@ -78,6 +81,8 @@ def test_sigterm_under_load_loses_nothing(uwsgi: Servers, tmp_path: Path) -> Non
         server.wait_log("sleeping")
         for each in threads:
             each.start()
+        for _ in threads:
+            assert served.acquire(timeout=5)
         server.signal(signal.SIGTERM)
         assert slow.response().text == "slept"
     for each in threads:
