@@ -1,5 +1,6 @@
 """The fixtures of all tests: real uWSGIs, whose connections our own lanes serve."""
 
+import functools
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from support.behaviour import behaving as behaving
 from support.behaviour import limited as limited
 from support.certificates import authority as authority
 from support.ini import UWSGI
-from support.uwsgi import Servers, servers
+from support.uwsgi import Servers, Shared, servers
 
 from trio_worker.master.native.build import build
 
@@ -31,6 +32,12 @@ def module_uwsgi(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     """Starts uWSGIs for all tests of a file, whose tests must not change them."""
     with servers(_directories(tmp_path_factory), {}) as started:
         yield started
+
+
+@pytest.fixture(scope="module")
+def shared_uwsgi(module_uwsgi: Servers) -> Shared:
+    """`shared_uwsgi(module="app:app")`: one uWSGI for all tests of a file with these options; none may change it."""
+    return functools.cache(module_uwsgi)
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import h2.exceptions
 import pytest
 from hyperframe.frame import GoAwayFrame
 from support.http2 import Http2
-from support.uwsgi import Server, Servers
+from support.uwsgi import Server, Servers, Shared
 from support.waiting import eventually
 
 NO_ERROR = 0
@@ -40,9 +40,8 @@ def reset_code(client: Http2, stream: int) -> int:
     return int(client.wait(h2.events.StreamReset, lambda event: event.stream_id == stream).error_code)
 
 
-def test_an_unfinished_response_resets_its_stream(uwsgi: Servers) -> None:
-    server = uwsgi()
-    with Http2(server.address).begin() as client:
+def test_an_unfinished_response_resets_its_stream(shared_uwsgi: Shared) -> None:
+    with Http2(shared_uwsgi().address).begin() as client:
         stream = client.request("/raise/late")
         reset = client.wait(h2.events.StreamReset)
         assert (reset.stream_id, reset.error_code) == (stream, INTERNAL_ERROR)
@@ -202,8 +201,8 @@ class TestClientLeaves:
 
 
 @pytest.mark.parametrize("path", ["/\xff", "relative", "*", "?query"])
-def test_a_path_that_is_none_ends_its_stream_only(uwsgi: Servers, path: str) -> None:
-    with Http2(uwsgi().address).begin() as client:
+def test_a_path_that_is_none_ends_its_stream_only(shared_uwsgi: Shared, path: str) -> None:
+    with Http2(shared_uwsgi().address).begin() as client:
         slow = client.request("/sleep?seconds=0.5")
         assert reset_code(client, client.request(path)) == h2.errors.ErrorCodes.PROTOCOL_ERROR
         assert client.response(slow)[0] == 200

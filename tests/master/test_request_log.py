@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from support.http1 import Http1, connect
-from support.uwsgi import Server, Servers
+from support.uwsgi import Server, Servers, Shared
 from websockets.sync.client import connect as connect_websocket
 
 DEFAULT = (
@@ -26,8 +26,8 @@ def ask(server: Server, *paths: str, **headers: str) -> None:
             client.get(path, **headers)
 
 
-def test_the_default_format(uwsgi: Servers) -> None:
-    server = uwsgi()
+def test_the_default_format(shared_uwsgi: Shared) -> None:
+    server = shared_uwsgi()
     ask(server, "/", "/status?code=404")
     with Http1(server.address) as client:
         client.post("/echo", b"12345")
@@ -36,8 +36,8 @@ def test_the_default_format(uwsgi: Servers) -> None:
     server.wait_log(line("POST /echo", 5, 200))
 
 
-def test_a_unix_socket_has_no_address(uwsgi: Servers) -> None:
-    server = uwsgi()
+def test_a_unix_socket_has_no_address(shared_uwsgi: Shared) -> None:
+    server = shared_uwsgi()
     with Http1(server.unix_path) as client:
         client.get()
     server.wait_log(line("GET /", 5, 200, addr=""))
@@ -74,8 +74,8 @@ def test_requests_are_numbered_in_the_order_of_their_ends(uwsgi: Servers) -> Non
     ]
 
 
-def test_an_app_that_spoils_its_scope_loses_its_own_line_only(uwsgi: Servers) -> None:
-    server = uwsgi(processes=1)
+def test_an_app_that_spoils_its_scope_loses_its_own_line_only(shared_uwsgi: Shared) -> None:
+    server = shared_uwsgi()
     ask(server, "/before", "/spoil", "/after")
     server.wait_log("ERROR .*a request cannot be logged")
     server.wait_log(line("GET /before", 5, 200))
@@ -83,13 +83,17 @@ def test_an_app_that_spoils_its_scope_loses_its_own_line_only(uwsgi: Servers) ->
     assert server.count("spoil") == 0
 
 
+ASKED = "WARNING app: asked for /"
+
+
 @pytest.mark.parametrize("path", ["/%0Aforged", "/%0D%0Aforged", "/%1B%5B31mforged", "/%C2%9B31mforged"])
-def test_what_an_app_logs_of_a_path_cannot_be_forged(uwsgi: Servers, path: str) -> None:
+def test_what_an_app_logs_of_a_path_cannot_be_forged(shared_uwsgi: Shared, path: str) -> None:
     """The further lines of a message are indented; what a terminal would obey is written out."""
-    server = uwsgi(module="broken:logs_its_path")
+    server = shared_uwsgi(module="broken:logs_its_path")
+    asked = server.count(ASKED)
     with Http1(server.address) as client:
         assert client.get(path).status == 200
-    server.wait_log("WARNING app: asked for /")
+    server.wait_log(ASKED, asked + 1)
     assert not [each for each in server.log.splitlines() if each.startswith("forged")]
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f]", server.log)
 
@@ -117,8 +121,8 @@ def test_disable_logging(uwsgi: Servers, options: dict[str, Any], logged: tuple[
     assert all(part in each for part, each in zip(logged, lines, strict=True))
 
 
-def test_a_websocket_session_is_logged_at_its_end(uwsgi: Servers) -> None:
-    server = uwsgi()
+def test_a_websocket_session_is_logged_at_its_end(shared_uwsgi: Shared) -> None:
+    server = shared_uwsgi()
     with connect_websocket("ws://test/ws/room", sock=connect(server.address)) as client:
         client.send("12345")
         assert client.recv() == "12345"
@@ -136,39 +140,49 @@ FORGERIES = {
 
 
 @pytest.mark.parametrize("forgery", FORGERIES)
-def test_no_line_can_be_forged(uwsgi: Servers, forgery: str) -> None:
+def test_no_line_can_be_forged(shared_uwsgi: Shared, forgery: str) -> None:
     """A client cannot begin a line of the log, nor put a control character into one."""
-    server = uwsgi(log_format="LINE %(method) %(uri) %(uagent) %(var.HTTP_X_A)")
+    server = shared_uwsgi(log_format="LINE %(method) %(uri) %(uagent) %(var.HTTP_X_A)")
+    logged = server.count("^LINE GET /after")
     with Http1(server.address) as client:
         client.send(FORGERIES[forgery])
         client.head()
     with Http1(server.address) as client:
         client.get("/after")
-    server.wait_log("^LINE GET /after")
+    server.wait_log("^LINE GET /after", logged + 1)
     assert not [each for each in server.log.splitlines() if re.match(r"\[pid: |.{0,5}forged", each)]
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028]", server.log)
 
 
+FAILED = "ERROR .*exception in GET "
+
+
 @pytest.mark.parametrize("path", ["/%0Aforged", "/%0D%0Aforged", "/%1B%5B31mforged"])
-def test_no_error_can_be_forged(uwsgi: Servers, path: str) -> None:
+def test_no_error_can_be_forged(shared_uwsgi: Shared, path: str) -> None:
     """Where the worker itself names a path in the log, it is the decoded one."""
-    server = uwsgi(module="broken:always_raises")
+    server = shared_uwsgi(module="broken:always_raises")
+    failed = server.count(FAILED)
     with Http1(server.address) as client:
         assert client.get(path).status == 500
-    server.wait_log("ERROR .*exception in GET ")
+    server.wait_log(FAILED, failed + 1)
     assert not [each for each in server.log.splitlines() if each.startswith("forged")]
     assert "\x1b" not in server.log
 
 
+AGENT = r'^\{"agent": .*'
+
+
 @pytest.mark.parametrize("agent", ['a", "admin": "yes', "a\\", 'a\\", "admin": "yes', "caf\u00e9 \x85", ""])
-def test_a_client_cannot_add_to_a_line_of_json(uwsgi: Servers, agent: str) -> None:
+def test_a_client_cannot_add_to_a_line_of_json(shared_uwsgi: Shared, agent: str) -> None:
     """Each value is what the client has sent, and the keys are those of the format."""
-    server = uwsgi(log_format='{"agent": "%(uagent)", "uri": "%(uri)", "status": %(status), "x": "%(var.HTTP_X)"}')
+    form = '{"agent": "%(uagent)", "uri": "%(uri)", "status": %(status), "x": "%(var.HTTP_X)"}'
+    server = shared_uwsgi(log_format=form)
+    logged = server.count(AGENT)
     with Http1(server.address) as client:
         client.send(b'GET /a"b HTTP/1.1\r\nHost: test\r\nX: "\\\r\n')
         client.send(b"User-Agent: " + agent.encode("latin-1") + b"\r\n\r\n")
         assert client.head().status == 200
-    line = server.wait_log(r'^\{"agent": .*')
+    line = server.wait_log(AGENT, logged + 1)
     assert json.loads(line) == {"agent": agent or "-", "uri": '/a"b', "status": 200, "x": '"\\'}
 
 
@@ -180,9 +194,9 @@ def test_values_stay_as_they_are_in_other_formats(uwsgi: Servers) -> None:
 
 @pytest.mark.parametrize("length", ["0" * 4400, "0" * 4400 + "5"])
 @pytest.mark.parametrize("limit", [0, 1000])
-def test_a_content_length_of_many_digits(uwsgi: Servers, length: str, limit: int) -> None:
+def test_a_content_length_of_many_digits(shared_uwsgi: Shared, length: str, limit: int) -> None:
     """Python reads no number of more than 4,300 digits; here it is still a length."""
-    server = uwsgi(log_format="LENGTH %(cl) %(status)", limit_post=limit)
+    server = shared_uwsgi(log_format="LENGTH %(cl) %(status)", limit_post=limit)
     body = b"12345" if length.endswith("5") else b""
     with Http1(server.address) as client:
         client.send(f"POST /echo HTTP/1.1\r\nHost: test\r\nContent-Length: {length}\r\n\r\n".encode() + body)

@@ -5,7 +5,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -246,6 +246,10 @@ class Servers:
         errors = [error for server in self._servers for error in _errors(server)]
         if errors:
             raise errors[0] if len(errors) == 1 else ExceptionGroup("servers that left something", errors)
+
+
+# Starts one, or returns the one that is there with these options.
+Shared = Callable[..., Server]
 
 
 def _errors(server: Server) -> Iterable[Exception]:
