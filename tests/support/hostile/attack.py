@@ -1,16 +1,17 @@
 """An attack: what each of its connections sends, and what becomes of it.
 
-What a connection sends is an iterator: bytes go out as they are, a number is a pause of so many seconds, and at its end
-the connection is closed, as `last` says. A connection that has ended is replaced by a new one.
+What a connection sends is an iterator: bytes go out as they are, a number is a pause of so many seconds or ANSWERED, and
+at its end the connection is closed, as `last` says. A connection that has ended is replaced by a new one.
 """
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 Script = Iterator[bytes | float]
 
-# For ever, in the seconds of a script.
-SILENCE = 3600.0
+# For ever, in the seconds of a script; and until something has been read.
+SILENCE, ANSWERED = 3600.0, -1.0
 
 KIBI = 1024
 
@@ -87,3 +88,22 @@ def dripping(first: bytes, data: bytes, pause: float) -> Callable[[], Script]:
             yield pause
 
     return script
+
+
+# A request as a browser sends it.
+ORDINARY = b"GET / HTTP/1.1\r\nHost: t\r\nCookie: " + b"c" * 460 + b"\r\n\r\n"
+
+
+def honest_load(rate: float, connections: int, secure: bool) -> Attack:
+    """No attack: as many bytes a second in ordinary requests, each behind the answer to the one before it."""
+    interval = connections * len(ORDINARY) / max(rate, 1.0)
+
+    def script() -> Script:
+        due = time.monotonic() + interval
+        while True:
+            yield max(0.0, due - time.monotonic())
+            yield ORDINARY
+            yield ANSWERED
+            due += interval
+
+    return Attack("honest load", script, connections, secure=secure, inside=secure)

@@ -8,17 +8,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 
 from support.hostile.attack import KIBI, Attack
-from support.hostile.honest import Address, Waits, ask_for
+from support.hostile.honest import Address, Thread, Waits, ask_for
 from support.http1 import Http1
 from support.ini import CHECKOUT
 from support.uwsgi import Server
 
-# Seconds that honest clients are watched before, and during an attack.
-BEFORE, DURING = 1.0, 2.5
+# Seconds that honest clients are watched before, during an attack, and beside as many bytes of honest requests.
+BEFORE, DURING, BESIDE = 1.0, 2.5, 1.0
+
+# Connections at most that these come on.
+CONNECTIONS = 50
 
 # Seconds between two looks at the worker's memory.
 LOOK = 0.05
@@ -30,47 +34,48 @@ class Cost:
 
     Attributes:
         attack: see above.
-        before, during: how long honest clients waited.
+        before, during, beside: how long honest clients waited before, during, and beside honest requests of as many
+            bytes a second as the attack has sent.
+        rate: bytes a second that the attack has sent.
         memory: bytes that the worker's resident memory has grown by, at its height.
         turn: CPU seconds of the longest turn of the worker's loop, in which it served nobody else.
         busy: the part of the time in which the worker ran.
-        stretch: how much longer all of it took because the machine ran something else while the worker could have run.
         ended: how many connections have ended with which word of the worker's.
     """
 
     attack: Attack
     before: Waits
     during: Waits
+    beside: Waits
+    rate: float
     memory: int
     turn: float
     busy: float
-    stretch: float
     ended: dict[str, int]
 
     def row(self) -> str:
         """A row of the table."""
         before, during = self.before, self.during
         said = ", ".join(f"{word} {count}x" for word, count in sorted(self.ended.items()))
-        figures = f"{before.at(0.99) * 1000:6.1f} | {during.at(0.5) * 1000:6.1f} | {during.at(0.99) * 1000:6.1f}"
-        figures += f" | {during.noise(0.99) * 1000:6.1f} | {during.at(1) * 1000:6.0f}"
-        figures += f" | {self.turn * 1000:6.1f} | {self.busy:4.0%} | {self.stretch:4.1f}"
+        waits = before.at(0.99), during.at(0.5), during.at(0.99), self.beside.at(0.99), during.at(1), during.wall(0.99)
+        figures = " | ".join(f"{each * 1000:5.1f}" for each in (*waits, self.turn))
         each = self.memory / KIBI / self.attack.connections
         return (
-            f"| {self.attack.name} | {self.attack.connections} | {figures} | {self.memory / KIBI:,.0f} |"
-            f" {each:,.1f} | {self.attack.memory} | {said or '-'} |"
+            f"| {self.attack.name} | {self.attack.connections} | {self.rate / 1e6:.1f} | {figures} | {self.busy:4.0%}"
+            f" | {self.memory / KIBI:,.0f} | {each:,.1f} | {self.attack.memory} | {said or '-'} |"
         )
 
 
 HEAD = (
-    "| attack | connections | p99 before, ms | p50 during | p99 during | of an echo | worst | longest turn, ms"
-    " | worker busy | stretch | KiB in all | KiB each | bound"
-    " | ended with |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
+    "| attack | connections | MB/s | p99 before, ms | p50 during | p99 during | p99 beside an honest load of as many MB/s"
+    " | longest | p99 by the wall | longest turn, ms | worker busy | KiB in all | KiB each | bound"
+    " | ended with |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 
 
 @contextmanager
-def _attacking(attack: Attack, address: Address, ended: dict[str, int]) -> Iterator[None]:
-    command = [sys.executable, "-m", "support.hostile", attack.name, *map(str, address)]
+def _sending(address: Address, told: list[Any], *what: object) -> Iterator[None]:
+    command = [sys.executable, "-m", "support.hostile", *map(str, (*address, *what))]
     tests: Path = CHECKOUT / "tests"
     with subprocess.Popen(command, cwd=tests, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
@@ -79,18 +84,7 @@ def _attacking(attack: Attack, address: Address, ended: dict[str, int]) -> Itera
             assert process.stdout.readline() == "begun\n"
             yield
             process.stdin.close()
-            ended.update(json.loads(process.stdout.readline()))
-        finally:
-            process.kill()
-
-
-@contextmanager
-def _echoing() -> Iterator[Address]:
-    command = [sys.executable, "-m", "support.hostile.echo"]
-    with subprocess.Popen(command, cwd=CHECKOUT / "tests", stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield "127.0.0.1", int(process.stdout.readline())
+            told += json.loads(process.stdout.readline())
         finally:
             process.kill()
 
@@ -128,29 +122,23 @@ def measure(attack: Attack, server: Server, address: Address) -> Cost:
     """Attack this address of the server once; honest clients ask at its first one."""
     worker = psutil.Process(server.worker_pids()[0])
     _wait_for_calm(worker)
-    with _echoing() as echo:
-        return _measure(attack, server, address, worker, echo)
-
-
-def _measure(attack: Attack, server: Server, address: Address, worker: psutil.Process, echo: Address) -> Cost:
-    before = ask_for(server.address, BEFORE, echo)
-    rest, ended = worker.memory_info().rss, dict[str, int]()
-    with _Watch(worker) as watch, _attacking(attack, address, ended):
+    before = ask_for(server.address, BEFORE, worker.pid)
+    rest, told, loop = worker.memory_info().rss, list[Any](), Thread(f"{worker.pid}")
+    with _Watch(worker) as watch, _sending(address, told, attack.name):
         _longest_turn(server.address)
-        ran, waited = _scheduled(worker.pid)
-        during = ask_for(server.address, DURING, echo)
-        ran, waited = (now - then for now, then in zip(_scheduled(worker.pid), (ran, waited), strict=True))
+        ran = loop.times()[0]
+        during = ask_for(server.address, DURING, worker.pid)
+        busy = (loop.times()[0] - ran) / DURING
         turn = _longest_turn(server.address)
-    return Cost(attack, before, during, watch.height - rest, turn, ran / DURING, (ran + waited) / ran, ended)
+    loop.close()
+    sent, ended = told
+    _wait_for_calm(worker)
+    with _sending(address, [], sent / DURING, min(CONNECTIONS, attack.connections), attack.secure):
+        beside = ask_for(server.address, BESIDE, worker.pid)
+    return Cost(attack, before, during, beside, sent / DURING, watch.height - rest, turn, busy, ended)
 
 
 def _longest_turn(address: Address) -> float:
     """CPU seconds of the longest turn of the worker's loop since this was asked last; all of them take a few ms."""
     with Http1(address) as client:
         return float(client.get("/turn").body)
-
-
-def _scheduled(pid: int) -> tuple[float, float]:
-    """Seconds in which the worker's loop has run, and in which it could have run (schedstat of proc(5))."""
-    ran, waited, _ = Path(f"/proc/{pid}/schedstat").read_text().split()
-    return int(ran) / 1e9, int(waited) / 1e9

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from math import inf
 
-from support.hostile.attack import Attack, Script
+from support.hostile.attack import ANSWERED, Attack, Script
 
 # Bytes of what a connection was told last that are kept.
 TAIL = 4096
@@ -55,6 +55,7 @@ class Hostile:
             self.socket = _anybody().wrap_socket(self.socket)
         self.socket.setblocking(False)
         self.unsent = b""
+        self.sent = 0
         self.tail = b""
         self.sends_at = 0.0
         self.reads_at = 0.0 if attack.reads else inf
@@ -83,6 +84,8 @@ class Hostile:
     def _read(self) -> bool:
         data = self.socket.recv(self.attack.reads)
         self.tail = (self.tail + data)[-TAIL:]
+        if self.sends_at == inf:
+            self.sends_at = 0.0
         self.reads_at = time.monotonic() + self.attack.rest
         return bool(data)
 
@@ -92,10 +95,12 @@ class Hostile:
             if step is None:
                 return self._end()
             if isinstance(step, float):
-                self.sends_at = time.monotonic() + step
+                self.sends_at = inf if step == ANSWERED else time.monotonic() + step
                 return True
             self.unsent = step
-        self.unsent = self.unsent[self.socket.send(self.unsent) :]
+        sent = self.socket.send(self.unsent)
+        self.sent += sent
+        self.unsent = self.unsent[sent:]
         return True
 
     def _end(self) -> bool:
@@ -123,19 +128,20 @@ class Attackers:
         self.attack = attack
         self.address = address
         self.ended: Counter[str] = Counter()
+        self._sent = 0
         self._clients: dict[int, Hostile] = {}
         self._wanted: dict[int, int] = {}
         self._epoll = select.epoll()
 
-    def run(self) -> Counter[str]:
-        """Attack until our standard input ends; returns how connections have ended before."""
+    def run(self) -> tuple[int, Counter[str]]:
+        """Attack until our standard input ends; returns how many bytes left, and how connections have ended before."""
         self._epoll.register(0, select.EPOLLIN)
         for _ in range(self.attack.connections):
             self._open()
         print("begun", flush=True)
         while self._turn():
             pass
-        return self.ended
+        return self._sent + sum(each.sent for each in self._clients.values()), self.ended
 
     def _open(self) -> None:
         with contextlib.suppress(OSError):
@@ -161,11 +167,13 @@ class Attackers:
 
     def _replace(self, descriptor: int) -> None:
         self._epoll.unregister(descriptor)
-        self.ended[self._clients.pop(descriptor).close()] += 1
+        client = self._clients.pop(descriptor)
+        self._sent += client.sent
+        self.ended[client.close()] += 1
         if self.attack.again:
             self._open()
 
 
 def main(attack: Attack, host: str, port: str) -> None:
-    """Attack this address, and tell at the end how connections have ended."""
+    """Attack this address, and tell at the end what has been sent, and how connections have ended."""
     print(json.dumps(Attackers(attack, (host, int(port))).run()), flush=True)
