@@ -12,6 +12,7 @@ import pytest
 import trio
 import trio.testing
 from ngh2 import Connection, Role, StreamClosed, StreamReset
+from support.in_process import make_service, serve
 
 from trio_worker.application.fence import Application
 from trio_worker.application.tasks import describe
@@ -232,3 +233,28 @@ def test_an_error_ends_its_stream_only(waits: bool, caplog: pytest.LogCaptureFix
 
     run([Stream(), Stream(fail), Stream(checkpoint)], [Stream()])
     assert "not this one" in caplog.text
+
+
+def test_a_stream_whose_client_goes_before_its_task_begins_has_no_app() -> None:
+    begun = 0
+
+    async def waits(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal begun
+        begun += 1
+        await trio.sleep_forever()
+
+    async def main() -> None:
+        service = make_service(waits)
+        ours, theirs = socket.socketpair()
+        client = Connection(Role.CLIENT)
+        client.initiate_connection()
+        for _ in range(50):
+            client.send_request([(b":path", b"/"), *FIELDS], end_stream=True)
+        theirs.sendall(client.data_to_send())
+        theirs.close()
+        with trio.fail_after(5):
+            await serve(service, SocketWire(ours, "", 5))
+        assert not service.application.in_flight
+
+    trio.run(main)
+    assert begun < 50

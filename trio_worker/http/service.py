@@ -16,6 +16,7 @@ from trio_worker.options import Options
 from trio_worker.options.protocols import HTTP2_CLEAR, WEBSOCKET
 from trio_worker.transport.connections import Connections, Work
 from trio_worker.transport.deadlines import Clock
+from trio_worker.transport.lingering import Lingering
 from trio_worker.transport.readiness import Readiness
 from trio_worker.transport.spoken import Sockets
 from trio_worker.transport.tls_sockets import Tls
@@ -66,6 +67,7 @@ class Service:
         watch: its `watch_now`, one object that all wires share.
         hypercorn: the configuration of the other engine.
         turns: of those who have more to do than the others should wait for.
+        lingering: the connections that are about to close.
         recent: what has ended badly or late, None where nobody can ask for it.
         heads: writes the heads of responses.
         mark: gives requests that no app sees their ids.
@@ -87,6 +89,7 @@ class Service:
     recent: Recent | None = None
     clock: Clock = field(default_factory=Clock)
     turns: Turns = field(default_factory=Turns)
+    lingering: Lingering = field(init=False)
     connections: Connections = field(default_factory=Connections)
     readiness: Readiness = field(init=False)
     watch: Callable[[int], None] = field(init=False)
@@ -103,6 +106,7 @@ class Service:
     def __post_init__(self) -> None:
         self.readiness = Readiness(self.connections, self.options.half_close)
         self.watch = self.readiness.watch_now
+        self.lingering = Lingering(self.turns)
         self.heads = HeadWriter(self.options.date_header, self.options.server_header)
         self.mark = marker(self.options.request_id)
         self.tls = load_certificates(self.options)

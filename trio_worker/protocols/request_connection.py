@@ -22,7 +22,7 @@ from trio_worker.http.response_head import prepare
 from trio_worker.http.service import Service
 from trio_worker.http.unseen import note
 from trio_worker.refusal import LATE_BODY, Refusal, text_headers
-from trio_worker.transport.bounds import DISCONNECT_GRACE, LINGERING_CLOSE
+from trio_worker.transport.bounds import DISCONNECT_GRACE
 from trio_worker.transport.connections import Connection
 from trio_worker.transport.wire import Wire
 
@@ -228,10 +228,7 @@ class RequestConnection(Connection, Generic[E]):
         """
         self.state = LINGERING
         self.wire.deadline = inf
-        with trio.move_on_after(LINGERING_CLOSE) as self.cancel_scope:
+        with self.service.lingering.stay() as self.cancel_scope:
             if refusal is not None:
                 await self._refuse(refusal, headers or [])
-            await self.wire.end_writing()
-            while await self.wire.receive():
-                # A client that sends without pause must not keep the others waiting.
-                await self.service.turns.pause()
+            await self.service.lingering.part(self.wire, self.cancel_scope)

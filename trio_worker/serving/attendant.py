@@ -94,7 +94,7 @@ class Attendant:
                         elif self._work is not None:
                             # It is the task's own from here on: others have their turn, and Trio enters a context.
                             pool.suspend(pool.context.copy())
-                            await trio.lowlevel.cancel_shielded_checkpoint()
+                            await self._service.turns.pause()
                 await self._step_outside()
                 if task.child_nurseries:
                     pool.suspend(pool.context.copy())
@@ -135,7 +135,10 @@ class Attendant:
     def _go_on(self, outcome: Work | Outcome) -> bool:
         """Take up the protocol that a connection goes on in, or let go of it; False leaves the cancel scope before."""
         if isinstance(outcome, Work):
+            before = self._work
             self._enter(outcome)
+            if before is not None:
+                before.release()
         elif outcome is not OUTSIDE and outcome is not AGAIN:
             self._close()
         return outcome is not OUTSIDE

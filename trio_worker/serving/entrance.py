@@ -7,6 +7,7 @@ the first byte. All other bytes are read and given back to the wire.
 import contextlib
 import logging
 import ssl
+from math import inf
 
 import trio
 
@@ -21,7 +22,7 @@ from trio_worker.refusal import Refusal
 from trio_worker.serving.proxy_header import ProxyError, may_begin
 from trio_worker.serving.proxy_header import parse as parse_proxy
 from trio_worker.transport.bounds import FIRST_BYTES_GRACE
-from trio_worker.transport.connections import CLOSE, Connection, Outcome
+from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome
 from trio_worker.transport.socket_wire import SocketWire
 from trio_worker.transport.tls import TlsWire
 from trio_worker.transport.wire import Address, Wire
@@ -70,8 +71,16 @@ class Arrival(Connection):
             log.warning("closed the connection of %s: its PROXY header is refused: %s", self.wire.client, error)
         except ssl.SSLError as error:
             log.info("no TLS with %s: %s", self.wire.client, error.reason or error)
+            return OUTSIDE
         with contextlib.suppress(OSError):
             self.wire.receive_now()  # Bytes left in the kernel would make a reset of the close.
+        return CLOSE
+
+    async def step_outside(self) -> Outcome:
+        """Let the client read why there is no TLS with it."""
+        self.wire.deadline = inf
+        with self._service.lingering.stay() as self.cancel_scope:
+            await self._service.lingering.part(self.wire, self.cancel_scope)
         return CLOSE
 
     def hang_up(self) -> None:

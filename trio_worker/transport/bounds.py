@@ -1,8 +1,5 @@
 """Bounds in every protocol of clients that do not read, do not close or do not stop sending."""
 
-# Seconds that a client has to close its side after we have closed ours (RFC 9112 section 9.6).
-LINGERING_CLOSE = 2.0
-
 # Seconds between telling an app of a disconnect that it waits for and cancelling it.
 DISCONNECT_GRACE = 1.0
 

@@ -74,6 +74,11 @@ class Connection(Work):
     def __init__(self, wire: Wire) -> None:
         self.wire = wire
 
+    def is_late(self, now: float) -> bool:
+        """Return True if it is open, and its deadline has passed, on Trio's clock in seconds."""
+        wire = self.wire
+        return (wire.deadline <= now or wire.stall_deadline <= now) and wire.fileno() >= 0
+
     def expire(self) -> None:
         """Act on the wire's deadline, which has passed."""
         self.abort()
@@ -152,8 +157,8 @@ class Connections:
         return iter(list(self._open.values()))
 
     def expired(self, now: float) -> list[Connection]:
-        """Return those whose deadline, on Trio's clock in seconds, has passed."""
-        return [each for each in self._open.values() if each.wire.deadline <= now or each.wire.stall_deadline <= now]
+        """Return those that are late."""
+        return [each for each in self._open.values() if each.is_late(now)]
 
     async def wait_empty(self) -> None:
         """Wait until none is open, or is to be taken up."""

@@ -17,6 +17,9 @@ from trio_worker.transport.connections import Connections
 # Seconds until a new connection is in the set, at most: how late it may be noticed that its client has gone.
 PATIENCE = 0.05
 
+# Connections that are told something in one turn of the loop: as many requests may be what comes of that.
+AT_ONCE = 32
+
 # After EPOLLRDHUP the client reads on, perhaps; after the other two neither side says anything more.
 _BROKEN = select.EPOLLHUP | select.EPOLLERR
 _ENDED = _BROKEN | select.EPOLLRDHUP
@@ -87,7 +90,7 @@ class Readiness:
         epoll, find, gone = self._epoll, self._connections.finder(), self._gone
         while True:
             await trio.lowlevel.wait_readable(epoll.fileno())
-            for descriptor, events in epoll.poll(0):
+            for descriptor, events in epoll.poll(0, AT_ONCE):
                 connection = find(descriptor)
                 if connection is not None:
                     if events & gone:

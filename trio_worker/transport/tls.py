@@ -14,7 +14,6 @@ from collections.abc import Sequence
 
 import trio
 
-from trio_worker.transport.bounds import LINGERING_CLOSE
 from trio_worker.transport.certificates import Certificates, describe_client
 from trio_worker.transport.socket_wire import SocketWire
 from trio_worker.transport.tls_records import RecordCount
@@ -77,7 +76,7 @@ class TlsWire(SocketWire):
         """Agree with the client on keys, certificates and a protocol.
 
         Raises:
-            ssl.SSLError: there is no agreement; the client has been told.
+            ssl.SSLError: there is no agreement; the client is told when our side ends.
             OSError: the connection broke.
         """
         while True:
@@ -88,7 +87,8 @@ class TlsWire(SocketWire):
                 await self._flush()
                 await self._read_more()
             except ssl.SSLError:
-                await self._part()
+                # OpenSSL's alert says why, and leaves when our side ends.
+                self._goodbye_said, self._fed = True, False
                 raise
         await self._flush()  # Tickets for the client's next connection.
         self._records.begin()
@@ -106,14 +106,6 @@ class TlsWire(SocketWire):
             await self._wait_readable()
         if not data:
             self._incoming.write_eof()
-
-    async def _part(self) -> None:
-        """Let the client read OpenSSL's alert that says why: a close with unread data would cut it off."""
-        self._goodbye_said, self._fed = True, False
-        with trio.move_on_after(LINGERING_CLOSE):
-            self.end_writing_now()
-            while await self.receive():
-                await trio.lowlevel.checkpoint()
 
     def receive_now(self) -> bytes | None:
         """Return what `receive` would return without waiting, None when it would have to wait. Raises like it."""

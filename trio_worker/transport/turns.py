@@ -12,8 +12,9 @@ from collections.abc import Awaitable
 
 import trio
 
-# CPU seconds that a turn may take while somebody waits here, and how many go on in one at most.
-TURN, MOST = 0.003, 32
+# CPU seconds that a turn may take while somebody waits here; how many go on in one at most, and in the first one, of
+# which nobody knows yet how long their steps are.
+TURN, MOST, FIRST = 0.003, 32, 4
 
 
 class Turns:
@@ -26,7 +27,7 @@ class Turns:
     __slots__ = ("_keeper", "_resting", "_room", "_waiting", "share")
 
     def __init__(self) -> None:
-        self.share = self._room = MOST
+        self.share = self._room = FIRST
         self._waiting: deque[trio.lowlevel.Task] = deque()
         self._keeper: trio.lowlevel.Task | None = None
         self._resting = False
@@ -78,6 +79,7 @@ class Turns:
             return trio.lowlevel.Abort.SUCCEEDED
 
         self._resting = True
+        self.share = self._room = min(self.share, FIRST)
         await trio.lowlevel.wait_task_rescheduled(leave)
 
     def _let_go_on(self) -> None:

@@ -1,7 +1,7 @@
 """An attack: what each of its connections sends, and what becomes of it.
 
-What a connection sends is an iterator: bytes go out as they are, a number is a pause of so many seconds or ANSWERED, and
-at its end the connection is closed, as `last` says. A connection that has ended is replaced by a new one.
+What a connection sends is an iterator: bytes go out as they are, a number is a pause of so many seconds or ANSWERED,
+and at its end the connection is closed, as `last` says. A connection that has ended is replaced by a new one.
 """
 
 import time

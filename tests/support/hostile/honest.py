@@ -30,7 +30,7 @@ class Waits:
     """How long honest clients waited.
 
     Attributes:
-        seconds: of each answer, without those in which worker or client could have run and the machine did not let them.
+        seconds: of each answer, without those in which the worker or the client could have run and did not.
         by_the_wall: seconds of each answer.
         failures: of requests without one.
     """
@@ -159,8 +159,10 @@ def ask_for(address: Address, seconds: float, worker: int) -> Waits:
     clients = [_Client(address, number < KEPT, times, waits) for number in range(KEPT + 1)]
     with select.epoll() as epoll:
         _take_turns(clients, epoll, time.perf_counter() + seconds)
-    for each in (*clients, loop, ours):
+    for each in clients:
         each.close()
+    loop.close()
+    ours.close()
     return waits
 
 

@@ -67,8 +67,9 @@ class Cost:
 
 
 HEAD = (
-    "| attack | connections | MB/s | p99 before, ms | p50 during | p99 during | p99 beside an honest load of as many MB/s"
-    " | longest | p99 by the wall | longest turn, ms | worker busy | KiB in all | KiB each | bound"
+    "| attack | connections | MB/s | p99 before, ms | p50 during | p99 during"
+    " | p99 beside an honest load of as many MB/s | longest | p99 by the wall | longest turn, ms"
+    " | worker busy | KiB in all | KiB each | bound"
     " | ended with |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|---|"
 )
 

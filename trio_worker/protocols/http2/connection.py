@@ -19,13 +19,13 @@ from trio_worker.protocols.http2.carrier import Timed
 from trio_worker.protocols.http2.events import start
 from trio_worker.protocols.http2.exchange import StreamExchange
 from trio_worker.protocols.http2.flood import Account
-from trio_worker.protocols.http2.intake import EVENTS, Intake
+from trio_worker.protocols.http2.intake import FEW, Intake
 from trio_worker.protocols.http2.output import Output
 from trio_worker.protocols.http2.rules import Asked
 from trio_worker.protocols.http2.session import Session
 from trio_worker.protocols.http2.work import Stream, begin
-from trio_worker.transport.bounds import LINGERING_CLOSE
 from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome
+from trio_worker.transport.lingering import PATIENCE
 from trio_worker.transport.wire import Address, Wire
 
 log = logging.getLogger(__name__)
@@ -120,12 +120,16 @@ class Http2Connection(Connection):
         return OUTSIDE
 
     async def _lose_streams(self) -> None:
-        """Tell all streams that their client has gone, a few at a time: what their apps do then takes its time."""
-        for number, stream in enumerate(list(self.streams.values()), 1):
-            stream.lose()
-            if not number % EVENTS:
-                with trio.move_on_after(LINGERING_CLOSE, shield=True):
+        """Tell all streams that their client has gone.
+
+        First those that no task has begun with, at once; the others a few at a time, because their apps do something.
+        """
+        streams = sorted(self.streams.values(), key=lambda stream: stream.has_begun)
+        for number, stream in enumerate(streams):
+            if stream.has_begun and not number % FEW:
+                with trio.move_on_after(PATIENCE, shield=True):
                     await self.service.turns.pause()
+            stream.lose()
 
     def _begin_session(self) -> None:
         if self._upgrade is None:
@@ -254,12 +258,18 @@ class Http2Connection(Connection):
             stream.cancel()
         super().abort()
 
+    def release(self) -> None:
+        """Let go of both sides, and of what is left of streams, which all know their connection."""
+        self.streams.clear()
+        self.blocked.clear()
+        self._answered.clear()
+        self._output.release()
+        del self._intake
+
     async def step_outside(self) -> Outcome:
         """End our side when the streams are over, and wait a little for the client to end its own."""
         self.wire.deadline = inf
-        with trio.move_on_after(LINGERING_CLOSE) as self.cancel_scope:
+        with self.service.lingering.stay() as self.cancel_scope:
             await self._output.wait_written()
-            await self.wire.end_writing()
-            while await self.wire.receive():
-                await self.service.turns.pause()
+            await self.service.lingering.part(self.wire, self.cancel_scope)
         return CLOSE

@@ -38,7 +38,7 @@ def start(connection: Carrier, number: int, stream: Stream | None) -> None:
     if isinstance(stream, StreamExchange):
         connection.fresh += 1
         connection.service.streams.start(stream)
-    else:
+    elif stream.work is not None:
         connection.service.tasks.start(stream.work)
 
 

@@ -52,10 +52,18 @@ class StreamExchange(StreamResponse):
 
     # The task; see `http.service.Stream`.
 
+    @property
+    def has_begun(self) -> bool:
+        """Return True if a task runs the app."""
+        return self.cancel_scope is not None
+
     def run(self, cancel_scope: trio.CancelScope) -> Coroutine[Any, Any, None]:
-        """Return the run of the app."""
-        self.cancel_scope = cancel_scope
+        """Return the run of the app; of none where the client has gone before a task had time for the stream."""
         self.connection.fresh -= 1
+        if self.gone:
+            self.service.counters.disconnects += 1
+            return _nothing()
+        self.cancel_scope = cancel_scope
         self.body_ready = self.body_complete
         self.scope = self._make_scope()
         if self.refusal is not None:
@@ -178,3 +186,7 @@ class StreamExchange(StreamResponse):
         """Cancel the app, and answer with this if it has not begun to."""
         self.disconnect()  # For an app that shields itself from that.
         self.cancel(refusal)
+
+
+async def _nothing() -> None:
+    """Do nothing."""

@@ -15,8 +15,9 @@ from trio_worker.protocols.http2.flood import REQUEST_WORTH
 from trio_worker.transport.socket_wire import RECEIVE_SIZE
 
 # Bytes that are taken apart at a time, to begin with; and events of them, one for each frame or stream, that are acted
-# upon between two turns of the others. A reset costs more: a task has been started for nothing.
-PIECE, EVENTS, RESET_WEIGHT = 2048, 16, 8
+# upon between two turns of the others. A reset costs more: a task has been started for nothing. Requests that come few
+# at a time do not wait behind those who have more to do.
+PIECE, EVENTS, RESET_WEIGHT, FEW = 2048, 16, 8, 4
 
 
 class Intake:
@@ -54,10 +55,10 @@ class Intake:
             cost = len(piece) - bodies - requests * REQUEST_WORTH
             if not connection.account.spend(cost, connection.service.clock.now):
                 connection.fail("it sends frames that bring nothing")
-            if cost > bodies or connection.owed:
+            if cost > bodies or connection.owed or requests > FEW or at < len(data):
                 connection.owed = 0
                 await connection.service.turns.pause()
-            else:  # Requests and bodies are not held up: the more of them are served in a turn, the cheaper they are.
+            else:
                 await trio.lowlevel.checkpoint()
 
     async def _act(self) -> int:
@@ -71,10 +72,7 @@ class Intake:
             ACTIONS.get(kind, ignore)(connection, event)
             if weight + connection.owed > EVENTS:
                 weight = connection.owed = 0
-                if kind is http2.Requested:
-                    await trio.lowlevel.checkpoint()
-                else:
-                    await connection.service.turns.pause()
+                await connection.service.turns.pause()
         self._events.clear()
         self._acting = False
         if not connection.streams:

@@ -77,10 +77,18 @@ class Output:
             self._done = None
         self.flush()
 
+    def release(self) -> None:
+        """Let go of the connection, which is closed; a task that still writes finds that out."""
+        self._written = _ignore
+
     async def wait_written(self) -> None:
         """Wait until no task writes any more."""
         if self._done is not None:
             await self._done.wait()
+
+
+def _ignore(size: int) -> None:
+    """Do nothing for what is written at the end."""
 
 
 class Writer(Work):

@@ -24,13 +24,14 @@ class Tunnel:
         exchange: the request that asks for the WebSocket.
 
     Attributes:
-        work: the session, for a task.
+        work: the session, for a task; None once it has ended.
         deadline: when its `expire` is called.
     """
 
     watched = True
     watch: Callable[[int], None] | None = None
     reading = stalled = complete = False
+    has_begun = True
     stall_deadline = inf
     root_path = ""
 
@@ -46,7 +47,7 @@ class Tunnel:
         self.server: Address | None = wire.server
         self.scheme = wire.scheme
         self.extensions: Mapping[str, Any] = wire.extensions
-        self.work = WebSocketConnection(connection.service, self)
+        self.work: WebSocketConnection | None = WebSocketConnection(connection.service, self)
         self.work.exchange, self.work.needs_key = exchange, False
 
     def __repr__(self) -> str:
@@ -71,13 +72,16 @@ class Tunnel:
 
     def come(self, data: bytes) -> None:
         """Take bytes of the client."""
+        if self.work is None:
+            self._connection.consumed(self.stream, len(data))
+            return
         self._body.append(data)
         self._connection.owed += FRAMES_WEIGHT
         self.work.wake(False)
 
     def end(self) -> None:
         """Take note that the client sends no more."""
-        if not self._exchange.body_complete or self._exchange.begun:
+        if self.work is not None and (not self._exchange.body_complete or self._exchange.begun):
             self._ended = True
             self.work.wake(True)
 
@@ -85,7 +89,7 @@ class Tunnel:
         """Take note that the stream has ended."""
         self._ended = True
         self._exchange.gone = True
-        if self.work.session is not None:
+        if self.work is not None and self.work.session is not None:
             self.work.session.lose()
         self.wake(True)
 
@@ -96,15 +100,18 @@ class Tunnel:
     def expire(self) -> None:
         """Act on the deadline."""
         self._deadline = inf
-        self.work.expire()
+        if self.work is not None:
+            self.work.expire()
 
     def start_drain(self) -> None:
         """Close by 1012."""
-        self.work.start_drain()
+        if self.work is not None:
+            self.work.start_drain()
 
     def cancel(self) -> None:
         """End now."""
-        self.work.abort()
+        if self.work is not None:
+            self.work.abort()
 
     # The wire's side.
 
@@ -215,7 +222,8 @@ class Tunnel:
     def end_writing_now(self) -> None:
         """Say that nothing more will come."""
         if self._exchange.begun and not (self._exchange.gone or self._exchange.complete or self.complete):
-            if self.work.session is not None and self.work.session.status != 101:
+            session = None if self.work is None else self.work.session
+            if session is not None and session.status != 101:
                 self.abort()  # A denial that its app has not brought to its end must not look whole.
                 return
             self.complete = self._ended = True  # Nothing is cut off by what the client may still send on its stream.
@@ -229,6 +237,7 @@ class Tunnel:
 
     def close(self) -> None:
         """Take note that nobody uses it any more."""
+        self.work = None  # It knows this wire.
         if not self._exchange.gone:
             self._connection.flush()  # A reset would overtake what has been said.
             self._connection.reset(self.stream, is_fault=False)

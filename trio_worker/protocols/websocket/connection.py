@@ -3,8 +3,6 @@
 import logging
 from math import inf
 
-import trio
-
 from trio_worker.http.exchange import Exchange
 from trio_worker.http.response import LEAVING
 from trio_worker.http.service import Service
@@ -13,7 +11,6 @@ from trio_worker.protocols.websocket import handshake
 from trio_worker.protocols.websocket.link import CLOSED, CLOSING, INTERNAL_ERROR, LOST, OPEN, SERVICE_RESTART
 from trio_worker.protocols.websocket.session import WebSocketSession
 from trio_worker.refusal import Refusal
-from trio_worker.transport.bounds import LINGERING_CLOSE
 from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome
 from trio_worker.transport.wire import Address, Wire
 
@@ -49,7 +46,7 @@ class WebSocketConnection(Connection):
         super().__init__(wire)
         self.service = service
         self.server: Address | None = wire.server
-        self.exchange: Exchange
+        self.exchange: Exchange | None = None
         self.session: WebSocketSession | None = None
         # True if the client has sent more than its request without waiting for the answer.
         self._early = False
@@ -80,6 +77,7 @@ class WebSocketConnection(Connection):
     def _begin(self) -> Refusal | None:
         """Make the session, which has the exchange to itself from then on; or return why there is none."""
         exchange, options = self.exchange, self.service.options
+        assert exchange is not None
         exchange.begin(self.cancel_scope)
         agreed = handshake.read(exchange.headers, options.websocket_deflate, self.needs_key)
         if self._early:
@@ -88,15 +86,21 @@ class WebSocketConnection(Connection):
             return agreed
         size = MAX_SIZE if options.websockets_max_size is None else options.websockets_max_size
         self.session = WebSocketSession(self.wire, exchange, agreed, size * 1024)
-        del self.exchange
+        self.exchange = None
         if self.service.draining.is_set():
             self.session.start_drain()
         return None
 
     async def _refuse(self, refusal: Refusal) -> None:
-        marks = note(self.service, "a WebSocket", self.wire.client, refusal, self.exchange.headers)
+        exchange = self.exchange
+        assert exchange is not None
+        marks = note(self.service, "a WebSocket", self.wire.client, refusal, exchange.headers)
         version = [(b"sec-websocket-version", b"13")] if refusal.status == 426 else []
-        await self.exchange.refuse(refusal, [*version, *marks])
+        await exchange.refuse(refusal, [*version, *marks])
+
+    def release(self) -> None:
+        """Let go of the session and of its request, which know this connection."""
+        self.session = self.exchange = None
 
     async def step_outside(self) -> Outcome:
         """End our side, and let the client end its own: a close with unread data would take our last frame with it."""
@@ -104,14 +108,12 @@ class WebSocketConnection(Connection):
         if session is not None:
             session.close_now(SERVICE_RESTART if self.service.draining.is_set() else INTERNAL_ERROR)
         self.wire.deadline = inf
-        with trio.move_on_after(LINGERING_CLOSE) as self.cancel_scope:
+        with self.service.lingering.stay() as self.cancel_scope:
             while session is not None and session.phase is CLOSING and not session.gone:
                 if not session.read_now():
                     await self.wire.wait()
                 await self.service.turns.pause()
-            await self.wire.end_writing()
-            while await self.wire.receive():
-                await self.service.turns.pause()
+            await self.service.lingering.part(self.wire, self.cancel_scope)
         return CLOSE
 
     # The calls of others, which never block; see Connection.

@@ -206,6 +206,8 @@ class Messages:
             self.closed, self.broken = (int(sent.code), sent.reason), True
         if self.closed is not None:
             self.rest = b""
+        if (error := protocol.parser_exc) is not None:
+            error.__traceback__ = error.__context__ = None  # Its frames know the protocol.
 
     def close(self, code: int, reason: str) -> bytes:
         """Return the frame that closes our side, b"" where it is closed already."""
