@@ -94,11 +94,11 @@ def test_the_open_page_reloads_itself(tmp_path: Path) -> None:
         run = stack.enter_context(developing(tmp_path))
         chromium = stack.enter_context(browser(tmp_path / "profile"))
         tab = stack.enter_context(chromium.tab(f"http://127.0.0.1:{run.address[1]}/"))
-        tab.wait("document.body.innerText.includes('one in the template')")
+        tab.wait("document.body?.innerText.includes('one in the template')")
         (tmp_path / "code" / "main.py").write_text(APP.format(word="'two'"))
-        tab.wait("document.body.innerText.includes('two in the template')", 20)
+        tab.wait("document.body?.innerText.includes('two in the template')", 20)
         (tmp_path / "code" / "templates" / "page.html").write_text("<p>{{ word }} on a new page</p>")
-        tab.wait("document.body.innerText.includes('two on a new page')", 20)
+        tab.wait("document.body?.innerText.includes('two on a new page')", 20)
 
 
 def test_quarts_page_for_an_exception(tmp_path: Path) -> None:

@@ -126,5 +126,5 @@ def test_many_sessions_hide_no_request(express: Server) -> None:
     with several(express, 205):
         eventually(lambda: state(express)["workers"][0]["running"] == 205)
         assert len(state(express)["requests"]) == 200
-        with terminal("top", express.ini) as shown:
+        with terminal("top", express.ini, columns=200) as shown:
             shown.read_until("WEBSOCKET /socket/0 (0 in, 0 out)")

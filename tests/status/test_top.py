@@ -32,7 +32,7 @@ def test_a_live_table_shows_workers_latencies_and_requests(server: Server) -> No
         shown.press("s")
         shown.read_until("by worker")
         shown.press("q")
-        assert shown.process.wait(10) == 0
+        assert shown.wait() == 0
         assert shown.is_cooked()
 
 
@@ -41,7 +41,7 @@ def test_an_interruption_ends_it_and_the_terminal_is_what_it_was(server: Server)
         shown.read_until("accepting")
         assert b"\x1b[?1049h" in shown.drawn  # A screen of its own (xterm's private mode 1049).
         shown.process.send_signal(signal.SIGINT)
-        assert shown.process.wait(10) == 0
+        assert shown.wait() == 0
         assert shown.is_cooked()
 
 
@@ -60,7 +60,7 @@ def test_without_rich_it_is_plain_and_says_so_once(server: Server) -> None:
         text = shown.read_until("99 of 100", "pip install 'trio-worker[top]'", "accepting")
         assert text.count("rich is not installed") == 1
         shown.press("q")
-        assert shown.process.wait(10) == 0
+        assert shown.wait() == 0
 
 
 def test_it_goes_on_while_nobody_answers(uwsgi: Servers) -> None:
@@ -70,13 +70,13 @@ def test_it_goes_on_while_nobody_answers(uwsgi: Servers) -> None:
         server.end()
         shown.read_until("does not answer")
         shown.press("q")
-        assert shown.process.wait(10) == 0
+        assert shown.wait() == 0
 
 
 def test_it_says_what_is_wrong_at_the_start() -> None:
     with terminal("top", "127.0.0.1:1") as shown:
         shown.read_until("does not answer")
-        assert shown.process.wait(10) == 1
+        assert shown.wait() == 1
 
 
 def looks(*pairs: tuple[float, list[int]]) -> Any:

@@ -13,6 +13,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from support.waiting import INTERVAL
+
 # Control sequences of a terminal (ECMA-48 section 5.4).
 _CONTROL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-Z\\-_])")
 
@@ -50,6 +52,15 @@ class Terminal:
             except OSError as error:  # The command has ended.
                 raise AssertionError(self.text) from error
         return self.text
+
+    def wait(self, timeout: float = 10.0) -> int:
+        """Read until the command has ended, which a terminal that nobody reads holds up; returns its exit code."""
+        end = time.monotonic() + timeout
+        while self.process.poll() is None:
+            assert time.monotonic() < end, self.text
+            if select.select([self._descriptor], [], [], INTERVAL)[0]:
+                self.drawn += os.read(self._descriptor, 65536)
+        return self.process.wait()
 
     def is_cooked(self) -> bool:
         """True if the terminal echoes and takes whole lines, as a shell expects it."""
