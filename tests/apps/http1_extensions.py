@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
 
+import trio
 from probe import Receive, Scope, Send
 
 FILE = bytes(range(256)) * 4096
@@ -70,11 +71,21 @@ async def _parts(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _short(scope: Scope, receive: Receive, send: Send) -> None:
-    """Announces more bytes than a file has, and does not mind."""
+    """Sends a file that becomes shorter meanwhile, and does not mind."""
     announced = len(FILE) + 100
     await start(send, headers=[(b"content-length", b"%d" % announced)])
-    with Path(_file()).open("rb") as file, contextlib.suppress(EOFError):  # noqa: ASYNC230 - small, and in memory
-        await send({"type": "http.response.zerocopysend", "file": file, "count": announced, "more_body": True})
+
+    async def shorten() -> None:
+        file.truncate(len(FILE))
+
+    with tempfile.TemporaryFile() as file:
+        file.write(FILE + bytes(100))
+        file.flush()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(shorten)
+            with contextlib.suppress(EOFError):
+                part = {"type": "http.response.zerocopysend", "file": file, "offset": 0, "count": announced}
+                await send(part | {"more_body": True})
     await body(send, b"")
 
 

@@ -2,22 +2,56 @@
 
 import socket
 import tomllib
+from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 DATA = Path(__file__).parent.parent / "serving" / "app_messages.toml"
 
 Message = dict[str, Any]
 
-# What stands as [type, text] in the data.
+# What stands as [type, text] in the data, and what as [type, members].
 _TYPES: dict[str, Callable[[str], Any]] = {
     "str": str,
     "bytes": str.encode,
     "bytearray": lambda text: bytearray(text.encode()),
+    "memoryview": lambda text: memoryview(text.encode()),
+    "every second": lambda text: memoryview(text.encode())[::2],
+    "released": lambda text: _released(memoryview(text.encode())),
+    "shorts": lambda text: array("H", text.encode()),
     "half": lambda _: "\ud800",
+    "none": lambda _: None,
+    "enum": lambda text: HTTPStatus(int(text)),
+    "open": lambda text: _opened(text.encode()),
+    "closed": lambda text: _closed(_opened(text.encode())),
 }
+_CONTAINERS: dict[str, Callable[[list[Any]], Any]] = {
+    "iterator": iter,
+    "dict": dict,
+    "many": lambda given: given[0] * given[1],
+}
+
+
+def _opened(data: bytes) -> IO[bytes]:
+    """Return an open file with this in it."""
+    file = TemporaryFile()  # noqa: SIM115 - the app that sends it lets go of it
+    file.write(data)
+    file.seek(0)
+    return file
+
+
+def _closed(file: IO[bytes]) -> IO[bytes]:
+    file.close()
+    return file
+
+
+def _released(view: memoryview) -> memoryview:
+    view.release()
+    return view
 
 
 @dataclass
@@ -42,7 +76,12 @@ class Conversation:
 
     def play(self, denies: bool) -> list[Message]:
         """Return the messages as the app sends them; `denies` where they refuse a WebSocket."""
-        return [_read(message, denies) for message in (self._all(denies) if self.messages is None else self.messages)]
+        messages = self._all(denies) if self.messages is None else self.messages
+        return [
+            _read(message, denies and not self.is_session)
+            for message in messages
+            for _ in range(message.get("times", 1) if isinstance(message, dict) else 1)
+        ]
 
     def _all(self, denies: bool) -> list[Message]:
         if self.is_session:
@@ -66,8 +105,10 @@ def read() -> list[Conversation]:
 
 def _read(message: Message, denies: bool) -> Message:
     """Return a message of the data as one of ASGI."""
+    if not isinstance(message, dict):
+        return _value(message, False)
     made = {key: _value(value, key in ("body", "headers", "links")) for key, value in message.items()}
-    if denies and str(made["type"]).startswith("http."):
+    if denies and str(made.get("type")).startswith("http."):
         made["type"] = "websocket." + made["type"]
     return made
 
@@ -76,6 +117,8 @@ def _value(value: Any, is_bytes: bool) -> Any:
     if isinstance(value, list):
         if len(value) == 2 and isinstance(value[0], str) and value[0] in _TYPES:
             return _TYPES[value[0]](value[1])
+        if len(value) == 2 and isinstance(value[0], str) and value[0] in _CONTAINERS:
+            return _CONTAINERS[value[0]](_value(value[1], is_bytes))
         return [_value(each, is_bytes) for each in value]
     if not isinstance(value, str):
         return value

@@ -94,7 +94,7 @@ class Frames:
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
         self._file = sock.makefile("rb")
-        self._decoder = Decoder()
+        self._decoder = Decoder(max_header_list_size=1 << 20)
         self.came: list[Came] = []
 
     def __enter__(self) -> Self:
@@ -117,17 +117,23 @@ class Frames:
         return self
 
     def read(self) -> Came | None:
-        """Read a frame; None at the end of the connection."""
-        head = self._read(9)
-        if len(head) < 9:
+        """Read a frame, HEADERS with those that continue them; None at the end of the connection."""
+        read = self._read_frame()
+        if read is None:
             return None
-        size = int.from_bytes(head[:3], "big")
-        kind, flags, stream = struct.unpack("!BBI", head[3:])
-        payload = self._read(size)
+        kind, flags, stream, payload = read
+        while kind == HEADERS and not flags & END_HEADERS and (more := self._read_frame()) is not None:
+            flags, payload = flags | more[1], payload + more[3]
         fields = dict(self._decoder.decode(payload, raw=True)) if kind == HEADERS else {}
         came = Came(kind, flags, stream, payload, fields)
         self.came.append(came)
         return came
+
+    def _read_frame(self) -> tuple[int, int, int, bytes] | None:
+        head = self._read(9)
+        if len(head) < 9:
+            return None
+        return *struct.unpack("!BBI", head[3:]), self._read(int.from_bytes(head[:3], "big"))
 
     def _read(self, size: int) -> bytes:
         try:

@@ -1,26 +1,32 @@
 """The rules for what an app may send, in every protocol.
 
+    all messages              a dict with a type
     http.response.start       a status from 200 to 999 (RFC 9110 section 15); one Content-Length, a number
-                              (section 8.6), which the body keeps to; a 204 has none; the fields of connections are the
-                              server's, and left out (section 7.6.1), but `close` is heard
+                              (section 8.6), which the body keeps to; a 204 has none, a 205 that of no body; the fields
+                              of connections are the server's, and left out (section 7.6.1), but `close` is heard
     websocket.http.response.  the same, but no status of success: over HTTP/2 a 2xx opens the WebSocket (RFC 8441
                               section 5)
-    http.response.body        bytes, as many as announced; none goes out with a 204, a 304 or to HEAD (section 6.4.1)
+    http.response.body        bytes, as many as announced; none goes out with a 204, a 205 (section 15.3.6), a 304 or to
+                              HEAD (section 6.4.1)
+    http.response.pathsend, http.response.zerocopysend
+                              the path of a regular file; a file or its descriptor, offset and count not negative
     http.response.trailers    fields that frame, route, control or describe nothing (section 6.5.1)
-    http.response.early_hint  values of Link (RFC 8297)
+    http.response.early_hint  values of Link (RFC 8297), up to 64 times
     websocket.accept          a subprotocol that the client has offered (RFC 6455 section 4.2.2); headers without
                               Sec-WebSocket-*, which are the server's; those of connections and a length are left out
     websocket.send            text, a str that UTF-8 can say, or bytes: one of them
     websocket.close           a code that may be sent (RFC 6455 section 7.4), a reason of up to 123 bytes (section 5.5)
     all fields                pairs of bytes; a name is a token, a value has no control character but tabs (RFC 9110
                               section 5.5). Blanks around a value are no part of it (section 5.5): clients of HTTP/1.1
-                              strip them, and over HTTP/2, which forbids them (RFC 9113 section 8.2.1), we do
+                              strip them, and over HTTP/2, which forbids them (RFC 9113 section 8.2.1), we do. A head,
+                              a hint and all trailers have up to 131,072 bytes each, as many as clients read
 
 What comes out of order is refused as well, by the states of http/response.py and protocols/websocket/link.py; what
 comes behind the end of a response is ignored, as ASGI says. tests/serving/app_messages.toml has cases for each line. A
 rule raises ResponseError, which names the message, its key, the value, and what is allowed: the app's `send` raises it.
 """
 
+import reprlib
 from collections.abc import Iterable
 from typing import Any
 
@@ -42,6 +48,20 @@ _NOT_BEHIND = OF_CONNECTIONS | {
     *(b"set-cookie", b"www-authenticate", b"proxy-authenticate"),
 }
 
+# Bytes of the fields of a head, a hint or trailers. In frames of HTTP/2 these are nine, and many clients read as many.
+LARGEST = 131072
+
+# Early hints before a response: over HTTP/2 no window holds them up.
+MOST_HINTS = 64
+
+# The statuses that have no body, and so no length of one; but a 304 has that of what it stands for.
+BODILESS = frozenset({204, 205, 304})
+
+# What an app has sent, as errors say it: not all of what is long, and something of what has no words for itself.
+_saying = reprlib.Repr()
+_saying.maxother = _saying.maxstring = 200
+told = _saying.repr
+
 # Digits of a Content-Length: more than any file has, and fewer than Python refuses to read.
 _DIGITS = 18
 
@@ -56,11 +76,17 @@ class ResponseError(Exception):
     """The app sent something that is no valid response; the message says what."""
 
 
-def check_status(status: Any) -> None:
-    """Raise ResponseError for what is no final status."""
+def no_message(given: object) -> ResponseError:
+    """Return the error of an app that has sent what is no message."""
+    return ResponseError(f"the app sent {told(given)}; a message is a dict with a type")
+
+
+def number_of(status: Any) -> int:
+    """Return a status as a number. Raises ResponseError for what is no final one."""
     # By what it is equal to, as heads are remembered by that.
     if status not in range(200, 1000):
-        raise ResponseError(f"{status!r} is no status of a response, which is a number from 200 to 999")
+        raise ResponseError(f"{told(status)} is no status of a response, which is a number from 200 to 999")
+    return int(status)
 
 
 def check_denial(status: Any) -> None:
@@ -80,7 +106,8 @@ def header_lines(headers: Iterable[tuple[bytes, bytes]], kind: str = "http.respo
         kind: the type of the message that they are in.
 
     Raises:
-        ResponseError: a name is no token, a value has a control character in it, or something is not bytes.
+        ResponseError: a name is no token, a value has a control character in it, something is not bytes, or all of it
+            is too large.
     """
     names: list[bytes] = []
     parts: list[bytes] = []
@@ -91,10 +118,12 @@ def header_lines(headers: Iterable[tuple[bytes, bytes]], kind: str = "http.respo
         lines = b"".join(parts)
         odd = b"".join(names).translate(None, TOKEN)
     except (TypeError, ValueError) as error:
-        raise ResponseError(f"{kind}: headers are pairs of bytes, not {headers!r}") from error
+        raise ResponseError(f"{kind}: headers are pairs of bytes, not {told(headers)}") from error
     # Two control characters a line are ours.
     if odd or b"" in names or len(lines) - len(lines.translate(None, _CONTROLS)) != 2 * len(names):
         _raise_fault(zip(names, parts[2::4], strict=True), kind)
+    if len(lines) > LARGEST:
+        raise ResponseError(f"{kind}: headers: they have {len(lines)} bytes; {LARGEST} are allowed")
     return lines
 
 
@@ -102,11 +131,11 @@ def _raise_fault(headers: Iterable[tuple[bytes, bytes]], kind: str) -> None:
     """Raise ResponseError for the first of these that is not valid."""
     for name, value in headers:
         if not name or bytes(name).translate(None, TOKEN):
-            raise ResponseError(f"{kind}: headers: the name {name!r} is no token (RFC 9110 section 5.6.2)")
+            raise ResponseError(f"{kind}: headers: the name {told(name)} is no token (RFC 9110 section 5.6.2)")
         if len(value) != len(bytes(value).translate(None, _CONTROLS)):
             raise ResponseError(
-                f"{kind}: headers: the value {value!r} of {name!r} is not valid: it may have no control character "
-                "but tabs (RFC 9110 section 5.5)"
+                f"{kind}: headers: the value {told(value)} of {told(name)} is not valid: it may have no control "
+                "character but tabs (RFC 9110 section 5.5)"
             )
 
 
@@ -120,7 +149,7 @@ def length_of(headers: Iterable[tuple[bytes, bytes]]) -> int:
     lengths = [bytes(value) for name, value in headers if name.lower() == b"content-length"]
     if len(lengths) > 1 or not lengths[0].isdigit() or len(lengths[0]) > _DIGITS:
         given = b", ".join(lengths)[:80]
-        raise ResponseError(f"content-length is one number of bytes, of up to {_DIGITS} digits, not {given!r}")
+        raise ResponseError(f"content-length is one number of bytes, of up to {_DIGITS} digits, not {told(given)}")
     return int(lengths[0])
 
 
@@ -153,17 +182,23 @@ def body_of(data: Any) -> bytes:
     """Return a piece of a body as bytes. Raises ResponseError for what is no bytes."""
     try:
         return bytes(memoryview(data))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:  # The latter for a view that was released.
         raise ResponseError(f"http.response.body: body: it is bytes, not {type(data).__name__}") from error
 
 
-def trailers_of(headers: Any) -> Headers:
-    """Return the fields behind a body. Raises ResponseError where one of them is not valid there."""
+def trailers_of(headers: Any, before: Headers) -> Headers:
+    """Return the fields behind a body. Raises ResponseError where one of them is not valid there.
+
+    Args:
+        headers: as the app gave them.
+        before: those of the messages before.
+    """
     kind = "http.response.trailers"
     given = _fields(headers, kind)
+    header_lines(before + given, kind)
     for name, _ in given:
         if name.lower() in _NOT_BEHIND:
-            raise ResponseError(f"{kind}: headers: {name!r} cannot come behind a body (RFC 9110 section 6.5.1)")
+            raise ResponseError(f"{kind}: headers: {told(name)} cannot come behind a body (RFC 9110 section 6.5.1)")
     return given
 
 
@@ -171,7 +206,7 @@ def hints_of(links: Any) -> Headers:
     """Return the fields of an early hint. Raises ResponseError where one of the links is not valid."""
     kind = "http.response.early_hint"
     if not isinstance(links, Iterable) or isinstance(links, str | bytes):
-        raise ResponseError(f"{kind}: links are values of Link, as bytes, not {links!r}")
+        raise ResponseError(f"{kind}: links are values of Link, as bytes, not {told(links)}")
     return _fields([(b"link", link) for link in links], kind)
 
 
@@ -181,7 +216,9 @@ def accepted(headers: Any) -> Headers:
     given = _fields(headers, kind)
     for name, _ in given:
         if name.lower().startswith(b"sec-websocket-"):
-            raise ResponseError(f"{kind}: headers: {name!r} is the server's to say; a subprotocol has a key of its own")
+            raise ResponseError(
+                f"{kind}: headers: {told(name)} is the server's to say; a subprotocol has a key of its own"
+            )
     return [field for field in given if field[0].lower() not in OF_CONNECTIONS | {b"content-length"}]
 
 
@@ -189,7 +226,7 @@ def subprotocol_of(chosen: Any, offered: list[str]) -> str | None:
     """Return the subprotocol of a session. Raises ResponseError for one that the client has not offered."""
     if chosen is not None and chosen not in offered:
         raise ResponseError(
-            f"websocket.accept: subprotocol: the client has not offered {chosen!r}, but {offered} "
+            f"websocket.accept: subprotocol: the client has not offered {told(chosen)}, but {offered} "
             "(RFC 6455 section 4.2.2)"
         )
     word: str | None = chosen
@@ -221,7 +258,7 @@ def payload_of(text: Any, data: Any) -> str | bytes:
         raise ResponseError(f"websocket.send: text: it is a str, not {type(text).__name__}")
     try:
         return bytes(memoryview(data))
-    except TypeError as error:
+    except (TypeError, ValueError) as error:
         raise ResponseError(f"websocket.send: bytes: they are bytes, not {type(data).__name__}") from error
 
 
@@ -238,13 +275,14 @@ def close_of(code: Any, reason: Any) -> tuple[int, str]:
     kind = "websocket.close"
     if not isinstance(code, int) or not (code in _CODES or 3000 <= code <= 4999):
         raise ResponseError(
-            f"{kind}: code: {code!r} is no code that a WebSocket can be closed with (RFC 6455 section 7.4): these are "
-            "1000 to 1003, 1007 to 1014, and 3000 to 4999"
+            f"{kind}: code: {told(code)} is no code that a WebSocket can be closed with (RFC 6455 section 7.4): these "
+            "are 1000 to 1003, 1007 to 1014, and 3000 to 4999"
         )
+    text = "" if reason is None else reason
     try:
-        size = len((reason or "").encode())
-    except (AttributeError, UnicodeEncodeError) as error:
-        raise ResponseError(f"{kind}: reason: it is text that UTF-8 can say, not {reason!r}") from error
+        size = len(str.encode(text))
+    except (TypeError, UnicodeEncodeError) as error:
+        raise ResponseError(f"{kind}: reason: it is text that UTF-8 can say, not {told(reason)}") from error
     if size > _REASON:
         raise ResponseError(f"{kind}: reason: it has {size} bytes; {_REASON} are allowed (RFC 6455 section 5.5)")
-    return code, reason or ""
+    return int(code), text

@@ -144,11 +144,12 @@ class Exchange(ExtendedResponse):
         Args:
             headers: of the app and of the handshake, by the rules.
         """
-        lines = header_lines(headers)
+        lines, names = header_lines(headers, "websocket.accept"), {name.lower() for name, _ in headers}
         self.begun = True
-        head = self.service.heads.write(Prepared(_SWITCHING + lines, -1, False, False, False))
-        self.service.counters.heads_out += len(head)
-        return head
+        head = Prepared(101, _SWITCHING + lines, -1, False, b"date" in names, b"server" in names)
+        written = self.service.heads.write(head)
+        self.service.counters.heads_out += len(written)
+        return written
 
     async def receive(self) -> Message:
         """Return the next piece of the body; after the last one, the end of the exchange (ASGI's `receive`)."""

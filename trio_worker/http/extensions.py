@@ -4,12 +4,19 @@ https://asgi.readthedocs.io/en/latest/extensions.html
 """
 
 import os
-import stat
 
 import trio
 
 from trio_worker.asgi import Headers, Message
-from trio_worker.http.app_rules import ResponseError, count_body, header_lines, hints_of, trailers_of
+from trio_worker.http.app_files import open_regular, path_of, piece_of
+from trio_worker.http.app_rules import (
+    MOST_HINTS,
+    ResponseError,
+    count_body,
+    header_lines,
+    hints_of,
+    trailers_of,
+)
 from trio_worker.http.response import (
     BODY,
     CHUNKED,
@@ -26,6 +33,10 @@ from trio_worker.http.response import (
 class ExtendedResponse(Response):
     """A response with ASGI's extensions. See Response for its arguments and attributes."""
 
+    # The trailers that have come so far, and how many hints.
+    _trailer_fields: Headers = []  # noqa: RUF012 - nobody changes it, but another one takes its place
+    _hints = 0
+
     @property
     def takes_trailers(self) -> bool:
         """Return True if the client said that it reads trailers (`TE: trailers`, RFC 9110 section 10.1.4)."""
@@ -35,10 +46,11 @@ class ExtendedResponse(Response):
         if kind == "http.response.trailers" and self.state is TRAILERS:
             await self._send_trailers(message)
         elif kind == "http.response.pathsend" and self.state is BODY:
-            await self._send_path(message["path"])
+            await self._send_path(path_of(message.get("path")))
         elif kind == "http.response.zerocopysend" and self.state is BODY:
             await self._send_part(message)
         elif kind == "http.response.early_hint" and self.state is START:
+            self._count_hint()
             await self._send_hint(hints_of(message.get("links")))
         else:
             self._reject(kind)
@@ -51,24 +63,27 @@ class ExtendedResponse(Response):
 
     async def _send_part(self, message: Message) -> None:
         """Send an open file or a part of it, from its position or an offset (`http.response.zerocopysend`)."""
-        descriptor = message["file"] if isinstance(message["file"], int) else message["file"].fileno()
-        offset, count = message.get("offset"), message.get("count")
-        start = os.lseek(descriptor, 0, os.SEEK_CUR) if offset is None else offset
-        if count is None:
-            count = max(0, os.fstat(descriptor).st_size - start)
-        if offset is None:
-            os.lseek(descriptor, start + count, os.SEEK_SET)  # As a read would, for the part that may follow.
-        await self._write_file(descriptor, start, count, message.get("more_body", False))
+        await self._write_file(*piece_of(message), message.get("more_body", False))
 
     async def _send_trailers(self, message: Message) -> None:
         """Send fields behind the last chunk (RFC 9112 section 7.1.2), where the client asked for them."""
-        self._trailer_lines += header_lines(trailers_of(message.get("headers", ())))
+        self._take_trailers(message)
         if not message.get("more_trailers", False):
             if self._framing is CHUNKED:
-                fields = self._trailer_lines if self.takes_trailers else b""
+                fields = header_lines(self._trailer_fields) if self.takes_trailers else b""
                 await self._write((b"0\r\n%b\r\n" % fields,))
             self._trailers = False
             self._advance(more=False)
+
+    def _take_trailers(self, message: Message) -> None:
+        """Keep the fields of a message until the last of them has come."""
+        before = self._trailer_fields
+        self._trailer_fields = before + trailers_of(message.get("headers", ()), before)
+
+    def _count_hint(self) -> None:
+        self._hints += 1
+        if self._hints > MOST_HINTS:
+            raise ResponseError(f"http.response.early_hint: {MOST_HINTS} of them are allowed before a response")
 
     async def _send_hint(self, fields: Headers) -> None:
         """Send a 103 before the head (RFC 8297)."""
@@ -107,18 +122,3 @@ class ExtendedResponse(Response):
             self.wire.abort()  # The app may go on, but behind a part of a body nothing makes sense.
             self.gone |= isinstance(error, ConnectionError)
             raise
-
-
-def open_regular(path: str, flags: int) -> int:
-    """Open a file that has an end.
-
-    A FIFO would keep its thread waiting until somebody writes into it, which no cancellation ends.
-
-    Raises:
-        ResponseError: it is something else: a FIFO, a device, a directory.
-    """
-    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise ResponseError(f"{path} is no regular file")
-    return descriptor

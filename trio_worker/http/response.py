@@ -14,7 +14,7 @@ from typing import Protocol
 import trio
 
 from trio_worker.asgi import Message
-from trio_worker.http.app_rules import ResponseError, body_of, count_body
+from trio_worker.http.app_rules import BODILESS, ResponseError, body_of, count_body, no_message
 from trio_worker.http.response_head import Prepared, prepare
 from trio_worker.http.service import Service
 from trio_worker.http.writing import JOIN_LIMIT, Bytes, Writing, behind
@@ -109,7 +109,6 @@ class Response(Writing):
     _remaining = -1
     _messages = 0
     _trailers = False
-    _trailer_lines = b""
     _head: Prepared | None = None
     # Made when the app waits for the end of the exchange, set when it comes.
     _ended: trio.Event | None = None
@@ -123,7 +122,10 @@ class Response(Writing):
             ResponseError: the message cannot come now, or has something invalid in it.
             OSError: the client has gone.
         """
-        kind = message["type"]
+        try:
+            kind = message["type"]
+        except (KeyError, TypeError):
+            raise no_message(message) from None
         if self._writing:
             await self._in_turn(self.send, message)
         elif self.gone and not self.complete:
@@ -167,18 +169,14 @@ class Response(Writing):
         if self.state is not START and (self.begun or self.refusal is None):
             self._reject(message["type"])
             return
-        try:
-            status, headers = message["status"], message.get("headers", ())
-        except KeyError:
-            raise ResponseError("http.response.start has a status, a number from 200 to 999") from None
-        self._head = head = prepare(status, headers)
-        self.status = status
-        self.response_headers = headers
+        self._head = head = prepare(message.get("status"), message.get("headers", ()))
+        self.status = status = head.status
+        self.response_headers = head.headers
         if head.close:
             self.keep_alive = False
         if self._trailers or "trailers" in message:
             self._trailers = message.get("trailers", False)
-        if self.method == "HEAD" or status in (204, 304):
+        if self.method == "HEAD" or status in BODILESS:
             self._framing, self._remaining = NONE, -1
         else:
             self._framing, self._remaining = UNDECIDED if head.length < 0 else LENGTH, head.length
@@ -255,6 +253,8 @@ class Response(Writing):
         return () if sent == whole else behind((line, data, b"\r\n"), sent)
 
     async def _send_piece(self, data: bytes, more: bool) -> None:
+        if type(data) is not bytes:
+            data = body_of(data)  # An error comes now, while the response can still become a 500.
         parts = self._pack(data, more)
         rest = self._write_now(parts) if parts else ()
         if self._framing is not NONE:
@@ -267,8 +267,6 @@ class Response(Writing):
 
     def _pack(self, data: bytes, more: bool) -> Sequence[Bytes]:
         """Return the next piece of the body as it is to be written, behind the head where that has not left yet."""
-        if type(data) is not bytes:
-            data = body_of(data)  # An error comes now, while the response can still become a 500.
         framing = self._decide(len(data), more) if self._framing is UNDECIDED else b""
         if self._framing is LENGTH:
             self._remaining = count_body(self._remaining, len(data), more)

@@ -12,13 +12,14 @@ from http import HTTPStatus
 from typing import Any
 
 from trio_worker.http.app_rules import (
+    BODILESS,
     OF_CONNECTIONS,
     all_bytes,
     asks_for_close,
-    check_status,
     header_lines,
     in_http2,
     length_of,
+    number_of,
 )
 from trio_worker.memory import Memory
 
@@ -27,13 +28,9 @@ _STATUS_LINES = {status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".en
 # An answer may say what the client could upgrade to (RFC 9110 section 15.5.22), in HTTP/1.1 alone.
 _NOT_THE_APPS = OF_CONNECTIONS - {b"upgrade"}
 
+_NO_LENGTH = {204, 205}
+
 SERVER_LINE = b"server: trio-worker\r\n"
-
-
-def _status_line(status: int) -> bytes:
-    """The first line. Raises ResponseError for what is no final status."""
-    check_status(status)
-    return _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
 
 
 @dataclass(slots=True, eq=False)
@@ -41,6 +38,7 @@ class Prepared:
     """The part of a head that depends on the app alone.
 
     Attributes:
+        status: the number.
         lines: status line and headers, without those that are the server's to say.
         length: the Content-Length, -1 where there is none.
         close: whether the app asks for the end of the connection.
@@ -50,6 +48,7 @@ class Prepared:
         fields: the same for HTTP/2.
     """
 
+    status: int
     lines: bytes
     length: int
     close: bool
@@ -65,7 +64,7 @@ _prepared: Memory[Any, Prepared] = Memory(count=512, size=2048)
 _remembered = _prepared.get
 
 
-def prepare(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Prepared:
+def prepare(status: Any, headers: Iterable[tuple[bytes, bytes]]) -> Prepared:
     """Check and serialise what the app gave for a head.
 
     Raises:
@@ -84,28 +83,31 @@ def prepare(status: int, headers: Iterable[tuple[bytes, bytes]]) -> Prepared:
     return known
 
 
-def _prepare(status: int, given: Iterable[tuple[bytes, bytes]]) -> Prepared:
-    first, lines = _status_line(status), header_lines(given)
+def _prepare(status: Any, given: Iterable[tuple[bytes, bytes]]) -> Prepared:
+    status = number_of(status)
+    lines = header_lines(given)
     try:
         headers, names = given, {name.lower() for name, _ in given}
-    except TypeError:  # A bytearray has no hash.
+    except (TypeError, AttributeError):  # A bytearray has no hash, a memoryview no letters.
         headers = all_bytes(given)
         names = {name.lower() for name, _ in headers}
     length = length_of(headers) if b"content-length" in names else -1
-    if status == 204:
-        length = -1
-    if not names.isdisjoint(_NOT_THE_APPS) or (status == 204 and b"content-length" in names):
+    if not names.isdisjoint(_NOT_THE_APPS) or (status in _NO_LENGTH and b"content-length" in names):
         lines = header_lines(_without_framing(headers, status))
+    if status in BODILESS:
+        length = -1
+        lines += b"content-length: 0\r\n" if status == 205 else b""
+    first = _STATUS_LINES.get(status) or b"HTTP/1.1 %d \r\n" % status
     close = b"connection" in names and asks_for_close(headers)
-    return Prepared(first + lines, length, close, b"date" in names, b"server" in names, tuple(headers))
+    return Prepared(status, first + lines, length, close, b"date" in names, b"server" in names, tuple(headers))
 
 
 def _without_framing(headers: Iterable[tuple[bytes, bytes]], status: int) -> list[tuple[bytes, bytes]]:
     """Without what is the server's to say: how the connection goes on (RFC 9110 section 7.6.1), how the body is framed.
 
-    A 204 says nothing of a length (RFC 9110 section 8.6).
+    A 204 says nothing of a length (RFC 9110 section 8.6), a 205 that it is 0 (section 15.3.6).
     """
-    own = _NOT_THE_APPS | ({b"content-length"} if status == 204 else set())
+    own = _NOT_THE_APPS | ({b"content-length"} if status in _NO_LENGTH else set())
     return [(name, value) for name, value in headers if name.lower() not in own]
 
 
@@ -138,15 +140,16 @@ class HeadWriter:
             head.written = self._mark, written
         return written
 
-    def fields(self, head: Prepared, status: int) -> tuple[tuple[bytes, bytes], ...]:
+    def fields(self, head: Prepared) -> tuple[tuple[bytes, bytes], ...]:
         """Return a head as it leaves now, as the fields of HTTP/2, which has no place for those of connections."""
         if int(time.time()) != self._second:
             self._tick()
         mark, fields = head.fields
         if mark is not self._mark:
             own = [line.partition(b": ") for line in self._own_lines(head).split(b"\r\n")[:-1]]
-            kept = [field for field in in_http2(head.headers) if status != 204 or field[0] != b"content-length"]
-            fields = ((b":status", b"%d" % status), *kept, *[(name, value) for name, _, value in own])
+            skipped = b"content-length" if head.status in _NO_LENGTH else None
+            kept = [field for field in in_http2(head.headers) if field[0] != skipped]
+            fields = ((b":status", b"%d" % head.status), *kept, *[(name, value) for name, _, value in own])
             head.fields = self._mark, fields
         return fields
 

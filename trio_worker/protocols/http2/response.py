@@ -10,7 +10,7 @@ from math import inf
 import trio
 
 from trio_worker.asgi import Headers, Message
-from trio_worker.http.app_rules import body_of, count_body, in_http2, trailers_of
+from trio_worker.http.app_rules import body_of, count_body, in_http2
 from trio_worker.http.exchange import Exchange
 from trio_worker.http.response import COMPLETE, LENGTH, NONE, TRAILERS
 from trio_worker.http.response_head import Prepared
@@ -36,7 +36,6 @@ class StreamResponse(Exchange):
     deadline = inf
     # Set when what waits for the client's window may go on.
     _room: trio.Event | None = None
-    _kept_trailers: Headers | None = None
 
     def accept(self, headers: Headers) -> bytes:
         """Answer an extended CONNECT: the stream is a tunnel from here on (RFC 8441 section 5)."""
@@ -51,7 +50,7 @@ class StreamResponse(Exchange):
             self._head = None
             self.begun = True
             try:
-                self.connection.session.respond(self.stream, self.service.heads.fields(head, self.status), end)
+                self.connection.session.respond(self.stream, self.service.heads.fields(head), end)
             except OSError:
                 self.gone = True  # The client's reset has been read, and is about to be acted upon; see intake.py.
                 raise
@@ -63,10 +62,10 @@ class StreamResponse(Exchange):
         self.begun = True
         try:
             if self._trailers:
-                connection.session.respond(self.stream, heads.fields(head, self.status), end=False)
+                connection.session.respond(self.stream, heads.fields(head), end=False)
                 connection.session.send(self.stream, data, end=False)
             else:
-                connection.session.answer(self.stream, heads.fields(head, self.status), data)
+                connection.session.answer(self.stream, heads.fields(head), data)
                 self._conclude()
         except OSError:
             self.gone = True  # As above.
@@ -165,12 +164,12 @@ class StreamResponse(Exchange):
         self.connection.flush_soon()
 
     async def _send_trailers(self, message: Message) -> None:
-        self._more_trailers.extend(in_http2(trailers_of(message.get("headers", ()))))
+        self._take_trailers(message)
         if not message.get("more_trailers", False):
             self._trailers = False
             if self._framing is not NONE:
                 try:
-                    self.connection.session.send_trailers(self.stream, self._more_trailers)
+                    self.connection.session.send_trailers(self.stream, in_http2(self._trailer_fields))
                 except OSError:
                     self.gone = True  # As above.
                     raise
@@ -178,12 +177,10 @@ class StreamResponse(Exchange):
             self._conclude()
             self.connection.flush_soon()
 
-    @property
-    def _more_trailers(self) -> Headers:
-        if self._kept_trailers is None:
-            self._kept_trailers = []
-        return self._kept_trailers
-
     async def _send_hint(self, fields: Headers) -> None:
-        self.connection.session.inform(self.stream, [(b":status", b"103"), *in_http2(fields)])
+        try:
+            self.connection.session.inform(self.stream, [(b":status", b"103"), *in_http2(fields)])
+        except OSError:
+            self.gone = True  # As above.
+            raise
         self.connection.flush_soon()

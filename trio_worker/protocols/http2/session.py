@@ -12,6 +12,7 @@ from ngh2 import events as of
 from ngh2.config import Configuration, Role
 
 from trio_worker.asgi import Headers
+from trio_worker.http.app_rules import LARGEST
 
 # Streams that a client may have open at a time, bytes of the bodies that may wait for their apps on one stream and on
 # all of a connection, and bytes of the fields of a head.
@@ -19,6 +20,10 @@ STREAMS = 100
 STREAM_WINDOW = 65535
 CONNECTION_WINDOW = 1 << 20
 HEAD_SIZE = 65536
+
+# Bytes of the fields of an answer, by the library's estimate: 12 more than its bytes for each, of which the rules for
+# apps allow LARGEST, in lines of five bytes or more.
+ANSWER_SIZE = LARGEST // 5 * (5 + 12)
 
 # The library's own bounds of resets and other odd frames, at once and then in a second; flood.py says goodbye before.
 RESETS = (2000, 200)
@@ -34,6 +39,7 @@ _CONFIGURATION = Configuration(
     glitch_rate_limit=GLITCHES,
     max_inbound_header_list_size=HEAD_SIZE,
     max_inbound_header_count=256,
+    max_send_header_block_length=ANSWER_SIZE,
 )
 
 NO_ERROR, PROTOCOL_ERROR, INTERNAL_ERROR = ErrorCode.NO_ERROR, ErrorCode.PROTOCOL_ERROR, ErrorCode.INTERNAL_ERROR

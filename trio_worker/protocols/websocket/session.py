@@ -20,6 +20,8 @@ from trio_worker.asgi import RUNNING, App, Headers, Message, Notes
 from trio_worker.http import app_rules
 from trio_worker.http.app_rules import ResponseError
 from trio_worker.http.exchange import Exchange
+from trio_worker.http.response import START
+from trio_worker.master.access_log.format import printable
 from trio_worker.protocols.websocket.handshake import Handshake, make_scope
 from trio_worker.protocols.websocket.link import (
     CLOSE_GRACE,
@@ -90,6 +92,7 @@ class WebSocketSession(Link):
             await self._finish(INTERNAL_ERROR)
             raise
         else:
+            self._returned()
             await self._finish(NORMAL)
         finally:
             extensions.pop(RUNNING, None)  # A circle of the two would wait for the garbage collector.
@@ -101,6 +104,16 @@ class WebSocketSession(Link):
         if self.cancel_scope is not None:
             self.cancel_scope.cancel()
 
+    def _returned(self) -> None:
+        """Say it where the app has returned, and the client waits for an answer or for more of it."""
+        if self.phase not in (HANDSHAKE, DENYING) or self.is_over or self.refusal is not None:
+            return
+        path = printable(self.scope["path"])
+        if self._exchange.begun:
+            log.error("the app ended before its response to WebSocket %s was complete", path)
+        else:
+            log.error("the app returned without a response to WebSocket %s", path)
+
     async def _finish(self, code: int) -> None:
         """Close what the app has left open; bounded, also in a cancelled task."""
         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_GRACE):
@@ -109,6 +122,7 @@ class WebSocketSession(Link):
                     await self._refuse(self.refusal or (SHUTTING_DOWN if self._draining else APP_FAILED))
                 elif self.phase is DENYING:
                     await self._exchange.refuse(APP_FAILED, ())  # Where nothing of its response has left yet.
+                    self.status = self._exchange.status
                 elif self.phase is OPEN:
                     await self._close(SERVICE_RESTART if self._draining else code, "")
             except OSError:
@@ -161,7 +175,10 @@ class WebSocketSession(Link):
             ResponseError: the message cannot come now, or has something invalid in it.
             OSError: the session has ended, or is closed.
         """
-        kind = message["type"]
+        try:
+            kind = message["type"]
+        except (KeyError, TypeError):
+            raise app_rules.no_message(message) from None
         if kind != "websocket.send" or self.phase is not OPEN:
             await self._send_other(kind, message)
             return
@@ -193,7 +210,7 @@ class WebSocketSession(Link):
             await self._send_close(message)
         elif self.phase is OPEN:
             raise ResponseError(f"the app sent {kind!r} where only {self.phase.value} can come")
-        elif self.phase in (CLOSING, CLOSED):
+        elif self.phase in (CLOSING, CLOSED) and not (self._denies(kind) and self.status != 101 and not self.gone):
             await trio.lowlevel.checkpoint()
             if kind != "websocket.close":
                 raise BrokenPipeError(EPIPE, "the session has ended")
@@ -201,16 +218,22 @@ class WebSocketSession(Link):
             try:
                 await self._send_early(kind, message)
             except OSError:
+                if self.phase is DENYING and not self._exchange.gone:
+                    raise  # Of a file, which the app cannot send.
                 self.lose()
                 self.gone = True  # Also behind a refusal, with which a session is closed.
                 raise
+
+    @staticmethod
+    def _denies(kind: object) -> bool:
+        return isinstance(kind, str) and kind.startswith("websocket.http.response.")
 
     async def _send_early(self, kind: str, message: Message) -> None:
         if self.phase is HANDSHAKE and kind == "websocket.accept":
             await self._accept(message)
         elif self.phase is HANDSHAKE and kind == "websocket.close":
             await self._refuse(_FORBIDDEN)
-        elif str(kind).startswith("websocket.http.response."):
+        elif self._denies(kind):
             await self._deny({**message, "type": kind.removeprefix("websocket.")})
         else:
             raise ResponseError(f"the app sent {kind!r} where only {self.phase.value} can come")
@@ -249,8 +272,11 @@ class WebSocketSession(Link):
         """Pass on a response of the app's own (the extension websocket.http.response)."""
         if message["type"] == "http.response.start":
             app_rules.check_denial(message.get("status"))
-        self.phase = DENYING
-        await self._exchange.send(message)
+        try:
+            await self._exchange.send(message)
+        except ResponseError as error:  # It names a message of HTTP.
+            raise ResponseError(str(error).replace("http.response.", "websocket.http.response.")) from None
+        self.phase = HANDSHAKE if self._exchange.state is START else DENYING
         self.status, self.response_headers = self._exchange.status, self._exchange.response_headers
         self.sent = self._exchange.sent
         if self._exchange.complete:
