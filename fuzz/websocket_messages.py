@@ -13,7 +13,7 @@ with atheris.instrument_imports():
     from websockets.frames import Frame
     from websockets.protocol import Protocol, Side
 
-    from trio_worker.protocols.websocket.inflating import Inflating
+    from trio_worker.protocols.websocket.inflating import Excess, Inflating
     from trio_worker.protocols.websocket.messages import Message, Messages
 
 MAX_SIZE = 1024
@@ -23,7 +23,7 @@ QUIET.propagate = False
 
 
 def _server(deflates: bool) -> Messages:
-    extensions = [Inflating(PerMessageDeflate(False, False, 12, 12))] if deflates else []
+    extensions = [Inflating(PerMessageDeflate(False, False, 12, 12), Excess())] if deflates else []
     return Messages(MAX_SIZE, extensions)
 
 

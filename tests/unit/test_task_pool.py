@@ -85,3 +85,56 @@ def test_a_context_variable_is_of_one_item() -> None:
 
     trio.run(main)
     assert seen == [0, 0, 0]
+
+
+def test_many_that_wait_begin_within_a_few_turns_of_the_loop() -> None:
+    begun = 0
+
+    async def serve(item: int) -> None:
+        nonlocal begun
+        begun += 1
+        await trio.sleep_forever()
+
+    async def main() -> int:
+        turns = 0
+        async with trio.open_nursery() as nursery:
+            pool = make_pool(nursery, serve)
+            for item in range(100):
+                pool.start(item)
+            while begun < 100:
+                turns += 1
+                await trio.lowlevel.checkpoint()
+            nursery.cancel_scope.cancel()
+        return turns
+
+    assert trio.run(main) < 15
+
+
+def test_no_more_tasks_are_woken_than_there_is_work_for() -> None:
+    woken = 0
+
+    async def serve(item: int) -> None:
+        await trio.sleep_forever()
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            pool = make_pool(nursery, serve)
+            rest = pool.rest
+
+            async def counted() -> bool:
+                nonlocal woken
+                is_needed = await rest()
+                woken += 1
+                return is_needed
+
+            pool.rest = counted  # type: ignore[method-assign]
+            for _ in range(10):
+                pool._nursery.start_soon(pool._work, pool)
+            await trio.testing.wait_all_tasks_blocked()
+            for item in range(5):
+                pool.start(item)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+    assert woken == 5

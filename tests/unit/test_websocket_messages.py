@@ -8,7 +8,7 @@ from websockets.exceptions import PayloadTooBig
 from websockets.extensions.permessage_deflate import PerMessageDeflate
 from websockets.frames import Frame, Opcode
 
-from trio_worker.protocols.websocket.inflating import ALWAYS, EXCESS, TIMES, Inflating
+from trio_worker.protocols.websocket.inflating import ALWAYS, EXCESS, TIMES, Excess, Inflating
 from trio_worker.protocols.websocket.messages import FRAMES, Message, Messages
 
 
@@ -87,7 +87,7 @@ def test_a_bomb_is_refused_before_it_is_inflated(size: int, fits: bool) -> None:
     data = (deflate.compress(bytes(size)) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
     assert len(data) * TIMES < ALWAYS
     bomb = Frame(Opcode.BINARY, data, rsv1=True)
-    extension = Inflating(PerMessageDeflate(False, False, 15, 15))
+    extension = Inflating(PerMessageDeflate(False, False, 15, 15), Excess())
     if fits:
         assert extension.decode(bomb, max_size=1 << 24).data == bytes(size)
     else:
@@ -95,11 +95,14 @@ def test_a_bomb_is_refused_before_it_is_inflated(size: int, fits: bool) -> None:
             extension.decode(bomb, max_size=1 << 24)
 
 
-def test_bombs_that_are_small_enough_are_refused_when_they_come_one_after_the_other() -> None:
-    extension, bombs = Inflating(PerMessageDeflate(False, False, 15, 15)), 0
-    deflate = zlib.compressobj(9, wbits=-15)
+@pytest.mark.parametrize("sessions", [1, 100])
+def test_bombs_that_are_small_enough_are_refused_when_a_connection_brings_many(sessions: int) -> None:
+    excess, bombs = Excess(), 0
+    extensions = [Inflating(PerMessageDeflate(False, False, 15, 15), excess) for _ in range(sessions)]
+    deflates = [zlib.compressobj(9, wbits=-15) for _ in range(sessions)]
     with pytest.raises(PayloadTooBig):
         while bombs < 100:
+            extension, deflate = extensions[bombs % sessions], deflates[bombs % sessions]
             data = (deflate.compress(bytes(ALWAYS)) + deflate.flush(zlib.Z_SYNC_FLUSH))[:-4]
             extension.decode(Frame(Opcode.BINARY, data, rsv1=True), max_size=1 << 24)
             bombs += 1
@@ -107,7 +110,7 @@ def test_bombs_that_are_small_enough_are_refused_when_they_come_one_after_the_ot
 
 
 def test_text_that_is_compressed_as_people_send_it_may_go_on() -> None:
-    extension = Inflating(PerMessageDeflate(False, False, 15, 15))
+    extension = Inflating(PerMessageDeflate(False, False, 15, 15), Excess())
     deflate, text = zlib.compressobj(9, wbits=-15), json.dumps([{"id": each * 7919} for each in range(5000)]).encode()
     for _ in range(100):
         deflate = zlib.compressobj(9, wbits=-15)

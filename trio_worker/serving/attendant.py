@@ -94,7 +94,10 @@ class Attendant:
                         elif self._work is not None:
                             # It is the task's own from here on: others have their turn, and Trio enters a context.
                             pool.suspend(pool.context.copy())
-                            await self._service.turns.pause()
+                            if outcome is AGAIN:
+                                await self._service.turns.pause()
+                            else:
+                                await trio.lowlevel.cancel_shielded_checkpoint()
                 await self._step_outside()
                 if task.child_nurseries:
                     pool.suspend(pool.context.copy())

@@ -49,13 +49,13 @@ class Arrival(Connection):
         first: what came of it so far.
     """
 
-    __slots__ = ("_accepted", "_first", "_hung_up", "_looked", "_service")
+    __slots__ = ("_accepted", "_first", "_hung_up", "_looked", "_refused", "_service")
 
     def __init__(self, service: Service, wire: Wire, first: bytes) -> None:
         super().__init__(wire)
         self._service = service
         self._first = first
-        self._hung_up = self._looked = False
+        self._hung_up = self._looked = self._refused = False
         self._accepted = trio.current_time()
 
     async def serve(self) -> Connection | Outcome:
@@ -71,6 +71,7 @@ class Arrival(Connection):
             log.warning("closed the connection of %s: its PROXY header is refused: %s", self.wire.client, error)
         except ssl.SSLError as error:
             log.info("no TLS with %s: %s", self.wire.client, error.reason or error)
+            self._refused = True
             return OUTSIDE
         with contextlib.suppress(OSError):
             self.wire.receive_now()  # Bytes left in the kernel would make a reset of the close.
@@ -78,9 +79,10 @@ class Arrival(Connection):
 
     async def step_outside(self) -> Outcome:
         """Let the client read why there is no TLS with it."""
-        self.wire.deadline = inf
-        with self._service.lingering.stay() as self.cancel_scope:
-            await self._service.lingering.part(self.wire, self.cancel_scope)
+        if self._refused:
+            self.wire.deadline = inf
+            with self._service.lingering.stay() as self.cancel_scope:
+                await self._service.lingering.part(self.wire, self.cancel_scope)
         return CLOSE
 
     def hang_up(self) -> None:

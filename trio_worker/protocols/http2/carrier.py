@@ -6,6 +6,7 @@ from trio_worker.http.response import Drain
 from trio_worker.http.service import Service
 from trio_worker.protocols.http2.flood import Account
 from trio_worker.protocols.http2.session import Session
+from trio_worker.protocols.websocket.inflating import Excess
 from trio_worker.transport.wire import Address, Wire
 
 
@@ -30,6 +31,7 @@ class Carrier(Protocol):
         ending: whether no stream is taken any more.
         owed: what the events acted upon since the last turn have cost beyond one each, in events.
         account: of the frames that bring nothing.
+        excess: the account of what the compressed messages of its WebSockets become, None without any.
     """
 
     service: Service
@@ -43,6 +45,7 @@ class Carrier(Protocol):
     ending: bool
     owed: int
     account: Account
+    excess: Excess | None
     drain: Drain
 
     @property

@@ -24,6 +24,7 @@ from trio_worker.protocols.http2.output import Output
 from trio_worker.protocols.http2.rules import Asked
 from trio_worker.protocols.http2.session import Session
 from trio_worker.protocols.http2.work import Stream, begin
+from trio_worker.protocols.websocket.inflating import Excess
 from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome
 from trio_worker.transport.lingering import PATIENCE
 from trio_worker.transport.wire import Address, Wire
@@ -53,6 +54,7 @@ class Http2Connection(Connection):
         "account",
         "blocked",
         "ending",
+        "excess",
         "flush",
         "flush_soon",
         "fresh",
@@ -83,6 +85,7 @@ class Http2Connection(Connection):
         self._answered: list[StreamExchange] = []
         self._upgrade: tuple[Asked, bytes] | None = None
         self.account = Account(service.clock.now)
+        self.excess: Excess | None = None
         self._intake = Intake(self)
         self._output = Output(service, wire, self.session, self._written)
         self.flush, self.flush_soon = self._output.flush, self._output.flush_soon

@@ -10,6 +10,9 @@ from trio_worker.protocols.http2.carrier import Carrier
 from trio_worker.protocols.http2.exchange import StreamExchange
 from trio_worker.protocols.http2.work import Stream, begin
 
+# Events that the begin of a WebSocket counts as; see intake.py.
+SESSION_WEIGHT = 4
+
 
 def begin_stream(connection: Carrier, event: http2.Requested) -> None:
     """Begin with the request of a new stream."""
@@ -39,6 +42,7 @@ def start(connection: Carrier, number: int, stream: Stream | None) -> None:
         connection.fresh += 1
         connection.service.streams.start(stream)
     elif stream.work is not None:
+        connection.owed += SESSION_WEIGHT
         connection.service.tasks.start(stream.work)
 
 

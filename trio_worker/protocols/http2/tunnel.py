@@ -10,6 +10,7 @@ from trio_worker.protocols.http2.carrier import Carrier
 from trio_worker.protocols.http2.exchange import StreamExchange
 from trio_worker.protocols.http2.response import QUEUED
 from trio_worker.protocols.websocket.connection import WebSocketConnection
+from trio_worker.protocols.websocket.inflating import Excess
 from trio_worker.transport.wire import Address
 
 # Events that the frames in a piece of a session's bytes count as; see intake.py.
@@ -49,6 +50,7 @@ class Tunnel:
         self.extensions: Mapping[str, Any] = wire.extensions
         self.work: WebSocketConnection | None = WebSocketConnection(connection.service, self)
         self.work.exchange, self.work.needs_key = exchange, False
+        self.work.excess = connection.excess = connection.excess or Excess()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} on stream {self._exchange.stream}>"

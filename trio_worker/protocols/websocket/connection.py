@@ -8,6 +8,7 @@ from trio_worker.http.response import LEAVING
 from trio_worker.http.service import Service
 from trio_worker.http.unseen import note
 from trio_worker.protocols.websocket import handshake
+from trio_worker.protocols.websocket.inflating import Excess
 from trio_worker.protocols.websocket.link import CLOSED, CLOSING, INTERNAL_ERROR, LOST, OPEN, SERVICE_RESTART
 from trio_worker.protocols.websocket.session import WebSocketSession
 from trio_worker.refusal import Refusal
@@ -36,7 +37,7 @@ class WebSocketConnection(Connection):
         session: once the app runs.
     """
 
-    __slots__ = ("_early", "_pinged", "exchange", "needs_key", "server", "service", "session")
+    __slots__ = ("_early", "_pinged", "excess", "exchange", "needs_key", "server", "service", "session")
 
     # It ends with its answer, whatever that is.
     drain = LEAVING
@@ -52,6 +53,8 @@ class WebSocketConnection(Connection):
         self._early = False
         # True if the handshake has a key, as it has in HTTP/1.1.
         self.needs_key = True
+        # What its compressed messages may become too large by, where it shares that with other sessions.
+        self.excess: Excess | None = None
         # How many pongs had come when the last ping left; -1 where an answer to it is not waited for.
         self._pinged = -1
 
@@ -79,7 +82,7 @@ class WebSocketConnection(Connection):
         exchange, options = self.exchange, self.service.options
         assert exchange is not None
         exchange.begin(self.cancel_scope)
-        agreed = handshake.read(exchange.headers, options.websocket_deflate, self.needs_key)
+        agreed = handshake.read(exchange.headers, options.websocket_deflate, self.needs_key, self.excess)
         if self._early:
             agreed = Refusal(400, "A client waits for the answer before it sends frames (RFC 6455 section 4.1).")
         if isinstance(agreed, Refusal):

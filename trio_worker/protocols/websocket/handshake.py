@@ -13,7 +13,7 @@ from websockets.utils import accept_key
 
 from trio_worker.asgi import Headers, Scope
 from trio_worker.http.exchange import Exchange
-from trio_worker.protocols.websocket.inflating import Inflating
+from trio_worker.protocols.websocket.inflating import Excess, Inflating
 from trio_worker.refusal import Refusal
 
 # The memory level of zlib: with it and a window of 12 bits a connection takes about 40 KiB, 8 of them for reading.
@@ -57,13 +57,16 @@ class Handshake(NamedTuple):
         return headers
 
 
-def read(headers: Headers, window_bits: int, needs_key: bool = True) -> Handshake | Refusal:
+def read(
+    headers: Headers, window_bits: int, needs_key: bool = True, excess: Excess | None = None
+) -> Handshake | Refusal:
     """Return the handshake in the head of a request, or why it is refused.
 
     Args:
         headers: of the request, names in lower case.
         window_bits: of permessage-deflate, at most and in both directions; 0 to do without it.
         needs_key: whether the protocol below proves the answer by a key, as HTTP/1.1 does.
+        excess: the account of a connection that has other sessions.
     """
     if _values(headers, b"sec-websocket-version") != [_VERSION]:
         return Refusal(426, "WebSockets are spoken in version 13 (RFC 6455 section 4.2.2).")
@@ -78,7 +81,7 @@ def read(headers: Headers, window_bits: int, needs_key: bool = True) -> Handshak
         offers = _lists(headers, b"sec-websocket-extensions", parse_extension)
     except (InvalidHeader, UnicodeDecodeError) as error:
         return Refusal(400, f"A header of the WebSocket's handshake cannot be read: {error}.")
-    extensions, header = _agree(offers, window_bits)
+    extensions, header = _agree(offers, window_bits, excess)
     return Handshake(keys[0].decode() if needs_key else "", subprotocols, extensions, header)
 
 
@@ -97,7 +100,7 @@ def _is_key(key: bytes) -> bool:
         return False
 
 
-def _agree(offers: Sequence[Any], window_bits: int) -> tuple[Sequence[Extension], bytes]:
+def _agree(offers: Sequence[Any], window_bits: int, excess: Excess | None) -> tuple[Sequence[Extension], bytes]:
     """Take the first offer that can be taken; one that makes no sense is declined (RFC 7692 section 5.1)."""
     if not window_bits:
         return (), b""
@@ -112,7 +115,7 @@ def _agree(offers: Sequence[Any], window_bits: int) -> tuple[Sequence[Extension]
                 agreed, extension = factory.process_request_params(parameters, [])
             except NegotiationError:
                 continue
-            return (Inflating(extension),), build_extension([(name, list(agreed))]).encode()
+            return (Inflating(extension, excess or Excess()),), build_extension([(name, list(agreed))]).encode()
     return (), b""
 
 

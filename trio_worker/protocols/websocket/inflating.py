@@ -10,9 +10,30 @@ from websockets.frames import Frame
 # five to twenty times as large; a thousand times is what somebody sends who wants to keep others waiting.
 ALWAYS, TIMES = 1 << 18, 32
 
-# Bytes beyond that which the frames of a session may become in all, at once and then in a second: each of them is small
-# enough, and a line of 50 KB/s would bring a hundred of them a second, which take all of the worker's time.
-EXCESS, EXCESS_RATE = 1 << 22, 1 << 19
+# Bytes beyond that which the frames of a connection may become in all, at once and then in a second: each of them is
+# small enough, and a line of 50 KB/s would bring a hundred of them a second, which take all of the worker's time.
+EXCESS, EXCESS_RATE = 1 << 21, 1 << 19
+
+
+class Excess:
+    """The account of a connection, whose sessions share it where it has many."""
+
+    __slots__ = ("_left", "_since")
+
+    def __init__(self) -> None:
+        self._left, self._since = float(EXCESS), 0.0
+
+    def spend(self, excess: int) -> None:
+        """Take from it what a frame has become too large by.
+
+        Raises:
+            PayloadTooBig: that was more than there was.
+        """
+        now = time.monotonic()
+        self._left = min(EXCESS, self._left + (now - self._since) * EXCESS_RATE) - excess
+        self._since = now
+        if self._left < 0:
+            raise PayloadTooBig(None, EXCESS)
 
 
 class Inflating(Extension):
@@ -20,13 +41,14 @@ class Inflating(Extension):
 
     Args:
         extension: that inflates and deflates.
+        excess: the account of the connection.
     """
 
-    def __init__(self, extension: Extension) -> None:
+    def __init__(self, extension: Extension, excess: Excess) -> None:
         self.name = extension.name
         self.encode = extension.encode  # type: ignore[method-assign]
         self._decode = extension.decode
-        self._left, self._since = float(EXCESS), 0.0
+        self._excess = excess
 
     def decode(self, frame: Frame, *, max_size: int | None = None) -> Frame:
         """Inflate a frame. Raises what the extension raises."""
@@ -34,17 +56,5 @@ class Inflating(Extension):
         bound = max(ALWAYS, fair)
         inflated = self._decode(frame, max_size=bound if max_size is None else min(bound, max_size))
         if len(inflated.data) > fair:
-            self._spend(len(inflated.data) - fair)
+            self._excess.spend(len(inflated.data) - fair)
         return inflated
-
-    def _spend(self, excess: int) -> None:
-        """Take what a frame has become too large by from what the session has left.
-
-        Raises:
-            PayloadTooBig: that was more than it had.
-        """
-        now = time.monotonic()
-        self._left = min(EXCESS, self._left + (now - self._since) * EXCESS_RATE) - excess
-        self._since = now
-        if self._left < 0:
-            raise PayloadTooBig(None, EXCESS)
