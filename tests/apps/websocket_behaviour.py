@@ -98,6 +98,13 @@ async def _collects(scope: Scope, receive: Receive, send: Send) -> None:
     tell(f"heard {message['code']} {message['reason']!r}")
 
 
+async def _answers_one(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers the first message, and has then something else to do."""
+    await send({"type": "websocket.accept"})
+    await send({"type": "websocket.send", "text": (await receive())["text"]})
+    await trio.sleep(30)
+
+
 WAYS = {
     "/echo": _echo,
     "/slow": _slow_echo,
@@ -113,6 +120,7 @@ WAYS = {
     "/begins-to-deny": _begins_to_deny,
     "/chooses-another": _chooses_another,
     "/collects": _collects,
+    "/answers-one": _answers_one,
 }
 
 

@@ -55,6 +55,13 @@ class TestFrames:
             for _ in range(5000):
                 assert client._exactly(3) == b"\x81\x01x"
 
+    def test_an_answer_does_not_wait_for_those_to_come(self, server: Server) -> None:
+        frame = Frame(Opcode.TEXT, b"x").serialize(mask=True)
+        with Raw(server.address) as client:
+            assert client.ask("/answers-one") == 101
+            client.send(frame * 3)
+            assert client._exactly(3) == b"\x81\x01x"
+
     def test_split_at_every_byte(self, server: Server) -> None:
         frame = Frame(Opcode.TEXT, b"hello").serialize(mask=True)
         with Raw(server.address) as client:

@@ -17,7 +17,8 @@ from trio_worker.asgi import Message
 from trio_worker.http.app_rules import BODILESS, ResponseError, body_of, count_body, no_message
 from trio_worker.http.response_head import Prepared, prepare
 from trio_worker.http.service import Service
-from trio_worker.http.writing import JOIN_LIMIT, Bytes, Writing, behind
+from trio_worker.http.writing import JOIN_LIMIT, Writing
+from trio_worker.transport.wire import Bytes
 
 # Messages between two checkpoints: a client that reads as fast as the app writes never makes a write wait, nor does one
 # to whom nothing is written any more, and would otherwise keep everybody else waiting.
@@ -240,23 +241,17 @@ class Response(Writing):
         """Send what most pieces of a long body are, a chunk amid it, in one step; return what is left to write."""
         size = len(data)
         line = b"%x\r\n" % size
-        whole = len(line) + size + 2
-        try:
-            if size > JOIN_LIMIT:
-                sent = self.wire.try_send_parts((line, data, b"\r\n"))
-            else:
-                sent = self.wire.try_send(line + data + b"\r\n")
-        except OSError:
-            self.gone = True
-            raise
+        parts = (line, data, b"\r\n") if size > JOIN_LIMIT else (line + data + b"\r\n",)
         self.sent += size
-        return () if sent == whole else behind((line, data, b"\r\n"), sent)
+        return () if self.wire.gather(*parts) else self._write_now(parts)
 
     async def _send_piece(self, data: bytes, more: bool) -> None:
         if type(data) is not bytes:
             data = body_of(data)  # An error comes now, while the response can still become a 500.
+        amid = more and self._head is None
         parts = self._pack(data, more)
-        rest = self._write_now(parts) if parts else ()
+        gathered = not parts or (amid and self._remaining != 0 and self.wire.gather(*parts))
+        rest = () if gathered else self._write_now(parts)
         if self._framing is not NONE:
             self.sent += len(data)
         if rest:

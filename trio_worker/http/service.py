@@ -1,7 +1,7 @@
 """The service: what every connection of a worker shares, one object, made at start and passed down."""
 
 import copy
-from collections.abc import Callable, Coroutine
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -64,7 +64,6 @@ class Service:
         clock: the sweeper of all deadlines, and its time.
         connections: the open ones.
         readiness: who is told by the kernel that more has come on one, or that its client has gone.
-        watch: its `watch_now`, one object that all wires share.
         hypercorn: the configuration of the other engine.
         turns: of those who have more to do than the others should wait for.
         lingering: the connections that are about to close.
@@ -92,7 +91,6 @@ class Service:
     lingering: Lingering = field(init=False)
     connections: Connections = field(default_factory=Connections)
     readiness: Readiness = field(init=False)
-    watch: Callable[[int], None] = field(init=False)
     heads: HeadWriter = field(init=False)
     mark: Marker = field(init=False)
     tls: Tls = field(init=False)
@@ -105,7 +103,6 @@ class Service:
 
     def __post_init__(self) -> None:
         self.readiness = Readiness(self.connections, self.options.half_close)
-        self.watch = self.readiness.watch_now
         self.lingering = Lingering(self.turns)
         self.heads = HeadWriter(self.options.date_header, self.options.server_header)
         self.mark = marker(self.options.request_id)

@@ -10,12 +10,10 @@ import trio
 
 from trio_worker.application.running import Running
 from trio_worker.asgi import Message
-from trio_worker.transport.wire import Wire
+from trio_worker.transport.wire import Bytes, Wire, behind
 
 # Up to this size the parts of a write are joined into one buffer; above it the kernel gathers them.
 JOIN_LIMIT = 16384
-
-Bytes = bytes | memoryview
 
 
 class Writing(Running):
@@ -81,13 +79,3 @@ class Writing(Running):
         self._writing = bool(self._writers)
         if self._writers:
             self._writers.unpark()
-
-
-def behind(parts: Sequence[Bytes], size: int) -> Sequence[Bytes]:
-    """Return what of these parts comes behind their first `size` bytes."""
-    rest: list[Bytes] = []
-    for part in parts:
-        if size < len(part):
-            rest.append(memoryview(part)[size:])
-        size = max(0, size - len(part))
-    return rest

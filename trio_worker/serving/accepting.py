@@ -12,7 +12,7 @@ from trio_worker.serving.attendant import attend
 from trio_worker.serving.listeners import Listeners
 from trio_worker.serving.stream_tasks import note_wait, run_streams
 from trio_worker.serving.task_pool import TaskPool
-from trio_worker.transport.socket_wire import SocketWire
+from trio_worker.transport.gathering import GatheringWire
 from trio_worker.transport.wire import Address
 
 # One name for the tasks of all connections, and of all streams: a name made for each would be kept with each.
@@ -38,7 +38,7 @@ def open_listeners(
 
     def accepted(sock: socket.SocketType, client: object, server: Address | None) -> None:
         service.connections.opened()
-        wire = SocketWire(sock, client, service.options.write_timeout, server)
+        wire = GatheringWire(sock, client, service.options.write_timeout, server)
         packet = take_whole(service, wire) if service.bare else None
         if packet is None:
             tasks.start(wire)

@@ -120,7 +120,7 @@ class Attendant:
         service = self._service
         service.counters.connections += 1
         service.readiness.watch(wire.fileno())
-        wire.watch = service.watch
+        wire.watcher = service.readiness
         try:
             connection = begin(service, wire)
         except BaseException:

@@ -13,6 +13,7 @@ import select
 import trio
 
 from trio_worker.transport.connections import Connections
+from trio_worker.transport.wire import Wire
 
 # Seconds until a new connection is in the set, at most: how late it may be noticed that its client has gone.
 PATIENCE = 0.05
@@ -23,6 +24,8 @@ AT_ONCE = 32
 # After EPOLLRDHUP the client reads on, perhaps; after the other two neither side says anything more.
 _BROKEN = select.EPOLLHUP | select.EPOLLERR
 _ENDED = _BROKEN | select.EPOLLRDHUP
+
+_WATCHED = select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET
 
 
 class Readiness:
@@ -41,6 +44,9 @@ class Readiness:
         # Descriptors that are not in the set yet, and whether there are any.
         self._fresh: set[int] = set()
         self._arrived = trio.Event()
+        # Wires with something to write, and the task that does it while it waits for one.
+        self._unwritten: list[Wire] = []
+        self._flusher: trio.lowlevel.Task | None = None
 
     def watch(self, descriptor: int) -> None:
         """Watch an open descriptor from soon on."""
@@ -60,6 +66,7 @@ class Readiness:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._take_in)
                 nursery.start_soon(self._tell)
+                nursery.start_soon(self._flush)
         finally:
             self._epoll.close()
 
@@ -81,7 +88,7 @@ class Readiness:
             self._register(descriptor)
 
     def _register(self, descriptor: int) -> None:
-        self._epoll.register(descriptor, select.EPOLLIN | select.EPOLLRDHUP | select.EPOLLET)
+        self._epoll.register(descriptor, _WATCHED)
         self._fresh.remove(descriptor)
         if (connection := self._connections.get(descriptor)) is not None:
             connection.wire.watched = True
@@ -92,7 +99,35 @@ class Readiness:
             await trio.lowlevel.wait_readable(epoll.fileno())
             for descriptor, events in epoll.poll(0, AT_ONCE):
                 connection = find(descriptor)
-                if connection is not None:
-                    if events & gone:
-                        connection.hang_up()
-                    connection.wake(bool(events & _ENDED))
+                if connection is None:
+                    continue
+                if events & select.EPOLLOUT:
+                    self._flush_on(connection.wire)
+                if events & gone:
+                    connection.hang_up()
+                connection.wake(bool(events & _ENDED))
+
+    def flush_soon(self, wire: Wire) -> None:
+        """Have the wire write what it keeps when the step that runs is over, and whenever its client has read."""
+        self._unwritten.append(wire)
+        if self._flusher is not None:
+            trio.lowlevel.reschedule(self._flusher)
+            self._flusher = None
+
+    async def _flush(self) -> None:
+        def leave(_: object) -> trio.lowlevel.Abort:
+            self._flusher = None
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        while True:
+            self._flusher = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(leave)
+            wires, self._unwritten = self._unwritten, []
+            for wire in wires:
+                if not wire.flush():
+                    self._epoll.modify(wire.fileno(), _WATCHED | select.EPOLLOUT)
+
+    def _flush_on(self, wire: Wire) -> None:
+        """Go on where the client had not read; what has come meanwhile is told once more."""
+        if wire.flush():
+            self._epoll.modify(wire.fileno(), _WATCHED)

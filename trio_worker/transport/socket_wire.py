@@ -7,20 +7,20 @@ a wait costs more than the call.
 import contextlib
 import os
 import socket
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from math import inf
 from typing import Any
 
 import trio
 
 from trio_worker.transport import bounds, forks
-from trio_worker.transport.wire import NO_EXTENSIONS, Address, unix_path
+from trio_worker.transport.wire import NO_EXTENSIONS, Address, Bytes, Ungathered, Watcher, unix_path
 
 # As much as one read takes: what the kernel buffers for a busy connection, and the bound of what pipelining can queue.
 RECEIVE_SIZE = 65536
 
 
-class SocketWire:
+class SocketWire(Ungathered):
     """A wire over a plain, non-blocking stream socket, TCP or UNIX.
 
     Args:
@@ -46,8 +46,8 @@ class SocketWire:
         "scheme",
         "stall_deadline",
         "stalled",
-        "watch",
         "watched",
+        "watcher",
     )
 
     def __init__(
@@ -61,7 +61,7 @@ class SocketWire:
         # A read of fewer bytes than this has emptied the kernel's buffer; 0 when the end is behind it.
         self._short_read = RECEIVE_SIZE
         self.watched = self.reading = self.stalled = False
-        self.watch: Callable[[int], None] | None = None
+        self.watcher: Watcher | None = None
         self._write_timeout = write_timeout
         self.deadline = self.stall_deadline = inf
         self.scheme, self.root_path, self._server = "http", "", server
@@ -133,8 +133,8 @@ class SocketWire:
         return self._drained and not (self.ahead or self.reading) and (self.watched or self._have_watched())
 
     def _have_watched(self) -> bool:
-        if self.watch is not None:
-            self.watch(self._socket.fileno())
+        if self.watcher is not None:
+            self.watcher.watch_now(self._socket.fileno())
         return self.watched
 
     async def _wait_readable(self) -> None:
@@ -168,21 +168,21 @@ class SocketWire:
             reader, self._reader = self._reader, None
             trio.lowlevel.reschedule(reader)
 
-    def try_send(self, data: bytes | memoryview) -> int:
+    def try_send(self, data: Bytes) -> int:
         """Write what leaves without waiting, and return how many bytes did. Raises like `receive`."""
         try:
             return self._socket.send(data)
         except BlockingIOError:
             return 0
 
-    def try_send_parts(self, parts: Sequence[bytes | memoryview]) -> int:
+    def try_send_parts(self, parts: Sequence[Bytes]) -> int:
         """Do what `try_send` does, with all parts in one system call and without joining them first."""
         try:
             return self._socket.sendmsg(parts)
         except BlockingIOError:
             return 0
 
-    async def send(self, data: bytes | memoryview) -> None:
+    async def send(self, data: Bytes) -> None:
         """Write all of `data`; waits while the client does not read. Raises like `receive`."""
         sent = self.try_send(data)
         if sent < len(data):
@@ -191,9 +191,9 @@ class SocketWire:
     def send_now(self, data: bytes) -> None:
         """Write as much of `data` as can leave without waiting, and let the rest go."""
         with contextlib.suppress(OSError):
-            self._socket.send(data)
+            self.try_send(data)
 
-    async def send_parts(self, *parts: bytes | memoryview) -> None:
+    async def send_parts(self, *parts: Bytes) -> None:
         """Write all of the parts, one after the other. Waits and raises like `send`."""
         sent = self.try_send_parts(parts)
         for part in parts:

@@ -4,11 +4,12 @@ A wire carries one deadline. Nothing here watches it: the sweeper of deadlines.p
 a deadline costs an assignment and no timer.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Protocol
 
 Address = tuple[str, int | None]
+Bytes = bytes | memoryview
 
 NO_EXTENSIONS: Mapping[str, Any] = MappingProxyType({})
 
@@ -26,7 +27,7 @@ class Wire(Protocol):
         root_path: where a front has mounted the app, as it says.
         extensions: what the scopes of all requests here get in their `extensions`.
         watched: whether `wake` is called when bytes come.
-        watch: has it called, with the descriptor; a wire that has none waits by Trio's own means.
+        watcher: has it called; a wire that has none waits by Trio's own means.
         ahead: bytes that have been given back, and nobody has read again.
         reading: whether a task waits for bytes, or for the end of them.
     """
@@ -38,7 +39,7 @@ class Wire(Protocol):
     root_path: str
     extensions: Mapping[str, Any]
     watched: bool
-    watch: Callable[[int], None] | None
+    watcher: "Watcher | None"
 
     @property
     def reading(self) -> bool: ...
@@ -57,11 +58,13 @@ class Wire(Protocol):
     def wait(self) -> Awaitable[None]: ...
     def can_wait_alone(self) -> bool: ...
     def wake(self, ended: bool) -> None: ...
-    def try_send(self, data: bytes | memoryview) -> int: ...
-    def try_send_parts(self, parts: Sequence[bytes | memoryview]) -> int: ...
-    async def send(self, data: bytes | memoryview) -> None: ...
+    def gather(self, *parts: Bytes) -> bool: ...
+    def flush(self) -> bool: ...
+    def try_send(self, data: Bytes) -> int: ...
+    def try_send_parts(self, parts: Sequence[Bytes]) -> int: ...
+    async def send(self, data: Bytes) -> None: ...
     def send_now(self, data: bytes) -> None: ...
-    async def send_parts(self, *parts: bytes | memoryview) -> None: ...
+    async def send_parts(self, *parts: Bytes) -> None: ...
     async def send_file(self, descriptor: int, offset: int, count: int) -> None: ...
     def has_received(self) -> bool: ...
     def end_reading(self) -> None: ...
@@ -69,6 +72,40 @@ class Wire(Protocol):
     async def end_writing(self) -> None: ...
     def end_writing_now(self) -> None: ...
     def close(self) -> None: ...
+
+
+class Ungathered:
+    """A wire on which each piece is sent by itself."""
+
+    __slots__ = ()
+
+    def gather(self, *parts: Bytes) -> bool:
+        """Keep a piece that others will follow, to send it with them; return False where it is to be sent now."""
+        return False
+
+    def flush(self) -> bool:
+        """Write what is kept; return False where the client has to read before the rest can leave."""
+        return True
+
+
+class Watcher(Protocol):
+    """The one that the kernel tells what happens to the wires."""
+
+    def watch_now(self, descriptor: int) -> None:
+        """Watch an open descriptor from now on."""
+
+    def flush_soon(self, wire: Wire) -> None:
+        """Call `flush` of the wire when the step that runs is over, and until it is True whenever its client reads."""
+
+
+def behind(parts: Sequence[Bytes], size: int) -> list[Bytes]:
+    """Return what of these parts comes behind their first `size` bytes."""
+    rest: list[Bytes] = []
+    for part in parts:
+        if size < len(part):
+            rest.append(memoryview(part)[size:])
+        size = max(0, size - len(part))
+    return rest
 
 
 def unix_path(name: str | bytes) -> str:

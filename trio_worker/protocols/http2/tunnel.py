@@ -1,6 +1,6 @@
 """Streams that carry WebSockets (RFC 8441): to the session, each is a wire like any other."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import inf
 from typing import Any
 
@@ -11,13 +11,13 @@ from trio_worker.protocols.http2.exchange import StreamExchange
 from trio_worker.protocols.http2.response import QUEUED
 from trio_worker.protocols.websocket.connection import WebSocketConnection
 from trio_worker.protocols.websocket.inflating import Excess
-from trio_worker.transport.wire import Address
+from trio_worker.transport.wire import Address, Ungathered, Watcher
 
 # Events that the frames in a piece of a session's bytes count as; see intake.py.
 FRAMES_WEIGHT = 4
 
 
-class Tunnel:
+class Tunnel(Ungathered):
     """A stream as the connection knows it, and as a wire.
 
     Args:
@@ -30,7 +30,7 @@ class Tunnel:
     """
 
     watched = True
-    watch: Callable[[int], None] | None = None
+    watcher: Watcher | None = None
     reading = stalled = complete = False
     has_begun = True
     stall_deadline = inf

@@ -39,6 +39,10 @@ class Outlet:
             data = data[self._wire.try_send(data) :]
         self._unsent = data
 
+    def gather(self, frame: bytes) -> bool:
+        """Keep a frame that others will follow; return False where it is to be sent now."""
+        return self._written is None and not self._unsent and self._wire.gather(frame)
+
     def write_now(self, data: bytes) -> bytes | memoryview:
         """Write what leaves of a frame without waiting, and return the rest of it, which `write` writes.
 

@@ -194,7 +194,8 @@ class WebSocketSession(Link):
         self.sent += size
         frame = self._messages.pack(payload)
         try:
-            if rest := self._outlet.write_now(frame):
+            # The answers to messages that have come together leave together.
+            if not (self._received and self._outlet.gather(frame)) and (rest := self._outlet.write_now(frame)):
                 await self._outlet.write(rest)
         except OSError:
             self.lose()
