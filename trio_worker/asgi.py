@@ -22,6 +22,24 @@ HEADS = ("http.response.start", "websocket.accept", "websocket.http.response.sta
 RUNNING = "trio_worker.running"
 
 
+def type_of(message: Message) -> Any:
+    """Return the type of what an app sends, None for what is no message: a layer passes it on, to be refused below."""
+    try:
+        return message["type"]
+    except (KeyError, TypeError):
+        return None
+
+
+def changed(message: Message, change: Callable[[list[Any]], Headers]) -> Message:
+    """Return a message with its headers changed; what are no headers stay what they are, to be refused below."""
+    given = message.get("headers", ())
+    try:
+        given = list(given)
+        return {**message, "headers": change(given)}
+    except (TypeError, ValueError, AttributeError, IndexError):
+        return {**message, "headers": given}
+
+
 class Notes:
     """Wishes of the app for the log line of its request.
 

@@ -8,33 +8,41 @@ import re
 import time
 from collections import Counter
 from collections.abc import Iterable
+from ssl import SSLError
+from typing import Any
 
 import pytest
-from support.http1 import connect
-from support.one_rule import PROTOCOLS, Case, Verdict, expected, read
+from support.certificates import Authority
+from support.one_rule import PROTOCOLS, Case, Secure, Verdict, expected, read
 from support.uwsgi import Server, Servers
 
 CASES = read()
 
 
+# By whether their limits are the smallest, which are those of an ini that says nothing of them.
+Both = dict[bool, tuple[Server, Secure]]
+
+
 @pytest.fixture(scope="module")
-def servers(module_uwsgi: Servers) -> dict[bool, Server]:
-    """By whether their limits are the smallest, which are those of an ini that says nothing of them."""
-    large = module_uwsgi(module="mirror:app", buffer_size=65535, limit_post=1_000_000, disable_logging=True)
-    return {False: large, True: module_uwsgi(module="mirror:app", disable_logging=True)}
+def servers(module_uwsgi: Servers, authority: Authority) -> Both:
+    secure = Secure(authority), Secure(authority)
+    usual: dict[str, Any] = {"module": "mirror:app", "disable_logging": True}
+    large = module_uwsgi(**usual, https_socket=secure[0].option, buffer_size=65535, limit_post=1_000_000)
+    small = module_uwsgi(**usual, https_socket=secure[1].option)
+    return {False: (large, secure[0]), True: (small, secure[1])}
 
 
-def verdict(servers: dict[bool, Server], case: Case, protocol: str, data: bytes, cut: int = 0) -> Verdict:
+def verdict(servers: Both, case: Case, protocol: str, pieces: Iterable[bytes]) -> Verdict:
     """What comes of these bytes."""
-    told, server = PROTOCOLS[protocol], servers[case.small]
+    told, (server, secure) = PROTOCOLS[protocol], servers[case.small]
     try:
-        with connect(server.unix_path if told.carrier == "packet" else server.address) as sock:
-            if cut:
-                sock.sendall(data[:cut])
-                time.sleep(0.0005)
-            sock.sendall(data[cut:])
+        with secure.connect(server, told) as sock:
+            for number, piece in enumerate(pieces):
+                if number:
+                    time.sleep(0.0005)
+                sock.sendall(piece)
             return told.read(sock)
-    except ConnectionError:
+    except (ConnectionError, SSLError):
         return "closed"
 
 
@@ -52,26 +60,30 @@ def skip_impossible(case: Case, protocol: str) -> None:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_same_verdict(servers: dict[bool, Server], case: Case, protocol: str) -> None:
+def test_the_same_verdict(servers: Both, case: Case, protocol: str) -> None:
     skip_impossible(case, protocol)
-    assert verdict(servers, case, protocol, PROTOCOLS[protocol].ask(case)) == expected(case, protocol)
+    assert verdict(servers, case, protocol, [PROTOCOLS[protocol].ask(case)]) == expected(case, protocol)
 
 
-def cuts(data: bytes) -> Iterable[int]:
-    """Every byte of a short one, and some forty places of a long one."""
-    return range(1, len(data), max(1, len(data) // 40) if len(data) > 400 else 1)
+def cuts(data: bytes, secure: bool) -> Iterable[int]:
+    """Every byte of a short one, and some forty places of a long one; ten over TLS, where each is a handshake."""
+    places = 10 if secure else 40 if len(data) > 400 else len(data)
+    return range(1, len(data), max(1, len(data) // places))
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-def test_the_same_verdict_however_it_is_cut(servers: dict[bool, Server], case: Case, protocol: str) -> None:
+def test_the_same_verdict_however_it_is_cut(servers: Both, case: Case, protocol: str) -> None:
     skip_impossible(case, protocol)
     data, wanted = PROTOCOLS[protocol].ask(case), expected(case, protocol)
     # What is too long for a target is too long for a head; what comes first says which of them is told. And who is cut
     # behind a head that expects it gets the 100.
     allowed = (414, 431) if wanted in (414, 431) else (wanted, 100) if case.name.startswith("100-") else (wanted,)
-    told = {cut: verdict(servers, case, protocol, data, cut) for cut in cuts(data)}
+    told = {
+        cut: verdict(servers, case, protocol, [data[:cut], data[cut:]])
+        for cut in cuts(data, PROTOCOLS[protocol].secure)
+    }
     found = {cut: status for cut, status in told.items() if status not in allowed}
     assert found == {}
 

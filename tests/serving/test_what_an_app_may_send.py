@@ -1,4 +1,4 @@
-"""What an app may send: each conversation of app_messages.toml, over HTTP/1.1, in a uwsgi packet and over HTTP/2.
+"""What an app may send: each conversation of app_messages.toml, over HTTP/1.1, in a uwsgi packet, over HTTP/2 and TLS.
 
 Those of sessions are held in the WebSockets of the three, those of responses also as denials of these. A client gets
 the same in all of them, an app that breaks a rule is told so, and the next request is served. Where a protocol must
@@ -7,11 +7,16 @@ differ, the data say why.
 
 import re
 from collections import Counter
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from support.app_messages import DATA, Conversation, Got, close_of, of_frames, of_text, read
-from support.http1 import Http1, connect
-from support.one_rule import PROTOCOLS, Case
+from support.certificates import Authority
+from support.http1 import Http1
+from support.one_rule import PROTOCOLS, Case, Secure
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
@@ -20,29 +25,55 @@ CONVERSATIONS = read()
 # The first line of a record.
 ERROR = r"^\[worker 1\] ERROR"
 
-EACH = [
-    pytest.param(number, each, protocol, id=f"{'session' if each.is_session else 'response'}-{each.name}-{protocol}")
-    for number, each in enumerate(CONVERSATIONS)
-    for protocol, told in PROTOCOLS.items()
-    if told.opened or not each.is_session
-]
+# Layers of ours that look at what an app sends.
+LAYERS = {"add_header": "x-added: a", "trio_request_id": "x-id", "trio_compress": "gzip"}
+
+
+def each_in(protocols: Iterable[str]) -> list[Any]:
+    return [
+        pytest.param(
+            number, each, protocol, id=f"{'session' if each.is_session else 'response'}-{each.name}-{protocol}"
+        )
+        for number, each in enumerate(CONVERSATIONS)
+        for protocol in protocols
+        if PROTOCOLS[protocol].opened or not each.is_session
+    ]
+
+
+@dataclass
+class Asked:
+    """A server whose app holds the conversations."""
+
+    server: Server
+    secure: Secure
+
+    def ask(self, number: int, protocol: str) -> Got:
+        """Have a conversation held."""
+        told = PROTOCOLS[protocol]
+        more = [["sec-websocket-protocol", "chat"]] if told.opened else [["te", "trailers"]]
+        if told.carrier == "http/1.1" and not told.opened:
+            more.append(["connection", "close"])
+        case = Case("", "", 200, target=f"/{number}", headers=more)
+        with self.secure.connect(self.server, told) as sock:
+            sock.sendall(told.ask(case))
+            return (of_frames if told.carrier == "h2" else of_text)(sock)
+
+
+def start(servers: Servers, authority: Authority, **options: Any) -> Asked:
+    secure = Secure(authority)
+    environment = {"PYTHONPATH": str(DATA.parent.parent)}  # The app reads the data as the test does.
+    options |= {"disable_logging": True, "https_socket": secure.option}
+    return Asked(servers(module="conversing:app", environment=environment, **options), secure)
 
 
 @pytest.fixture(scope="module")
-def server(module_uwsgi: Servers) -> Server:
-    environment = {"PYTHONPATH": str(DATA.parent.parent)}  # The app reads the data as the test does.
-    return module_uwsgi(module="conversing:app", disable_logging=True, environment=environment)
+def plain(module_uwsgi: Servers, authority: Authority) -> Asked:
+    return start(module_uwsgi, authority)
 
 
-def ask(server: Server, number: int, protocol: str) -> Got:
-    told = PROTOCOLS[protocol]
-    more = [["sec-websocket-protocol", "chat"]] if told.opened else [["te", "trailers"]]
-    if protocol == "http/1.1":
-        more.append(["connection", "close"])
-    case = Case("", "", 200, target=f"/{number}", headers=more)
-    with connect(server.unix_path if told.carrier == "packet" else server.address) as sock:
-        sock.sendall(told.ask(case))
-        return (of_frames if told.carrier == "h2" else of_text)(sock)
+@pytest.fixture(scope="module")
+def layered(module_uwsgi: Servers, authority: Authority) -> Asked:
+    return start(module_uwsgi, authority, **LAYERS)
 
 
 def expected(each: Conversation, protocol: str) -> tuple[str, str]:
@@ -59,11 +90,21 @@ def expected(each: Conversation, protocol: str) -> tuple[str, str]:
     return verdict.replace("200", "403") if by_default else verdict, says.replace("http.r", "websocket.http.r")
 
 
-@pytest.mark.parametrize(("number", "each", "protocol"), EACH)
-def test_the_same_in_every_protocol(server: Server, number: int, each: Conversation, protocol: str) -> None:
-    wanted, says = expected(each, protocol)
+@pytest.mark.parametrize(("number", "each", "protocol"), each_in(PROTOCOLS))
+def test_the_same_in_every_protocol(plain: Asked, number: int, each: Conversation, protocol: str) -> None:
+    check(plain, number, each, protocol)
+
+
+@pytest.mark.parametrize(("number", "each", "protocol"), each_in(["http/1.1", "websocket"]))
+def test_the_same_through_layers(layered: Asked, number: int, each: Conversation, protocol: str) -> None:
+    check(layered, number, each, protocol)
+
+
+def check(asked: Asked, number: int, each: Conversation, protocol: str) -> None:
+    """Have the conversation held, and compare."""
+    server, (wanted, says) = asked.server, expected(each, protocol)
     before = len(server.log)
-    status, fields, body = ask(server, number, protocol)
+    status, fields, body = asked.ask(number, protocol)
     opened = each.is_session and status in (101, 200)
     verdict = str(close_of(body or b"")) if opened else "cut" if body is None else str(status)
     assert verdict == wanted
@@ -73,6 +114,18 @@ def test_the_same_in_every_protocol(server: Server, number: int, each: Conversat
         assert client.get("/0").text == "body"
     eventually(lambda: says in server.log[before:], why=lambda: f"no {says!r} in {server.log[before:]}")
     assert len(re.findall(ERROR, server.log[before:], re.MULTILINE)) == bool(says)
+
+
+@pytest.mark.parametrize(
+    ("name", "ends"), [("Connection that only begins like close", False), ("Connection with close among others", True)]
+)
+def test_who_asks_for_the_end_of_a_connection_gets_it(plain: Asked, name: str, ends: bool) -> None:
+    [number] = [number for number, each in enumerate(CONVERSATIONS) if each.name == name]
+    with Http1(plain.server.address) as client:
+        answer = client.get(f"/{number}")
+        assert (answer.text, answer.headers.get("connection")) == ("body", "close" if ends else None)
+        with pytest.raises(ConnectionError) if ends else nullcontext():
+            assert client.get("/0").text == "body"
 
 
 def test_each_difference_has_its_reason() -> None:

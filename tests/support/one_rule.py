@@ -3,13 +3,17 @@
 import socket
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from support import frames
+from support.certificates import Authority, connect_tls
+from support.http1 import connect
+from support.ini import free_port
 from support.packets import USUAL, block, packet
+from support.uwsgi import Server
 
 DATA = Path(__file__).parent.parent / "serving" / "requests.toml"
 
@@ -149,12 +153,14 @@ class Protocol:
         write: makes the bytes.
         read: reads the verdict.
         opened: the status of a WebSocket that is open; 0 for requests.
+        secure: whether it is asked over TLS.
     """
 
     carrier: str
     write: Callable[[Case, dict[str, str]], bytes]
     read: Callable[[socket.socket], Verdict]
     opened: int = 0
+    secure: bool = False
 
     def ask(self, case: Case) -> bytes:
         """The bytes of the request."""
@@ -171,12 +177,32 @@ PROTOCOLS = {
     "websocket packet": Protocol("packet", in_packet, status_of_text, 101),
     "websocket h2": Protocol("h2", partial(http2, tunnel=True), status_of_frames, 200),
 }
+PROTOCOLS |= {f"{name} tls": replace(told, secure=True) for name, told in PROTOCOLS.items() if told.carrier != "packet"}
+
+
+class Secure:
+    """The socket of servers that speak TLS, beside their others.
+
+    Args:
+        authority: whose certificate they have.
+    """
+
+    def __init__(self, authority: Authority) -> None:
+        self._contexts = {"h2": authority.client_context("h2"), "http/1.1": authority.client_context("http/1.1")}
+        self._address = "127.0.0.1", free_port()
+        self.option = f"127.0.0.1:{self._address[1]},{','.join(map(str, authority.serve('test')))}"
+
+    def connect(self, server: Server, told: Protocol) -> socket.socket:
+        """Return a connection to a server on which a protocol may be spoken."""
+        if told.secure:
+            return connect_tls(self._address, self._contexts[told.carrier])
+        return connect(server.unix_path if told.carrier == "packet" else server.address)
 
 
 def expected(case: Case, protocol: str) -> Verdict:
     """Return what the data say: of this protocol, of all WebSockets, of what carries it, or of all protocols."""
     told = PROTOCOLS[protocol]
-    names = [protocol, *(["websockets"] if told.opened else []), told.carrier]
+    names = [protocol.removesuffix(" tls"), *(["websockets"] if told.opened else []), told.carrier]
     for name in names:
         if name in case.differs:
             verdict: Verdict = case.differs[name][0]

@@ -15,7 +15,7 @@ from trio_worker.application import leftovers
 from trio_worker.application.current import CURRENT
 from trio_worker.application.running import AsgiRequest, Running, split
 from trio_worker.application.session import Runs, Session
-from trio_worker.asgi import HEADS, RUNNING, App, Message, Receive, Record, Scope, Send
+from trio_worker.asgi import HEADS, RUNNING, App, Message, Receive, Record, Scope, Send, changed, type_of
 from trio_worker.master.access_log.format import printable
 from trio_worker.master.accounting import Ledger
 from trio_worker.master.metrics import Counters
@@ -230,8 +230,8 @@ def _with_headers(app: App, added: Sequence[tuple[bytes, bytes]]) -> App:
 
     async def adding(scope: Scope, receive: Receive, send: Send) -> None:
         def add(message: Message) -> Awaitable[None]:
-            if message["type"] in HEADS:
-                message = {**message, "headers": [*message.get("headers", ()), *added]}
+            if type_of(message) in HEADS:
+                message = changed(message, lambda given: [*given, *added])
             return send(message)
 
         await app(scope, receive, add)

@@ -11,7 +11,7 @@ from typing import Any
 import trio
 
 from trio_worker.application.running import split
-from trio_worker.asgi import App, Message
+from trio_worker.asgi import App, Message, type_of
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +65,7 @@ class Lifespan:
         return await self._events.receive()
 
     async def _send(self, message: Message) -> None:
-        kind = message["type"]
+        kind = type_of(message)
         if kind == "lifespan.startup.complete":
             self._started.set()
         elif kind == "lifespan.shutdown.complete":

@@ -8,7 +8,7 @@ import os
 
 import trio
 
-from trio_worker.asgi import App, Headers, Message, Receive, Scope, Send
+from trio_worker.asgi import App, Headers, Message, Receive, Scope, Send, type_of
 
 # Where the stream is.
 PATH = "/trio-worker-live-reload"
@@ -87,7 +87,7 @@ class _Page:
 
     async def send(self, message: Message) -> None:
         """Pass a message of the app on; the head of a page waits for the first piece of the body."""
-        kind = message["type"]
+        kind = type_of(message)
         if kind == "http.response.start" and self._method != "HEAD" and is_page(message):
             self._start, self._is_page = message, True
         elif self._is_page and kind in ("http.response.pathsend", "http.response.zerocopysend"):

@@ -10,7 +10,7 @@ from secrets import token_hex
 
 from trio_worker.application.current import CURRENT, set_logvar
 from trio_worker.application.running import Running
-from trio_worker.asgi import HEADS, App, Headers, Message, Receive, Scope, Send
+from trio_worker.asgi import HEADS, App, Headers, Message, Receive, Scope, Send, changed, type_of
 from trio_worker.options import Options
 
 # Nothing that a log, a shell or a page would take for more than a word; a client may choose it.
@@ -67,8 +67,8 @@ class RequestIds:
         set_logvar("request_id", field[1])
 
         def mark(message: Message) -> Awaitable[None]:
-            if message["type"] in HEADS:
-                message = {**message, "headers": _with(field, message.get("headers", ()))}
+            if type_of(message) in HEADS:
+                message = changed(message, lambda given: _with(field, given))
             return send(message)
 
         await self._app(scope, receive, mark)

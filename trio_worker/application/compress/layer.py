@@ -13,8 +13,11 @@ from trio_worker.application.accepted import choose
 from trio_worker.application.compress import rules
 from trio_worker.application.compress.encoders import Encoder, encoder
 from trio_worker.application.compress.rules import Rules
-from trio_worker.asgi import App, Message, Receive, Scope, Send
+from trio_worker.asgi import App, Message, Receive, Scope, Send, changed, type_of
 from trio_worker.options import Options
+
+# What is no such status is refused below.
+FINAL = range(200, 1000)
 
 # Bytes of a piece that is worth a thread: at some 50 MB a second the loop would stand still for a millisecond.
 LARGE = 65536
@@ -60,44 +63,43 @@ class _Response:
         self._makers = makers
         self._start: Message | None = None
         self._encoder: Encoder | None = None
-        self._flushes = False
+        self._begun = self._flushes = False
         # Several tasks of an app may send, and an encoder takes one piece after the other.
         self._turn = trio.StrictFIFOLock()
 
     async def send(self, message: Message) -> None:
         """Pass a message of the app on."""
-        kind = message["type"]
-        if kind == "http.response.start":
-            self._start = message
+        kind = type_of(message)
+        if kind == "http.response.start" and not self._begun and message.get("status") in FINAL:
+            self._start, self._begun = message, True
         elif kind == "http.response.body" and (self._start or self._encoder):
             async with self._turn:
                 await self._send_body(message)
         else:
             start, self._start = self._start, None
-            if start is not None and kind == "http.response.early_hint":
-                self._start = start
-            elif start is not None:
+            if start is not None:
                 await self._send(start)
             await self._send(message)
 
     async def _send_body(self, message: Message) -> None:
-        body, more = bytes(message.get("body", b"")), message.get("more_body", False)
+        body, more = _bytes(message), message.get("more_body", False)
         start, self._start = self._start, None
         if start is not None:
-            start, coding = self._judge(start, len(body), more)
-            if coding is not None and self._scope["method"] != "HEAD":
+            start, coding = self._judge(start, 0 if body is None else len(body), more)
+            if coding is not None and body is not None and self._scope["method"] != "HEAD":
                 await self._begin(start, coding, body, more)
                 return
             await self._send(start)
-        if self._encoder is None:
+        if self._encoder is None or body is None:
             await self._send(message)
         else:
             await self._send({**message, "body": await self._encode(body, more)})
 
     def _judge(self, start: Message, size: int, more: bool) -> tuple[Message, bytes | None]:
         """Return the beginning of the response, and its coding if it has one."""
-        headers = rules.plain(start.get("headers", ()))
-        if not self._rules.may_compress(start["status"], headers):
+        start = changed(start, list)  # They may come once.
+        headers = rules.plain(start["headers"])
+        if headers is None or not self._rules.may_compress(start.get("status"), headers):
             return start, None
         coding = choose(self._accepted(), list(self._makers)) if self._rules.is_large(headers, size, more) else None
         headers = rules.varying(headers)
@@ -126,3 +128,11 @@ class _Response:
         if not more:
             return data + self._encoder.end()
         return data + self._encoder.flush() if self._flushes else data
+
+
+def _bytes(message: Message) -> bytes | None:
+    """Return the piece of a body; None for what is none, which is refused below."""
+    try:
+        return bytes(memoryview(message.get("body", b"")))
+    except (TypeError, ValueError):
+        return None

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from trio_worker.asgi import Headers
 
 # Statuses without a body, and parts of one, whose ranges count its own bytes (RFC 9110 section 15.3.7).
-_UNTOUCHED = frozenset({204, 205, 206, 304})
+_UNTOUCHED = 204, 205, 206, 304
 
 # A body that has one of these is what it is: coded already, a part, or known by its sum.
 _OWN_WAY = frozenset((b"content-encoding", b"content-range", b"content-digest", b"repr-digest", b"digest"))
@@ -32,9 +33,9 @@ class Rules:
         )
         self._smallest = smallest
 
-    def may_compress(self, status: int, headers: Headers) -> bool:
+    def may_compress(self, status: Any, headers: Headers) -> bool:
         """Return True if clients that take a coding get such a response in it."""
-        if status < 200 or status in _UNTOUCHED:
+        if status not in range(200, 1000) or status in _UNTOUCHED:
             return False
         fields = dict(headers)
         kind = _type(fields)
@@ -61,9 +62,12 @@ def is_read_at_once(headers: Headers) -> bool:
     return _type(dict(headers)) in _EVENTS
 
 
-def plain(headers: Iterable[tuple[bytes, bytes]]) -> Headers:
-    """Return headers with their names in lower case, which not every app gives them."""
-    return [(bytes(name).lower(), bytes(value)) for name, value in headers]
+def plain(headers: Iterable[tuple[bytes, bytes]]) -> Headers | None:
+    """Return headers with their names in lower case, which not every app gives them; None for what are no headers."""
+    try:
+        return [(bytes(memoryview(name)).lower(), bytes(memoryview(value))) for name, value in headers]
+    except (TypeError, ValueError):
+        return None
 
 
 def varying(headers: Headers) -> Headers:
