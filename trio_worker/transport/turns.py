@@ -14,7 +14,7 @@ import trio
 
 # CPU seconds that a turn may take while somebody waits here; how many go on in one at most, and in the first one, of
 # which nobody knows yet how long their steps are.
-TURN, MOST, FIRST = 0.003, 32, 4
+TURN, MOST, FIRST = 0.003, 32, 2
 
 
 class Turns:

@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from support.tls13 import Tls13
+
 Script = Iterator[bytes | float]
 
 # For ever, in the seconds of a script; and until something has been read.
@@ -33,6 +35,7 @@ class Attack:
         again: whether connections that have ended are replaced.
         secure: whether it goes to the socket that speaks TLS.
         inside: whether what it sends is encrypted, behind a handshake; each piece is at least one record.
+        records: makes what it sends behind a handshake, records that no library would write; in the place of `script`.
         quick: whether it is one of the few in the default suite.
     """
 
@@ -48,6 +51,7 @@ class Attack:
     quick: bool = False
     secure: bool = False
     inside: bool = False
+    records: Callable[[Tls13], Script] | None = None
 
     def __str__(self) -> str:
         return self.name

@@ -33,6 +33,9 @@ ATTACKS = [
         "HTTP/1.1: chunks of a byte that nobody reads", repeated(CHUNKED.replace(b"/takes", b"/waits"), b"1\r\nx\r\n")
     ),
     Attack("HTTP/1.1: endless chunk extensions", repeated(CHUNKED + b"1", b";a=b"), said="status 431"),
+    Attack("HTTP/1.1: chunks of a byte with extensions of 8 KB", repeated(CHUNKED, b"1;" + b"a" * 8000 + b"\r\nx\r\n")),
+    Attack("HTTP/1.1: 200 trailers", repeated(b"", CHUNKED + b"0\r\n" + b"a: b\r\n" * 200 + b"\r\n")),
+    Attack("HTTP/1.1: pipelined requests of a hundred clients", repeated(b"", GET), connections=100, memory=128),
     Attack("HTTP/1.1: endless trailers", repeated(CHUNKED + b"0\r\n", b"a: b\r\n"), said="status 431"),
     Attack("HTTP/1.1: endless head", repeated(OPEN_HEAD, b"a: b\r\n"), said="status 431"),
     Attack("HTTP/1.1: endless field", repeated(OPEN_HEAD + b"a: ", b"b" * 100), said="status 431"),

@@ -82,6 +82,37 @@ def _made_to_reset(encoder: Encoder, stream: int) -> bytes:
     )
 
 
+def _too_long(encoder: Encoder, stream: int) -> bytes:
+    """A request whose body has more bytes than it says, for which the server resets it as well."""
+    return head(encoder, stream, "/waits", "POST", content_length="1") + DataFrame(stream, b"xx").serialize()
+
+
+def _with_bad_trailers(encoder: Encoder, stream: int) -> bytes:
+    """A request that ends with what is no field."""
+    block = encoder.encode([("Upper", "x")])
+    return (
+        head(encoder, stream, "/waits", "POST")
+        + HeadersFrame(stream, block, flags=["END_HEADERS", "END_STREAM"]).serialize()
+    )
+
+
+def _with_trailers(encoder: Encoder, stream: int) -> bytes:
+    """A request that ends with as many trailers as it may have."""
+    block = encoder.encode([(f"a{number}", "b") for number in range(250)])
+    return (
+        head(encoder, stream, "/takes", "POST")
+        + HeadersFrame(stream, block, flags=["END_HEADERS", "END_STREAM"]).serialize()
+    )
+
+
+def _moving_windows() -> Script:
+    """Settings that open and close the windows of 100 streams at a time, by a byte."""
+    frames = b"".join(SettingsFrame(0, settings={WINDOW: size}).serialize() for size in (1, 0))
+    yield requests("/endless", first=settings(WINDOW=0))
+    while True:
+        yield frames * 1000
+
+
 def _continued(size: int) -> Callable[[], Script]:
     block = Encoder().encode([(":method", "GET"), (":path", "/"), (":scheme", "http"), (":authority", "t")])
     first = PREFACE + HeadersFrame(1, block).serialize()
@@ -135,6 +166,17 @@ ATTACKS = [
     ),
     Attack("HTTP/2: rapid reset", on_streams(_reset), said=CALM, quick=True),
     Attack("HTTP/2: streams that the worker has to reset", on_streams(_made_to_reset, at_once=50)),
+    Attack("HTTP/2: bodies longer than they say", on_streams(_too_long), said=CALM),
+    Attack("HTTP/2: trailers that are none", on_streams(_with_bad_trailers), said=CALM),
+    Attack("HTTP/2: trailers", on_streams(_with_trailers, at_once=50)),
+    Attack("HTTP/2: settings that move the windows of 100 streams", _moving_windows, memory=10 * 1024),
+    Attack(
+        "HTTP/2: PRIORITY_UPDATE of ever new streams",
+        on_streams(lambda encoder, stream: raw(0x10, stream.to_bytes(4, "big") + b"u=1"), at_once=1000),
+        said=CALM,
+    ),
+    Attack("HTTP/2: requests by a hundred clients", on_streams(head, at_once=100), connections=100),
+    Attack("HTTP/2: requests that wait, of a hundred clients", once(requests("/waits")), connections=100, memory=1600),
     Attack("HTTP/2: CONTINUATION", _continued(50)),
     Attack("HTTP/2: empty CONTINUATION", _continued(0)),
     Attack("HTTP/2: HPACK bomb", _bomb),

@@ -7,11 +7,14 @@ import select
 import socket
 import ssl
 import struct
+import tempfile
 import time
 from collections import Counter
 from math import inf
+from pathlib import Path
 
 from support.hostile.attack import ANSWERED, Attack, Script
+from support.tls13 import Tls13
 
 # Bytes of what a connection was told last that are kept.
 TAIL = 4096
@@ -40,19 +43,24 @@ def _anybody() -> ssl.SSLContext:
     return context
 
 
+@functools.cache
+def _directory() -> Path:
+    """Where the keys of this process's connections are written."""
+    return Path(tempfile.mkdtemp(prefix="keys"))
+
+
 class Hostile:
     """One connection."""
 
     def __init__(self, attack: Attack, address: Address) -> None:
         self.attack = attack
-        self.script: Script = attack.script()
-        self.socket = socket.socket()
-        if attack.reads < 1024:
-            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        self.socket.settimeout(5)
-        self.socket.connect(address)
-        if attack.inside:
-            self.socket = _anybody().wrap_socket(self.socket)
+        self.script: Script
+        self.socket: socket.socket
+        if attack.records is not None:
+            tls = Tls13(address, _anybody(), _directory())
+            self.socket, self.script = tls.socket, attack.records(tls)
+        else:
+            self.socket, self.script = self._connect(address), attack.script()
         self.socket.setblocking(False)
         self.unsent = b""
         self.sent = 0
@@ -60,6 +68,14 @@ class Hostile:
         self.sends_at = 0.0
         self.reads_at = 0.0 if attack.reads else inf
         self.over = False
+
+    def _connect(self, address: Address) -> socket.socket:
+        sock = socket.socket()
+        if self.attack.reads < 1024:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.settimeout(5)
+        sock.connect(address)
+        return _anybody().wrap_socket(sock) if self.attack.inside else sock
 
     @property
     def events(self) -> int:

@@ -35,10 +35,11 @@ class Client:
         self.socket.sendall(data)
         answer = b""
         while until not in answer:
-            answer += self.socket.recv(65536) or _closed(answer)
+            answer += self.socket.recv(65536) or closed(answer)
 
 
-def _closed(answer: bytes) -> bytes:
+def closed(answer: bytes) -> bytes:
+    """Raise: there is no more of the answer."""
     raise ConnectionResetError(f"closed after {answer!r}")
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from support.hostile import http1, http2, websocket
 from support.hostile.attack import Attack, Script, dripping, once, repeated
+from support.tls13 import APPLICATION_DATA, Tls13
 
 # What goes on behind the handshake as well; TLS keeps up to 96 KiB more of each.
 INSIDE = (
@@ -59,6 +60,29 @@ def _in_records_of_a_byte() -> Script:
         yield from (bytes([byte]) for byte in http1.GET)
 
 
+def _empty(tls: Tls13) -> Script:
+    while True:
+        yield b"".join(tls.record(APPLICATION_DATA, b"") for _ in range(100))
+
+
+def _padding(tls: Tls13) -> Script:
+    while True:
+        yield b"".join(tls.record(APPLICATION_DATA, b"", padding=16000) for _ in range(10))
+
+
+def _mostly_empty(tls: Tls13) -> Script:
+    """A request of a byte a record, and as many empty ones between them as are allowed."""
+    while True:
+        for _ in range(3):
+            yield b"".join(tls.record(APPLICATION_DATA, bytes([byte])) for byte in http1.GET)
+        yield tls.record(APPLICATION_DATA, b"")
+
+
+def _new_keys(tls: Tls13) -> Script:
+    while True:
+        yield b"".join(tls.key_update() for _ in range(100))
+
+
 def _inside() -> list[Attack]:
     known = {each.name: each for table in (http1, http2, websocket) for each in table.ATTACKS}
     return [
@@ -72,6 +96,10 @@ def _inside() -> list[Attack]:
 ATTACKS = [
     *_inside(),
     Attack("TLS: records of a byte", _in_records_of_a_byte, secure=True, inside=True),
+    Attack("TLS: empty records", once(b""), secure=True, records=_empty),
+    Attack("TLS: records of padding", once(b""), secure=True, records=_padding),
+    Attack("TLS: empty records between those of a byte", once(b""), secure=True, records=_mostly_empty),
+    Attack("TLS: new keys", once(b""), secure=True, records=_new_keys),
     Attack(
         "TLS: a byte a second of a ClientHello", dripping(b"", hello(), 1.0), connections=200, memory=96, secure=True
     ),

@@ -73,8 +73,10 @@ def lose_stream(connection: Carrier, event: http2.Reset) -> None:
 
 
 def close_stream(connection: Carrier, event: http2.StreamClosed) -> None:
-    """Forget a stream that is over on both sides."""
+    """Forget a stream that is over on both sides, and count one that its client has made us reset (CVE-2025-8671)."""
     if (stream := connection.streams.pop(event.stream_id, None)) is not None:
+        if event.error_code == http2.PROTOCOL_ERROR:
+            connection.account.reset()
         stream.lose()
         if not connection.streams:
             connection.set_idle_deadline()

@@ -3,7 +3,7 @@
 # Bytes of such frames at once, and then in a second. What has been sent gives more, because a client acknowledges it.
 OVERHEAD, OVERHEAD_RATE, OVERHEAD_SENT = 262144, 16384, 64
 
-# Streams that a client may reset at once, and then in a second (CVE-2023-44487).
+# Streams that a client may reset, or may make us reset, at once and then in a second (CVE-2023-44487).
 RESETS, RESETS_PER_SECOND = 200, 20
 
 # The credit of one request, in frames.
@@ -25,19 +25,19 @@ class Account:
         self._since = now
 
     def reset(self) -> bool:
-        """Count a stream that the client has reset; return False when there were too many."""
+        """Count a stream that ends by what the client does; return False when there were too many."""
         self._resets -= 1
         return self._resets >= 0
 
     def spend(self, size: int, now: float) -> bool:
-        """Take so many bytes from it; return False when that is more than there was.
+        """Take so many bytes from it; return False when that is more than there was, or too many streams were reset.
 
         A frame that came in parts is paid first, and what it brings is given back with its last part.
         """
         self._left = min(OVERHEAD, self._left + (now - self._since) * OVERHEAD_RATE - size)
         self._resets = min(RESETS, self._resets + (now - self._since) * RESETS_PER_SECOND)
         self._since = now
-        return self._left >= 0
+        return self._left >= 0 and self._resets >= 0
 
     def earn(self, sent: int) -> None:
         """Add what has been sent to the client."""

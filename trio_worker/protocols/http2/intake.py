@@ -54,7 +54,7 @@ class Intake:
             requests = await self._act()
             cost = len(piece) - bodies - requests * REQUEST_WORTH
             if not connection.account.spend(cost, connection.service.clock.now):
-                connection.fail("it sends frames that bring nothing")
+                connection.fail("it sends frames that bring nothing, or makes us reset streams")
             if cost > bodies or connection.owed or requests > FEW or at < len(data):
                 connection.owed = 0
                 await connection.service.turns.pause()
