@@ -18,6 +18,7 @@ def make_pool(nursery: trio.Nursery, serve: Serve) -> TaskPool[int]:
     """A pool whose tasks serve as long as they are given something."""
 
     async def work(pool: TaskPool[int]) -> None:
+        pool.arrive()
         is_needed = True
         while is_needed:
             while pool.waiting:
@@ -128,6 +129,7 @@ def test_no_more_tasks_are_woken_than_there_is_work_for() -> None:
                 return is_needed
 
             pool.rest = counted  # type: ignore[method-assign]
+            pool._coming = 10
             for _ in range(10):
                 pool._nursery.start_soon(pool._work, pool)
             await trio.testing.wait_all_tasks_blocked()

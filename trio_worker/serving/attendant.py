@@ -60,6 +60,7 @@ class Attendant:
         the task wakes.
         """
         pool, task = self._pool, trio.lowlevel.current_task()
+        pool.arrive()
         try:
             while self._is_needed:
                 with leftovers.MENDED, trio.CancelScope() as self._scope:

@@ -11,6 +11,7 @@ import select
 import socket
 import stat
 import sys
+import time
 from collections.abc import Callable, Sequence
 from math import inf
 from typing import Self
@@ -24,8 +25,9 @@ log = logging.getLogger(__name__)
 # Seconds that a worker keeps away from the sockets after it has accepted. The event loop's timer cannot do less.
 STEP_ASIDE = 0.001
 
-# Connections that are accepted in one go when the queue does not get empty.
-MAX_BATCH = 16
+# Connections that are accepted in one go when the queue does not get empty, and the CPU seconds until the next one, two
+# turns of the loop later, from which on that is smaller: those that were accepted do what they have come for meanwhile.
+MAX_BATCH, LONG = 16, 0.006
 
 # Seconds to wait when the process has no descriptor or memory left for another connection.
 EXHAUSTED_PAUSE = 0.1
@@ -116,7 +118,7 @@ class Listeners:
         self._running = trio.Event()
         self._running.set()
         self._scope = trio.CancelScope()
-        self._batch = 1
+        self._batch, self._most = 1, MAX_BATCH
         self._exhausted = False
         self._complained = -inf
 
@@ -152,8 +154,11 @@ class Listeners:
     async def _accept_loop(self) -> None:
         with select.epoll() as queue:
             self._join(queue)
+            began = time.thread_time()
             while True:
                 await trio.lowlevel.wait_readable(queue.fileno())
+                self._adapt(time.thread_time() - began)
+                began = time.thread_time()
                 accepted = sum(self._accept(self._listeners[fd]) for fd, _ in queue.poll(0))
                 if self._exhausted or not self._has_room():
                     self._leave(queue)
@@ -165,6 +170,10 @@ class Listeners:
                     self._join(queue)
                 else:
                     await trio.lowlevel.checkpoint()
+
+    def _adapt(self, spent: float) -> None:
+        """Take fewer at a time where the last ones have cost so many CPU seconds, and more where they have not."""
+        self._most = max(1, self._most // 2) if spent > LONG else min(MAX_BATCH, self._most * 2)
 
     def _complain(self, listener: Listener, error: OSError) -> None:
         """Say it once, and again when it has lasted."""
@@ -190,7 +199,7 @@ class Listeners:
 
     def _accept(self, listener: Listener) -> int:
         """Accept a batch; returns how many there were."""
-        limit = MAX_BATCH if self._alone else self._batch
+        limit = self._most if self._alone else min(self._batch, self._most)
         for count in range(limit):
             try:
                 accepted, address = listener.accept()
@@ -203,6 +212,9 @@ class Listeners:
                 self._complain(listener, error)
                 self._exhausted = True
                 return count
+            if self._most < MAX_BATCH and accepted.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                accepted.close()  # Its client has reset it, and others wait.
+                continue
             self._accepted(accepted, address, listener.name)
             if not self._has_room():
                 return count + 1

@@ -21,6 +21,7 @@ async def run_streams(pool: TaskPool[Stream]) -> None:
     Args:
         pool: has the streams.
     """
+    pool.arrive()
     is_needed, task = True, trio.lowlevel.current_task()
     while is_needed:
         with leftovers.MENDED, trio.CancelScope() as scope:

@@ -30,8 +30,8 @@ class TaskPool(Generic[T]):
 
     Args:
         nursery: where the tasks run.
-        work: the life of a task: called with the pool, it does what is waiting and calls `rest` for more, until that
-            returns False; nothing but a cancellation may come out of it.
+        work: the life of a task: called with the pool, it calls `arrive`, does what is waiting and calls `rest` for
+            more, until that returns False; nothing but a cancellation may come out of it.
         name: of the tasks.
         waits: called with a piece that waits for something, for the first time.
 
@@ -57,7 +57,7 @@ class TaskPool(Generic[T]):
         self._idle: list[trio.lowlevel.Task] = []
         # True while a task has its turn, or is about to have it, that will take what is waiting.
         self._at_work = False
-        # How many that had no work are about to have their turn.
+        # How many that have no work are about to have their turn.
         self._coming = 0
 
     def start(self, piece: T) -> None:
@@ -70,11 +70,15 @@ class TaskPool(Generic[T]):
         """Wake so many tasks for what is waiting, beyond those that are about to have their turn."""
         self._at_work = True
         for _ in range(min(most, min(len(self.waiting), COMING) - self._coming)):
+            self._coming += 1
             if self._idle:
-                self._coming += 1
                 trio.lowlevel.reschedule(self._idle.pop())
             else:
                 self._nursery.start_soon(self._work, self, name=self._name)
+
+    def arrive(self) -> None:
+        """Take note that a new task has its first turn."""
+        self._coming -= 1
 
     def suspend(self, context: Context, piece: T | None = None) -> None:
         """Let other tasks go on with what is waiting: the current one is about to wait, in this context.
