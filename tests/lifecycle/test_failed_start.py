@@ -144,6 +144,35 @@ def test_crashes_at_the_import_are_paced_and_said(uwsgi: Servers, tmp_path: Path
     assert tally.failures == []
 
 
+WAITING = """\
+import os
+import trio
+from probe import app as probe
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan" and os.path.exists("{}"):
+        print("waiting", flush=True)
+        while os.path.exists("{}"):
+            await trio.sleep(0.05)
+    await probe(scope, receive, send)
+"""
+
+
+def test_workers_that_wait_in_their_startup_have_not_crashed(uwsgi: Servers, tmp_path: Path) -> None:
+    """The kernel tells a start that has no end yet from one that had none (worker/siblings.py)."""
+    code, wait = tmp_path / "waiting.py", tmp_path / "wait"
+    code.write_text(WAITING.format(wait, wait))
+    cheaper = {"cheaper": 1, "cheaper_initial": 1, "cheaper_algo": "manual"}
+    server = uwsgi(module=None, wsgi_file=code, callable="app", lazy_apps=True, processes=6, ready=False, **cheaper)
+    server.wait_accepting(1)
+    wait.touch()
+    for number in range(1, 6):
+        server.fifo("+")
+        server.wait_log("^waiting", count=number)
+    wait.unlink()
+    server.wait_accepting(6)
+    assert "have died before they accepted" not in server.log
+
+
 @pytest.mark.parametrize("mistake", ["app = (\n", "import no_such_module\n", None], ids=["syntax", "import", "startup"])
 def test_a_broken_deploy_keeps_the_old_code(uwsgi: Servers, tmp_path: Path, mistake: str | None) -> None:
     touched = tmp_path / "touched"

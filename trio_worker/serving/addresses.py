@@ -1,6 +1,5 @@
 """The inherited sockets by the addresses that options have for them."""
 
-import os
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -79,8 +78,11 @@ def _unknown(names: Mapping[int, str], key: str, address: str) -> OptionError:
 
 
 def _name(descriptor: int) -> str:
-    with socket.socket(fileno=os.dup(descriptor)) as opened:
+    opened = socket.socket(fileno=descriptor)
+    try:
         name = opened.getsockname()
         if opened.family == socket.AF_UNIX:
             return unix_path(name)
         return f"[{name[0]}]:{name[1]}" if opened.family == socket.AF_INET6 else f"{name[0]}:{name[1]}"
+    finally:
+        opened.detach()  # To close a duplicate would drop the lock by which siblings know of this start.

@@ -267,6 +267,7 @@ class Worker:
         except OSError as error:
             log.critical("%s", error)
             self.destroy()
+        self._siblings.end_start()
         if master := uwsgi.masterpid():
             signals.nudge(master)
 

@@ -81,7 +81,7 @@ class Siblings:
             self._set_counts(failures, unseen + 1)
 
     def end_start(self) -> None:
-        """Take that back, as a worker that ends before it accepts: it has not crashed."""
+        """Take that back, as a worker that accepts, or ends before it does: it has not crashed."""
         if self._board is not None and self._starts:
             self._starts = False
             failures, unseen = self._counts()
@@ -89,12 +89,14 @@ class Siblings:
             _lock(self._board, fcntl.F_UNLCK, os.getpid() + _STARTING)
 
     def begin_to_accept(self) -> None:
-        """Let the others know that this worker accepts; closing the socket takes that back."""
+        """Let the others know that this worker accepts; closing the socket takes that back.
+
+        Its start ends later, when uWSGI knows of it as well: until then a chain reload passes over it.
+        """
         if self._board is not None:
-            self.end_start()
             _lock(self._board, fcntl.F_RDLCK, os.getpid())
             self._own(_SERVED)
-            self._set_counts(0, 0)
+            self._set_counts(0, int(self._starts))
 
     def others(self) -> int:
         """Count the other workers that accept."""
