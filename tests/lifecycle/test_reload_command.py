@@ -171,6 +171,21 @@ def test_a_worker_that_does_not_come_back(uwsgi: Servers, code: Path) -> None:
     server.wait_chain(1)
 
 
+def test_a_worker_that_starts_meanwhile_is_replaced_as_well(uwsgi: Servers, code: Path) -> None:
+    """A chain reload passes over it (core/master_checks.c), and it may have loaded what was there before."""
+    code.write_text("import time\nprint('old code', flush=True)\ntime.sleep(2)\nfrom slow_start import app\n")
+    server = start(uwsgi, code)
+    killed, other = server.worker_pids()
+    os.kill(killed, signal.SIGKILL)
+    server.wait_log("^old code", count=3)
+    (starting,) = set(server.worker_pids()) - {killed, other}
+    code.write_text(APP)
+    done = command(server)
+    assert done.returncode == 0, done.stdout + done.stderr + server.log
+    assert "2 workers accept with the new code" in done.stdout
+    assert {starting, other}.isdisjoint(server.worker_pids())
+
+
 def test_no_master_reads_the_fifo(uwsgi: Servers, code: Path) -> None:
     server = start(uwsgi, code)
     done = command(server, "--fifo", str(code))

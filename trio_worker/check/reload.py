@@ -28,6 +28,9 @@ RELOADED, BROKEN, STUCK = 0, 1, 2
 # Seconds between two looks at the workers.
 LOOK = 0.1
 
+# Added to the process id of a worker that starts, in its lock (worker/siblings.py).
+STARTING = 1 << 32
+
 # Fields of /proc/[pid]/stat behind the name of the process (proc(5)).
 _PARENT = 1
 
@@ -63,6 +66,7 @@ def main(request: Request, out: TextIO) -> int:
 
 def _reload(fifo: Path, command: bytes, timeout: float, report: "_Report") -> int:
     master = _master(fifo)
+    _wait_started(master, timeout)
     old = set(_accepting(master))
     if not old:
         return report.end(STUCK, f"no worker of the master {master} accepts")
@@ -79,6 +83,14 @@ def _reload(fifo: Path, command: bytes, timeout: float, report: "_Report") -> in
             report.progress(len(new), len(old), worker)
             deadline = time.monotonic() + timeout
     return report.end(RELOADED, f"{len(new)} workers accept with the new code")
+
+
+def _wait_started(master: int, timeout: float) -> None:
+    """Wait until those that start now accept or have ended: a chain reload passes over them, with the code they have."""
+    deadline = time.monotonic() + timeout
+    starting = set(_starting(master))
+    while not starting.isdisjoint(_starting(master)) and time.monotonic() < deadline:
+        time.sleep(LOOK)
 
 
 class _Report:
@@ -143,8 +155,20 @@ def _parent(pid: int) -> int:
 
 def _accepting(master: int) -> Iterator[int]:
     """Yield the workers that hold the byte at the offset of their own process id."""
+    return _holding(master, 0)
+
+
+def _starting(master: int) -> Iterator[int]:
+    return _holding(master, STARTING)
+
+
+def _holding(master: int, beyond: int) -> Iterator[int]:
+    """Yield the workers that hold the byte so far beyond their own process id."""
     for line in Path("/proc/locks").read_text().splitlines():
         # 1: POSIX  ADVISORY  READ 4242 00:09:1234 4242 4242
         fields = line.split()
-        if fields[1] == "POSIX" and fields[4] == fields[-2] == fields[-1] and _parent(int(fields[4])) == master:
-            yield int(fields[4])
+        if fields[1] != "POSIX" or fields[-2] != fields[-1]:
+            continue
+        worker = int(fields[4])
+        if int(fields[-1]) == worker + beyond and _parent(worker) == master:
+            yield worker
