@@ -15,7 +15,7 @@ from support.log import CHAIN_END
 from support.processes import alive
 from support.waiting import eventually
 
-from chaos.client import TIMEOUT, Client
+from chaos.client import TIMEOUT, Client, path_of
 from chaos.instance import DEPLOYED, HARAKIRI, Instance
 from chaos.ledger import Fault, Ledger, Outcome
 
@@ -84,20 +84,21 @@ class Faults:
 
     def wait_calm(self) -> None:
         """Wait until every worker that the master wants serves, and a few requests in a row are answered."""
-        eventually(self._all_serve, REPLACED, lambda: f"every worker serves\n{self.instance.log[-3000:]}")
+        eventually(self._all_serve, REPLACED, lambda: f"every worker serves\n{self.instance.story}")
         for _ in range(CALM):
             self.make_client().ask()
 
     def _all_serve(self) -> bool:
+        """Look at each; one that has died is as it was until the master buries it, and a chain passes over the next."""
         workers = [each for each in self.instance.stats()["workers"] if each["status"] != "cheap"]
-        return bool(workers) and all(each["pid"] and each["accepting"] for each in workers)
+        return bool(workers) and all(alive(each["pid"]) and each["accepting"] for each in workers)
 
     def _replaced(self, before: list[int]) -> None:
         def look() -> bool:
             now = self.instance.worker_pids()
             return bool(now) and not set(now) & set(before) and not any(map(alive, before))
 
-        eventually(look, REPLACED, lambda: f"workers other than {before}\n{self.instance.log[-3000:]}")
+        eventually(look, REPLACED, lambda: f"workers other than {before}\n{self.instance.story}")
 
     @contextmanager
     def _chain(self) -> Iterator[None]:
@@ -156,37 +157,23 @@ class Faults:
 
     def blocked_loop(self, fault: Fault) -> None:
         """Block the loop of a worker for longer than harakiri gives it: the master kills it."""
-        entry = self.ledger.send("fault", "block")
-        with Http1(self.instance.address, TIMEOUT) as client:
-            client.request(f"/block/{entry.number}/{2 * HARAKIRI}")
-            pid = int(eventually(lambda: self._given(entry.number)))
-            fault.victims.add(pid)
-            try:
-                client.response()
-            except OSError as error:
-                self.ledger.close(entry, Outcome.FAILED, repr(error))
-            else:
-                self.ledger.close(entry, Outcome.ANSWERED)
-        eventually(lambda: not alive(pid), 2 * HARAKIRI)
-
-    def _given(self, number: str) -> str:
-        lines = [line.split() for line in self.instance.book.read_text().splitlines()]
-        return next((pid for event, given, pid, _ in lines if given == number), "")
+        self._end_a_worker(fault, f"block/{2 * HARAKIRI}", kills=True)
 
     def memory_limit(self, fault: Fault) -> None:
         """Have a worker grow beyond `reload-on-rss`."""
-        self._grow(fault, 1)
+        self._end_a_worker(fault, "grow/1", kills=False)
 
     def evil_memory_limit(self, fault: Fault) -> None:
         """Have a worker grow beyond `evil-reload-on-rss`: the master kills it, if it has not left by then."""
-        self._grow(fault, 3)
+        self._end_a_worker(fault, "grow/3", kills=True)
 
-    def _grow(self, fault: Fault, times: int) -> None:
-        entry = self.ledger.send("fault", "grow")
+    def _end_a_worker(self, fault: Fault, kind: str, *, kills: bool) -> None:
+        """Have one do what ends it, and wait for that: it is killed, or answers and is replaced."""
+        entry = self.ledger.send("fault", kind.partition("/")[0])
         with Http1(self.instance.address, TIMEOUT) as client:
-            client.request(f"/grow/{entry.number}/{times}")
+            client.request(path_of(entry, kind))
             pid = int(eventually(lambda: self._given(entry.number)))
-            if times > 1:
+            if kills:
                 fault.victims.add(pid)
             try:
                 client.response()
@@ -194,7 +181,11 @@ class Faults:
                 self.ledger.close(entry, Outcome.FAILED, repr(error))
             else:
                 self.ledger.close(entry, Outcome.ANSWERED)
-        eventually(lambda: not alive(pid), REPLACED, lambda: f"the end of {pid}\n{self.instance.log[-3000:]}")
+        eventually(lambda: not alive(pid), REPLACED, lambda: f"the end of {pid}\n{self.instance.story}")
+
+    def _given(self, number: str) -> str:
+        lines = [line.split() for line in self.instance.book.read_text().splitlines()]
+        return next((pid for event, given, pid, _ in lines if given == number), "")
 
     def pause(self, fault: Fault) -> None:
         """Pause all workers and resume them."""

@@ -79,6 +79,12 @@ class Instance(PipedServer):
         else:
             super().start()
 
+    @property
+    def story(self) -> str:
+        """The end of the log, without the lines of requests."""
+        lines = [line for line in self.log.splitlines() if not line.startswith("[pid: ")]
+        return "\n".join(lines[-40:])
+
     def open_connections(self) -> list[str]:
         """The connections that the workers still have."""
         return [
