@@ -2,6 +2,7 @@
 
 import contextlib
 import statistics
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,6 +12,9 @@ from .server import Server
 from .tally import Tally
 
 MIB = 1 << 20
+
+# Seconds that each worker must have lived: while one starts, and shares its memory with its parent, a look says little.
+SETTLED = 5.0
 
 # What may be lost to noise between the first sample that counts and the last: a share, and an amount of each.
 SHARE = 0.05
@@ -50,11 +54,11 @@ class Sample:
 
 
 def look(server: Server, tally: Tally, minutes: float) -> Sample | None:
-    """Take a sample; None where a process ended meanwhile, or nothing was answered."""
+    """Take a sample; None amid a reload, where a process ended meanwhile, or nothing was answered."""
     latencies, tally.latencies = sorted(tally.latencies), []
     with contextlib.suppress(psutil.Error):
         workers = server.workers()
-        if workers and latencies:
+        if workers and latencies and all(map(_is_settled, workers)):
             tasks = [tally.tasks[each.pid] for each in workers if each.pid in tally.tasks]
             return Sample(
                 minutes,
@@ -70,6 +74,10 @@ def look(server: Server, tally: Tally, minutes: float) -> Sample | None:
                 len(tally.failures),
             )
     return None
+
+
+def _is_settled(worker: psutil.Process) -> bool:
+    return worker.status() != psutil.STATUS_ZOMBIE and time.time() - worker.create_time() > SETTLED
 
 
 def growth(samples: Sequence[Sample], name: str, settled: float) -> float:
