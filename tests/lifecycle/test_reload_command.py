@@ -83,7 +83,7 @@ def by_command(server: Server, works: bool) -> None:
 
 def by_touch(server: Server, works: bool) -> None:
     """Broken code is tried by one worker again and again; when it is mended, all of them take it up."""
-    touched = server.directory / "touched"
+    touched = Path(str(server.options["touch-chain-reload"]))
     later = touched.stat().st_mtime + 10
     os.utime(touched, (later, later))
     if not works:
@@ -96,25 +96,28 @@ def test_clients_of_every_kind_notice_nothing(
     uwsgi: Servers, code: Path, reload: Callable[[Server, bool], None]
 ) -> None:
     """TRIO_TEST_RELOADS says how many; 20 is the real thing. A WebSocket client is closed by 1012, and comes back."""
-    server = start(uwsgi, code, touch_chain_reload="touched")
-    (server.directory / "touched").touch()
+    touched = code.with_name("touched")
+    touched.touch()  # A file that comes later counts as touched.
+    server = start(uwsgi, code, touch_chain_reload=touched)
     time.sleep(1.5)  # Until the master has looked at the file once.
     wrk = ["wrk", "-t1", "-c32", f"-d{60 + 10 * RELOADS}s", server.url + "/"]
     stop, sessions = threading.Event(), Sessions(server)
+    thread = threading.Thread(target=sessions.run, args=(stop,))
     with subprocess.Popen(wrk, stdout=subprocess.PIPE, text=True) as load:
-        thread = threading.Thread(target=sessions.run, args=(stop,))
         thread.start()
-        for number in range(RELOADS):
-            works, chains = number % 2 == 1, server.count(CHAIN_END)
-            code.write_text(APP + f"# {number}\n" if works else "import no_such_module\n")
-            reload(server, works)
-            if works:
-                server.wait_chain(chains + 1)
-        assert load.poll() is None
-        load.send_signal(signal.SIGINT)
-        output, _ = load.communicate(timeout=10)
-        stop.set()
-        thread.join(20)
+        try:
+            for number in range(RELOADS):
+                works, chains = number % 2 == 1, server.count(CHAIN_END)
+                code.write_text(APP + f"# {number}\n" if works else "import no_such_module\n")
+                reload(server, works)
+                if works:
+                    server.wait_chain(chains + 1)
+            assert load.poll() is None
+        finally:
+            load.send_signal(signal.SIGINT)
+            output, _ = load.communicate(timeout=10)
+            stop.set()
+            thread.join(20)
     assert "requests in" in output
     assert "Socket errors" not in output, output
     assert "Non-2xx" not in output, output
@@ -184,6 +187,19 @@ def test_a_worker_that_starts_meanwhile_is_replaced_as_well(uwsgi: Servers, code
     assert done.returncode == 0, done.stdout + done.stderr + server.log
     assert "2 workers accept with the new code" in done.stdout
     assert {starting, other}.isdisjoint(server.worker_pids())
+
+
+def test_an_order_amid_a_chain_is_given_again(uwsgi: Servers) -> None:
+    """UWSGI does not hear it, and the worker that the chain has replaced already may have the old code."""
+    server = uwsgi(module="slow_start:app", processes=2, lazy_apps=True)
+    pids = server.worker_pids()
+    server.fifo("c")
+    server.wait_log(ACCEPTING, count=3, timeout=20)
+    pids += server.worker_pids()
+    done = command(server, "--timeout", "15")
+    assert done.returncode == 0, done.stdout + server.log
+    assert server.count("chain reload already running") == 1
+    assert set(server.worker_pids()).isdisjoint(pids)
 
 
 def test_no_master_reads_the_fifo(uwsgi: Servers, code: Path) -> None:

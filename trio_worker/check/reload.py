@@ -28,6 +28,11 @@ RELOADED, BROKEN, STUCK = 0, 1, 2
 # Seconds between two looks at the workers.
 LOOK = 0.1
 
+# Seconds without a change after which a chain reload is ordered again: uWSGI does not hear an order amid a chain.
+AGAIN = 3.0
+
+CHAIN, ALL = b"c", b"r"
+
 # Added to the process id of a worker that starts, in its lock (worker/siblings.py).
 STARTING = 1 << 32
 
@@ -59,7 +64,7 @@ def main(request: Request, out: TextIO) -> int:
             return report.end(BROKEN, f"{request.file} has no master-fifo: name one with --fifo")
         path = Path(configuration.last("chdir") or "") / fifo
         is_lazy = configuration.is_on("lazy-apps") or configuration.is_on("lazy")
-        return _reload(path, b"c" if is_lazy else b"r", request.timeout, report)
+        return _reload(path, CHAIN if is_lazy else ALL, request.timeout, report)
     except (OSError, FormatError, TrialError) as error:
         return report.end(BROKEN, str(error))
 
@@ -71,22 +76,27 @@ def _reload(fifo: Path, command: bytes, timeout: float, report: "_Report") -> in
     if not old:
         return report.end(STUCK, f"no worker of the master {master} accepts")
     _write(fifo, command)
-    new: set[int] = set()
-    deadline = time.monotonic() + timeout
-    while len(new) < len(old) or not old.isdisjoint(_accepting(master)):
-        if time.monotonic() > deadline:
-            serving = len(list(_accepting(master)))
-            return report.end(STUCK, f"{len(new)} of {len(old)} workers are new; {serving} serve, see the log")
-        time.sleep(LOOK)
-        for worker in set(_accepting(master)) - old - new:
-            new.add(worker)
+    seen, moved, asked = set(old), time.monotonic(), time.monotonic()
+    while not old.isdisjoint(serving := set(_accepting(master))) or len(serving) < len(old):
+        now, new = time.monotonic(), serving - old
+        for worker in serving - seen:
             report.progress(len(new), len(old), worker)
-            deadline = time.monotonic() + timeout
-    return report.end(RELOADED, f"{len(new)} workers accept with the new code")
+            moved = now
+        seen |= serving
+        if now > moved + timeout:
+            return report.end(STUCK, f"{len(new)} of {len(old)} workers are new; {len(serving)} serve, see the log")
+        is_at_rest = len(serving) >= len(old) and not any(_starting(master))
+        if command == CHAIN and is_at_rest and now > max(asked, moved) + AGAIN:
+            _write(fifo, command)
+            asked = now
+        time.sleep(LOOK)
+    for worker in serving - seen:
+        report.progress(len(serving), len(old), worker)
+    return report.end(RELOADED, f"{len(serving)} workers accept with the new code")
 
 
 def _wait_started(master: int, timeout: float) -> None:
-    """Wait until those that start now accept or have ended: a chain reload passes over them, with the code they have."""
+    """Wait until those that start now accept or have ended: a chain passes over them, with the code that they have."""
     deadline = time.monotonic() + timeout
     starting = set(_starting(master))
     while not starting.isdisjoint(_starting(master)) and time.monotonic() < deadline:
