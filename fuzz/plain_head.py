@@ -8,8 +8,10 @@ import atheris
 from .judge import asked_of, parse_head
 
 with atheris.instrument_imports(include=["trio_worker"]):
+    from trio_worker.host import known_hosts
     from trio_worker.protocols._speedups import read_head
     from trio_worker.protocols.http1 import plain_head
+    from trio_worker.protocols.rules import METHODS
 
 
 def _found(*pieces: bytes) -> tuple[Any, ...]:
@@ -23,7 +25,8 @@ def _found(*pieces: bytes) -> tuple[Any, ...]:
 
 
 def fuzz(data: bytes) -> None:
-    assert read_head(data, plain_head._names) == plain_head.split_head(data, plain_head._names)
+    known = plain_head._names, METHODS, known_hosts
+    assert read_head(*known, data) == plain_head.split_head(*known, data)
     plain = plain_head.read(data)
     found = _found(data)
     if plain is not None:

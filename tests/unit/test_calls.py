@@ -37,7 +37,7 @@ Sec-Fetch-Site: none\r
 """
 
 # Calls of our own code, each resumption of a coroutine counted as one.
-MOST = 24
+MOST = 23
 MOST_BY_PACKET = 32
 MOST_BY_ECHO = 22
 

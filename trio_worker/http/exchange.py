@@ -24,6 +24,24 @@ ASGI = {"version": "3.0", "spec_version": "2.5"}
 EXTENSIONS: dict[str, Any] = {"http.response.pathsend": {}, "http.response.zerocopysend": {}}
 EXTENSIONS_1_1 = EXTENSIONS | {"http.response.trailers": {}, "http.response.early_hint": {}}
 
+# A copy costs less than a dictionary that is built anew; the values here are those of every request.
+_SCOPE: dict[str, Any] = {
+    "type": "http",
+    "asgi": ASGI,
+    "http_version": "1.1",
+    "method": "",
+    "scheme": "",
+    "path": "",
+    "raw_path": b"",
+    "query_string": b"",
+    "root_path": "",
+    "headers": [],
+    "client": None,
+    "server": None,
+    "state": None,
+    "extensions": None,
+}
+
 _SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n"
 
 
@@ -95,26 +113,22 @@ class Exchange(ExtendedResponse):
         """Return the ASGI scope of this request (https://asgi.readthedocs.io/en/latest/specs/www.html)."""
         wire = self.wire
         path, _, query = self.target.partition(b"?")
-        extensions = EXTENSIONS.copy() if self.version == "1.0" else EXTENSIONS_1_1.copy()
+        scope = _SCOPE.copy()
+        scope["http_version"] = self.version
+        scope["method"] = self.method
+        scope["scheme"] = wire.scheme
+        scope["path"] = path.decode() if b"%" not in path else unquote_to_bytes(path).decode("utf-8", "replace")
+        scope["raw_path"] = path
+        scope["query_string"] = query
+        scope["headers"] = self.headers
+        scope["client"] = wire.client
+        scope["server"] = self.connection.server
+        scope["state"] = self.service.state.copy()
+        scope["extensions"] = extensions = EXTENSIONS.copy() if self.version == "1.0" else EXTENSIONS_1_1.copy()
         extensions[RUNNING] = self
         if wire.extensions:
             extensions.update(wire.extensions)
-        return {
-            "type": "http",
-            "asgi": ASGI,
-            "http_version": self.version,
-            "method": self.method,
-            "scheme": wire.scheme,
-            "path": path.decode() if b"%" not in path else unquote_to_bytes(path).decode("utf-8", "replace"),
-            "raw_path": path,
-            "query_string": query,
-            "root_path": "",
-            "headers": self.headers,
-            "client": wire.client,
-            "server": self.connection.server,
-            "state": self.service.state.copy(),
-            "extensions": extensions,
-        }
+        return scope
 
     def cut_off(self, amid: bool) -> None:
         """End the connection behind an answer in the app's place, or amid one of its own (RFC 9112 section 8)."""

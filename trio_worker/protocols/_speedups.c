@@ -11,7 +11,7 @@
 #include "_shared.h"
 
 /* Fields that begin with a colon (RFC 9113 section 8.3.1); bounds below every limit, as in http2/rules.py. */
-enum { PSEUDO = 4, FEW_FIELDS = 64, SMALL_HEAD = 16384, TARGET_LIMIT = 8192 };
+enum { PSEUDO = 4, FEW_FIELDS = 64, SMALL_HEAD = 16384, TARGET_LIMIT = 8192, FIELD_LIMIT = 256 };
 
 /* The end of a line that consists of text and ends with CR LF; NULL where it does not. */
 static const char *end_of_line(const char *at, const char *end) {
@@ -52,21 +52,43 @@ static int read_lines(PyObject *headers, PyObject *names, const char *at, const 
 }
 
 PyDoc_STRVAR(read_head_doc,
-"read_head(data, names)\n--\n\n"
-"Return method, target, headers, Host and Connection of a head that is plainly well-formed, None for any other.\n\n"
-"Args:\n"
-"    data: what was read, which is the head and nothing behind it.\n"
-"    names: headers' names as they are written, with the colon, and in lower case.");
+"read_head(names, methods, hosts, data)\n--\n\nDo what plain_head.py's `split_head` does in Python.");
+
+/* The value of a dictionary for a key of these bytes, NULL where it has none or there is an error; borrowed. */
+static PyObject *value_for(PyObject *dictionary, const char *at, Py_ssize_t size) {
+    PyObject *key = PyBytes_FromStringAndSize(at, size);
+    PyObject *value = key ? PyDict_GetItemWithError(dictionary, key) : NULL;
+    Py_XDECREF(key);
+    return value;
+}
+
+/* Whether the connection goes on (RFC 9112 section 9.3); NULL for a word that is left to llhttp, or another spelling. */
+static PyObject *goes_on(PyObject *connection) {
+    if (connection == Py_None || !strcmp(PyBytes_AS_STRING(connection), "keep-alive"))
+        return Py_True;
+    return strcmp(PyBytes_AS_STRING(connection), "close") ? NULL : Py_False;
+}
+
+/* The request that these parts are; NULL where they are not plain, or there is an error. */
+static PyObject *make_request(PyObject *method, const char *target, Py_ssize_t size, PyObject *headers, PyObject *hosts) {
+    PyObject *host = value_of(headers, "host", 4), *on = goes_on(value_of(headers, "connection", 10));
+    if (!method || !on || host == Py_None || PyList_GET_SIZE(headers) > FIELD_LIMIT)
+        return NULL;
+    if (PyDict_GetItemWithError(hosts, host) != Py_True)
+        return NULL;
+    return Py_BuildValue("Oy#OO", method, target, size, headers, on);
+}
 
 static PyObject *read_head(PyObject *module, PyObject *const *args, Py_ssize_t count) {
     (void)module;
-    if (count != 2 || !PyBytes_Check(args[0]) || !PyDict_Check(args[1])) {
-        PyErr_SetString(PyExc_TypeError, "read_head takes bytes and a dictionary");
+    if (count != 4 || !PyDict_Check(args[0]) || !PyDict_Check(args[1]) || !PyDict_Check(args[2]) ||
+        !PyBytes_Check(args[3])) {
+        PyErr_SetString(PyExc_TypeError, "read_head takes three dictionaries and bytes");
         return NULL;
     }
     static const char version[] = "HTTP/1.1";
-    const char *data = PyBytes_AS_STRING(args[0]), *end = data + PyBytes_GET_SIZE(args[0]);
-    if (end - data < 4 || memcmp(end - 4, "\r\n\r\n", 4))
+    const char *data = PyBytes_AS_STRING(args[3]), *end = data + PyBytes_GET_SIZE(args[3]);
+    if (end - data < 4 || end - data > TARGET_LIMIT || memcmp(end - 4, "\r\n\r\n", 4))
         Py_RETURN_NONE;
     end -= 2;
     const char *stop = end_of_line(data, end);
@@ -75,13 +97,11 @@ static PyObject *read_head(PyObject *module, PyObject *const *args, Py_ssize_t c
     if (!last || stop - last - 1 != sizeof version - 1 || memcmp(last + 1, version, sizeof version - 1))
         Py_RETURN_NONE;
     PyObject *headers = PyList_New(0);
-    int well_formed = headers ? read_lines(headers, args[1], stop + 2, end) : -1;
     PyObject *head = NULL;
-    if (well_formed > 0)
-        head = Py_BuildValue("y#y#OOO", data, target - data, target + 1, last - target - 1, headers,
-                             value_of(headers, "host", 4), value_of(headers, "connection", 10));
+    if (headers && read_lines(headers, args[0], stop + 2, end) > 0)
+        head = make_request(value_for(args[1], data, target - data), target + 1, last - target - 1, headers, args[2]);
     Py_XDECREF(headers);
-    return well_formed ? head : Py_NewRef(Py_None);
+    return head || PyErr_Occurred() ? head : Py_NewRef(Py_None);
 }
 
 /* The place of a name in a list that ends with NULL, -1 where it has none. */

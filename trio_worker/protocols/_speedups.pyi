@@ -1,8 +1,10 @@
 from trio_worker.asgi import Headers
 
-Head = tuple[bytes, bytes, Headers, bytes | None, bytes | None]
+Head = tuple[str, bytes, Headers, bool]
 
-def read_head(data: bytes, names: dict[bytes, bytes], /) -> Head | None: ...
+def read_head(
+    names: dict[bytes, bytes], methods: dict[bytes, str], hosts: dict[bytes, bool], data: bytes, /
+) -> Head | None: ...
 
 Fields = tuple[bytes, bytes, bytes, Headers]
 

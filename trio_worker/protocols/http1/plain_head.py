@@ -5,8 +5,11 @@ accepts only what llhttp and the rules accept as well: names of headers are thos
 each, with none among them that says something of the framing.
 """
 
+from collections.abc import Callable
+from functools import partial
+
 from trio_worker.asgi import Headers
-from trio_worker.host import recall_host
+from trio_worker.host import known_hosts
 from trio_worker.memory import Memory
 from trio_worker.protocols.rules import FIELD_LIMIT, METHODS, TARGET_LIMIT, USUAL_TARGET
 
@@ -29,18 +32,22 @@ def learn(name: bytes, lower: bytes) -> None:
         _names.keep(name + b":", lower, len(name))
 
 
-# Method, target, headers, and the values of Host and Connection, where they are there.
-Head = tuple[bytes, bytes, Headers, bytes | None, bytes | None]
+# Method, target, headers, and True if the connection goes on.
+Head = tuple[str, bytes, Headers, bool]
 
 
-def split_head(data: bytes, names: dict[bytes, bytes], /) -> Head | None:
-    """Return the parts of a head that is plainly well-formed; None for any other.
+def split_head(
+    names: dict[bytes, bytes], methods: dict[bytes, str], hosts: dict[bytes, bool], data: bytes, /
+) -> Head | None:
+    """Return the request of a head that is plainly well-formed; None for any other.
 
     Args:
-        data: what was read, which is the head and nothing behind it.
         names: headers' names as they are written, with the colon, and in lower case.
+        methods: those that are plain, as bytes and as text.
+        hosts: verdicts on hosts that were asked about before.
+        data: what was read, which is the head and nothing behind it.
     """
-    if data[-4:] != b"\r\n\r\n":
+    if data[-4:] != b"\r\n\r\n" or len(data) > TARGET_LIMIT:
         return None
     lines = data[:-4].split(b"\r\n")
     headers: Headers = []
@@ -49,19 +56,23 @@ def split_head(data: bytes, names: dict[bytes, bytes], /) -> Head | None:
         for line in lines[1:]:
             name, value = line.split(b" ", 1)
             headers.append((names[name], value.strip()))
+        given = dict(headers)
+        keep_alive = _CONNECTION[given.get(b"connection")]
+        if hosts[given[b"host"]] and version == b"HTTP/1.1" and _is_plain(data, target, len(lines), headers):
+            return methods[method], target, headers, keep_alive
     except (KeyError, ValueError):
-        return None
-    given = dict(headers)
-    if (
-        version == b"HTTP/1.1"
-        and target[:1] == b"/"
-        and not target.translate(None, USUAL_TARGET)
-        and len(given) == len(headers)
-        # No control character but the line breaks that were found.
-        and len(data.translate(None, _TEXT)) == 2 * len(lines) + 2
-    ):
-        return method, target, headers, given.get(b"host"), given.get(b"connection")
+        pass
     return None
+
+
+def _is_plain(data: bytes, target: bytes, lines: int, headers: Headers) -> bool:
+    return (
+        target[:1] == b"/"
+        and not target.translate(None, USUAL_TARGET)
+        and len({name for name, _ in headers}) == len(headers) <= FIELD_LIMIT
+        # No control character but the line breaks that were found.
+        and len(data.translate(None, _TEXT)) == 2 * lines + 2
+    )
 
 
 try:
@@ -70,18 +81,5 @@ try:
 except ImportError:
     read_head = split_head
 
-
-def read(data: bytes) -> tuple[str, bytes, Headers, bool] | None:
-    """Return a plain request: method, target, headers, and True if its connection goes on; None for anything else."""
-    if len(data) > TARGET_LIMIT or (head := read_head(data, _names)) is None:
-        return None
-    method, target, headers, host, connection = head
-    if (
-        (word := METHODS.get(method)) is not None
-        and (keep_alive := _CONNECTION.get(connection)) is not None
-        and host is not None
-        and recall_host(host)
-        and len(headers) <= FIELD_LIMIT
-    ):
-        return word, target, headers, keep_alive
-    return None
+# Read a plain request; None for anything else.
+read: Callable[[bytes], Head | None] = partial(read_head, _names, METHODS, known_hosts)
