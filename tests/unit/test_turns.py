@@ -3,6 +3,7 @@
 import time
 
 import trio
+import trio.testing
 
 from trio_worker.transport.turns import TURN, Turns
 
@@ -113,3 +114,32 @@ def test_those_who_wait_when_nobody_keeps_the_turns_any_more_go_on() -> None:
         return steps
 
     assert trio.run(run) == 20 * MANY
+
+
+def test_as_few_are_woken_in_a_turn_as_go_on_in_it() -> None:
+    async def run() -> list[int]:
+        turns, woken, seen = Turns(), 0, list[int]()
+
+        def wake() -> None:
+            nonlocal woken
+            _burn()
+            woken += 1
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(turns.keep)
+            await trio.testing.wait_all_tasks_blocked()
+            for _ in range(MANY):
+                turns.soon(wake)
+            while woken < MANY:
+                before = woken
+                await trio.lowlevel.checkpoint()
+                seen.append(woken - before)
+            for _ in range(MANY):
+                turns.soon(wake)
+            nursery.cancel_scope.cancel()
+        assert woken == 2 * MANY  # Nobody is forgotten, also when nobody keeps the turns any more.
+        turns.soon(wake)
+        assert woken == 2 * MANY + 1
+        return seen
+
+    assert max(trio.run(run)) <= 2 * round(TURN / STEP) + 2

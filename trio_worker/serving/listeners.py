@@ -29,6 +29,9 @@ STEP_ASIDE = 0.001
 # turns of the loop later, from which on that is smaller: those that were accepted do what they have come for meanwhile.
 MAX_BATCH, LONG = 16, 0.006
 
+# Connections that their clients have reset before they were accepted: so many are closed in one go besides.
+GONE = 64
+
 # Seconds to wait when the process has no descriptor or memory left for another connection.
 EXHAUSTED_PAUSE = 0.1
 
@@ -172,8 +175,8 @@ class Listeners:
                     await trio.lowlevel.checkpoint()
 
     def _adapt(self, spent: float) -> None:
-        """Take fewer at a time where the last ones have cost so many CPU seconds, and more where they have not."""
-        self._most = max(1, self._most // 2) if spent > LONG else min(MAX_BATCH, self._most * 2)
+        """Take half as many where the last ones have cost so many CPU seconds, and one more where they have not."""
+        self._most = max(1, self._most // 2) if spent > LONG else min(MAX_BATCH, self._most + 1)
 
     def _complain(self, listener: Listener, error: OSError) -> None:
         """Say it once, and again when it has lasted."""
@@ -199,8 +202,8 @@ class Listeners:
 
     def _accept(self, listener: Listener) -> int:
         """Accept a batch; returns how many there were."""
-        limit = self._most if self._alone else min(self._batch, self._most)
-        for count in range(limit):
+        limit, count = self._most if self._alone else min(self._batch, self._most), 0
+        for _ in range(limit + GONE):
             try:
                 accepted, address = listener.accept()
             except BlockingIOError:
@@ -216,10 +219,11 @@ class Listeners:
                 accepted.close()  # Its client has reset it, and others wait.
                 continue
             self._accepted(accepted, address, listener.name)
-            if not self._has_room():
-                return count + 1
+            count += 1
+            if count == limit or not self._has_room():
+                break
         self._batch = min(MAX_BATCH, self._batch * 2)
-        return limit
+        return count
 
     def __enter__(self) -> Self:
         return self

@@ -3,12 +3,12 @@
 Trio gives every task that can run a step in each turn of its loop. So however short the steps are, a hundred clients
 who always have more keep everybody else waiting for a hundred of them. Those who have had a step, and have more to do,
 wait here in the order in which they came, and as many go on in each turn as fit into a few milliseconds. One who is
-alone with that waits no longer than a checkpoint takes.
+alone with that waits no longer than a checkpoint takes. Those who are cancelled by the hundred are so as few at a time.
 """
 
 import time
 from collections import deque
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 import trio
 
@@ -24,11 +24,12 @@ class Turns:
         share: how many go on in a turn, as their steps are at present.
     """
 
-    __slots__ = ("_keeper", "_resting", "_room", "_waiting", "share")
+    __slots__ = ("_actions", "_keeper", "_resting", "_room", "_waiting", "share")
 
     def __init__(self) -> None:
         self.share = self._room = FIRST
         self._waiting: deque[trio.lowlevel.Task] = deque()
+        self._actions: deque[Callable[[], object]] = deque()
         self._keeper: trio.lowlevel.Task | None = None
         self._resting = False
 
@@ -36,13 +37,28 @@ class Turns:
         """Return what is to be awaited between two steps; without a keeper it is a checkpoint."""
         if self._keeper is None:
             return trio.lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it
-        if self._resting:
-            self._resting = False
-            trio.lowlevel.reschedule(self._keeper)
+        self._rouse(self._keeper)
         if self._room > 0 and not self._waiting:
             self._room -= 1
             return trio.lowlevel.checkpoint()  # noqa: ASYNC105 - the caller awaits it
         return self._wait()
+
+    def soon(self, action: Callable[[], object]) -> None:
+        """Have this called, now or behind what others have called here: as many in a turn as go on in it.
+
+        Args:
+            action: wakes somebody, and does not raise.
+        """
+        if self._keeper is None:
+            action()
+            return
+        self._rouse(self._keeper)
+        self._actions.append(action)
+
+    def _rouse(self, keeper: trio.lowlevel.Task) -> None:
+        if self._resting:
+            self._resting = False
+            trio.lowlevel.reschedule(keeper)
 
     async def _wait(self) -> None:
         task = trio.lowlevel.current_task()
@@ -61,7 +77,7 @@ class Turns:
             while True:
                 await self._rest()
                 began = time.thread_time()
-                while self._waiting or self._room < self.share:
+                while self._waiting or self._actions or self._room < self.share:
                     self._let_go_on()
                     await trio.lowlevel.checkpoint()
                     ended = time.thread_time()
@@ -84,6 +100,8 @@ class Turns:
 
     def _let_go_on(self) -> None:
         self._room = self.share
+        for _ in range(min(self.share, len(self._actions))):
+            self._actions.popleft()()
         while self._waiting and self._room > 0:
             self._room -= 1
             trio.lowlevel.reschedule(self._waiting.popleft())
@@ -92,9 +110,11 @@ class Turns:
         """Halve the share where the last turn was too long, by whatever; one more goes on in a turn that was not."""
         if spent > TURN:
             self.share = max(1, self.share // 2)
-        elif self._room <= 0:
+        elif self._room <= 0 or self._actions:
             self.share = min(MOST, self.share + 1)
 
     def _release_all(self) -> None:
+        while self._actions:
+            self._actions.popleft()()
         while self._waiting:
             trio.lowlevel.reschedule(self._waiting.popleft())

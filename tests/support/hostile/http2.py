@@ -166,7 +166,7 @@ ATTACKS = [
     ),
     Attack("HTTP/2: rapid reset", on_streams(_reset), said=CALM, quick=True),
     Attack("HTTP/2: streams that the worker has to reset", on_streams(_made_to_reset, at_once=50)),
-    Attack("HTTP/2: bodies longer than they say", on_streams(_too_long), said=CALM),
+    Attack("HTTP/2: bodies longer than they say", on_streams(_too_long), said=CALM, memory=4608),
     Attack("HTTP/2: trailers that are none", on_streams(_with_bad_trailers), said=CALM),
     Attack("HTTP/2: trailers", on_streams(_with_trailers, at_once=50)),
     Attack("HTTP/2: settings that move the windows of 100 streams", _moving_windows, memory=10 * 1024),

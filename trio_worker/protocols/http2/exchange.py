@@ -156,7 +156,7 @@ class StreamExchange(StreamResponse):
         if waits:
             self.connection.set_deadline(self, DISCONNECT_GRACE)
         else:
-            self.cancel()
+            self.service.turns.soon(self.cancel)  # Hundreds may be lost at the same time, and each does something.
 
     def expire(self) -> None:
         """Act on the deadline: an app without its client, a window that stays closed, a body that does not come."""
