@@ -169,7 +169,7 @@ ATTACKS = [
     Attack("HTTP/2: bodies longer than they say", on_streams(_too_long), said=CALM, memory=4608),
     Attack("HTTP/2: trailers that are none", on_streams(_with_bad_trailers), said=CALM),
     Attack("HTTP/2: trailers", on_streams(_with_trailers, at_once=50)),
-    Attack("HTTP/2: settings that move the windows of 100 streams", _moving_windows, memory=10 * 1024),
+    Attack("HTTP/2: settings that move the windows of 100 streams", _moving_windows, memory=12 * 1024),
     Attack(
         "HTTP/2: PRIORITY_UPDATE of ever new streams",
         on_streams(lambda encoder, stream: raw(0x10, stream.to_bytes(4, "big") + b"u=1"), at_once=1000),

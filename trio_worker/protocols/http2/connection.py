@@ -211,7 +211,7 @@ class Http2Connection(Connection):
             self._intake.follow(events)
         if self._answered:
             self._watch_answers()
-        for stream in list(self.blocked):
+        for stream in list(self.blocked) if size else ():
             stream.go_on()
         if self.ending and self._is_over():
             self.wire.end_reading()

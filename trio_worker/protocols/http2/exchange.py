@@ -146,17 +146,20 @@ class StreamExchange(StreamResponse):
     # The client that goes, or does nothing.
 
     def lose(self) -> None:
-        """Tell the app if it waits for that, else cancel it; after its answer it is left alone."""
-        if self.gone or (self.complete and self._room is None):
-            return
-        self.gone = True
+        """Take note that the client has gone, and let the app hear of it soon; after its answer it is left alone."""
+        if not (self.gone or (self.complete and self._room is None)):
+            self.gone = True
+            self.service.turns.soon(self._tell)  # Hundreds may be lost at the same time, and each does something then.
+
+    def _tell(self) -> None:
+        """Tell the app if it waits for that, else cancel it."""
         waits = self.waiting or self._came is not None
         self.disconnect()
         self.wake()
         if waits:
             self.connection.set_deadline(self, DISCONNECT_GRACE)
         else:
-            self.service.turns.soon(self.cancel)  # Hundreds may be lost at the same time, and each does something.
+            self.cancel()
 
     def expire(self) -> None:
         """Act on the deadline: an app without its client, a window that stays closed, a body that does not come."""

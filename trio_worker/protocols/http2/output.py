@@ -48,9 +48,12 @@ class Output:
         if not self.held:
             self.flush()
 
-    def flush(self) -> None:
-        """Write what there is, as far as the kernel takes it; a task goes on where it does not."""
-        size = 0
+    def flush(self, size: int = 0) -> None:
+        """Write what there is, as far as the kernel takes it; a task goes on where it does not.
+
+        Args:
+            size: bytes that have been written already, and that nobody has been told of.
+        """
         try:
             while self.is_empty and (data := self._session.output(WRITE_SIZE)):
                 size += len(data)
@@ -64,10 +67,12 @@ class Output:
 
     async def write(self) -> None:
         """Write what the kernel did not take at once, and what has come behind it."""
+        size = 0
         try:
             while self._unsent:
                 data, self._unsent = self._unsent, b""
                 await self._wire.send(data)
+                size += len(data)
                 self._unsent = self._session.output(WRITE_SIZE)
         except (Error, OSError):
             self._wire.abort()
@@ -75,7 +80,7 @@ class Output:
             if self._done is not None:
                 self._done.set()
             self._done = None
-        self.flush()
+        self.flush(size)
 
     def release(self) -> None:
         """Let go of the connection, which is closed; a task that still writes finds that out."""
