@@ -5,7 +5,8 @@
     Host, :authority   one from HTTP/1.1 on, and a host with or without a port (RFC 9112 section 3.2): 400
     names, values      a token; text and tabs (RFC 9110 section 5): 400
     Content-Length     one number (RFC 9110 section 8.6): 400; up to limit-post: 413
-    Transfer-Encoding  chunked (RFC 9112 section 6.1): 501; not in HTTP/1.0, nor with a Content-Length: 400
+    Transfer-Encoding  chunked (RFC 9112 section 6.1): 501; once, at the end, not in HTTP/1.0, nor with a
+                       Content-Length: 400
     Upgrade            to a WebSocket where Connection names it, of a GET without a body (RFC 9110 section 7.8)
     Expect             100-continue from HTTP/1.1 on; others are ignored (RFC 9110 section 10.1.1)
     sizes              of the target: 414; of the head, and the number of fields: 431
@@ -106,12 +107,17 @@ def _authority(target: bytes) -> bytes:
 
 
 def _check_coding(head: Head) -> Refusal | None:
-    """RFC 9112 section 6.1: a coding that is not known gets 501; HTTP/1.0 has none, and with a length it is a trap."""
+    """RFC 9112 section 6.1: a coding that is not known gets 501; HTTP/1.0 has none, and with a length it is a trap.
+
+    Where the chunks are not the last coding, nobody knows the end of the body (section 6.3).
+    """
     if head.version == "1.0":
         return Refusal(400, "HTTP/1.0 has no Transfer-Encoding")
     if any(name == b"content-length" for name, _ in head.headers):
         return Refusal(400, "a request has Content-Length or Transfer-Encoding, not both (RFC 9112 section 6.3)")
-    codings = [value.strip().lower() for name, value in head.headers if name == b"transfer-encoding"]
+    codings = list_of(head.headers, b"transfer-encoding")
+    if b"" in codings or b"chunked" in codings[:-1]:
+        return Refusal(400, "chunked is the last Transfer-Encoding, and there once (RFC 9112 section 6.3)")
     return None if codings == [b"chunked"] else Refusal(501, "chunked is the only Transfer-Encoding known here")
 
 

@@ -10,8 +10,6 @@ from functools import cache, lru_cache, partial
 from typing import Any
 from urllib.parse import urlparse
 
-from quart.asgi import _normalise_path
-from quart.helpers import _split_blueprint_path
 from quart.wrappers.base import BaseRequestWebsocket
 from quart_trio import QuartTrio
 from quart_trio.asgi import TrioASGIHTTPConnection
@@ -59,7 +57,8 @@ class RequestHeaders(Headers):
 # To the app it is Werkzeug's class, in `repr` too.
 RequestHeaders.__name__ = RequestHeaders.__qualname__ = Headers.__name__
 
-# A request that is made both ways before the first real one.
+# A request that is made both ways before the first real one, with each of these paths.
+_PATHS = "/root/a", "/root", "/rooted", "/a"
 _SCOPE: Scope = {
     "type": "http",
     "http_version": "1.1",
@@ -75,17 +74,19 @@ _SCOPE: Scope = {
 
 
 def check() -> None:
-    """Hold a request made here against one that Quart-Trio has made.
+    """Hold requests made here against those that Quart-Trio has made.
 
     Raises:
         AttributeError, TypeError: a request cannot be made in the way that is known here, or comes out different.
     """
     app: Any = QuartTrio("trio_worker.quart", static_folder=None)
-    stock: Any = TrioASGIHTTPConnection(app, _SCOPE)  # type: ignore[arg-type]
-    theirs = stock._create_request_from_scope(None)
-    ours = make_request(app, _SCOPE, stock._send_push_promise, None)  # type: ignore[arg-type]
-    if _parts(ours) != _parts(theirs):
-        raise TypeError("a request is made of something else")
+    for path in _PATHS:
+        scope = {**_SCOPE, "path": path}
+        stock: Any = TrioASGIHTTPConnection(app, scope)  # type: ignore[arg-type]
+        theirs = stock._create_request_from_scope(None)
+        ours = make_request(app, scope, stock._send_push_promise, None)  # type: ignore[arg-type]
+        if _parts(ours) != _parts(theirs):
+            raise TypeError("a request is made of something else")
 
 
 def _parts(request: Any) -> object:
@@ -113,7 +114,7 @@ def make_request(app: Any, scope: Scope, push_promise: Callable[..., Any], send:
     return faster(app.request_class)(
         scope["method"],
         scope["scheme"],
-        _normalise_path(path, root_path) if root_path else path,
+        _behind(path, root_path) if root_path else path,
         scope["query_string"],
         headers,
         root_path,
@@ -123,6 +124,12 @@ def make_request(app: Any, scope: Scope, push_promise: Callable[..., Any], send:
         send_push_promise=partial(push_promise, send),
         scope=scope,
     )
+
+
+def _behind(path: str, root_path: str) -> str:
+    """Return the path behind the root path; one that no rule has, as Quart does, where it is not below that."""
+    below = path.removeprefix(root_path)
+    return " " if below in ("", path) else below
 
 
 def _title(name: bytes) -> str:
@@ -153,4 +160,11 @@ def _host(request: Any) -> str:
 
 def _blueprints(request: Any) -> list[str]:
     name = request.blueprint
-    return [] if name is None else _split_blueprint_path(name)
+    return [] if name is None else list(_blueprints_around(name))
+
+
+@lru_cache(REMEMBERED)
+def _blueprints_around(name: str) -> tuple[str, ...]:
+    """Return a blueprint and those that it is nested in, the innermost first."""
+    parts = name.split(".")
+    return tuple(".".join(parts[:count]) for count in range(len(parts), 0, -1))
