@@ -11,6 +11,10 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
 
+# Set by the session that waits, for the request that does.
+GO_ON = trio.Event()
+
+
 class Own(BaseException):
     """One of the app's own that is no Exception."""
 
@@ -33,13 +37,23 @@ def _run_in_a_run() -> BaseException:
     raise AssertionError("Trio has run within its run")
 
 
+def _deep() -> BaseException:
+    """Return a group in a group, and so on."""
+    error: Exception = ValueError("the innermost")
+    for _ in range(5000):
+        error = ExceptionGroup("one more", [error])
+    return error
+
+
 FAULTS: dict[str, Callable[[], BaseException]] = {
     "cancelled": asyncio.CancelledError,
     "generator": GeneratorExit,
     "keyboard": KeyboardInterrupt,
     "own": lambda: Own("own"),
     "group": lambda: BaseExceptionGroup("several", [Own("own"), ValueError("a value")]),
+    "deep": _deep,
     "unspeakable": Unspeakable,
+    "unprintable": lambda: SyntaxError("of a text that is none", ("file", 1, 1, 5)),  # type: ignore[arg-type]
     "stop": StopIteration,
     "stop-async": StopAsyncIteration,
     "exit": lambda: SystemExit(3),
@@ -76,6 +90,8 @@ async def _request(scope: dict[str, Any], send: Send) -> None:
     _fail(scope, "head")
     await send({"type": "http.response.body", "body": b"half", "more_body": True})
     _fail(scope, "half")
+    if scope["path"] == "/waits":
+        await GO_ON.wait()
     await send({"type": "http.response.body", "body": b"half"})
     _fail(scope, "whole")
 
@@ -83,6 +99,14 @@ async def _request(scope: dict[str, Any], send: Send) -> None:
 async def _session(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     await receive()
     _fail(scope, "first")
+    if scope["path"] == "/denied":
+        await send({"type": "websocket.http.response.start", "status": 403})
+        _fail(scope, "denied")
     await send({"type": "websocket.accept"})
-    await receive()
-    _fail(scope, "half")
+    _fail(scope, "accepted")
+    if scope["path"] == "/waits":
+        await receive()
+        GO_ON.set()
+        await send({"type": "websocket.send", "text": "went on"})
+    await send({"type": "websocket.close"})
+    _fail(scope, "closed")

@@ -13,7 +13,7 @@ import trio
 
 from trio_worker.application import leftovers
 from trio_worker.application.current import CURRENT
-from trio_worker.application.running import AsgiRequest, Running, split
+from trio_worker.application.running import AsgiRequest, Running, leaves, split
 from trio_worker.application.session import Runs, Session
 from trio_worker.asgi import HEADS, RUNNING, App, Message, Receive, Record, Scope, Send, changed, type_of
 from trio_worker.master.access_log.format import printable
@@ -220,9 +220,7 @@ class Application:
 
 
 def _is_disconnect(error: BaseException) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        return all(map(_is_disconnect, error.exceptions))
-    return isinstance(error, OSError)
+    return all(isinstance(each, OSError) for each in leaves(error))
 
 
 def _with_headers(app: App, added: Sequence[tuple[bytes, bytes]]) -> App:

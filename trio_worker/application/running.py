@@ -3,7 +3,7 @@
 The lanes' exchanges are such requests. An engine that knows ASGI alone has its requests wrapped in `AsgiRequest`.
 """
 
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Iterator
 from typing import Any
 
 import trio
@@ -172,8 +172,24 @@ def split(
     One without a cancellation stays what it is: in a copy the contexts of its exceptions lead back to the original, and
     a traceback shows all of it twice.
     """
-    cancelled, rest = group.split(trio.Cancelled)
-    return cancelled, group if cancelled is None else rest
+    found = [each for each in leaves(group) if isinstance(each, trio.Cancelled)]
+    if not found:
+        return None, group
+    try:
+        return group.split(trio.Cancelled)
+    except RecursionError:  # There are groups in groups in groups.
+        return BaseExceptionGroup("cancelled", found), group
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Yield the exceptions of a group and of those in it, however deep they are; of others the exception itself."""
+    left = [error]
+    while left:
+        each = left.pop()
+        if isinstance(each, BaseExceptionGroup):
+            left.extend(each.exceptions)
+        else:
+            yield each
 
 
 def announced(headers: Any) -> int:

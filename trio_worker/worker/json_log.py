@@ -17,7 +17,7 @@ from trio_worker.master.access_log.descriptor import LogDescriptor
 from trio_worker.master.access_log.json_lines import dumps, timestamp
 from trio_worker.options.raw import RawOptions, text
 from trio_worker.options.values import OptionError, a_flag
-from trio_worker.worker.logs import PATIENCE, PIECE, UwsgiHandler, wait_for_room
+from trio_worker.worker.logs import PATIENCE, PIECE, Formatter, UwsgiHandler, wait_for_room
 from trio_worker.worker.sparing import Sparing
 
 _KEY = "trio-log-json"
@@ -40,7 +40,7 @@ class JsonHandler(logging.Handler):
         super().__init__()
         self._own = {"worker": worker_id, "pid": os.getpid()}
         self._write = LogDescriptor(LOG_DESCRIPTOR).write
-        self.setFormatter(logging.Formatter())
+        self.setFormatter(Formatter())
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""

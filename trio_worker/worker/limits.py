@@ -8,11 +8,11 @@ uwsgi_manage_exception)
 
 import resource
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from trio_worker.application.recent import text_of
+from trio_worker.application.running import leaves
 from trio_worker.options import Options
 
 MEGABYTE = 1 << 20
@@ -105,16 +105,8 @@ class FatalExceptions:
 
     def match(self, error: BaseException) -> bool:
         """Return True if this exception, or one of its group, ends the worker."""
-        return self.every or any(map(self._is_named, _leaves(error)))
+        return self.every or any(map(self._is_named, leaves(error)))
 
     def _is_named(self, error: BaseException) -> bool:
         name, value = type(error).__name__, text_of(error)
         return name in self.types or value in self.values or f"{name}: {value}" in self.reprs
-
-
-def _leaves(error: BaseException) -> Iterator[BaseException]:
-    if isinstance(error, BaseExceptionGroup):
-        for each in error.exceptions:
-            yield from _leaves(each)
-    else:
-        yield error

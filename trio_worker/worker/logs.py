@@ -9,7 +9,9 @@ import logging
 import re
 import select
 import time
+import traceback
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from trio_worker.master.access_log.descriptor import LogDescriptor
 from trio_worker.worker.sparing import Sparing
@@ -34,6 +36,19 @@ _LOG = 2
 PATIENCE = 1.0
 
 
+class Formatter(logging.Formatter):
+    """A formatter that has something to say of every exception."""
+
+    def formatException(self, ei: Any) -> str:
+        """Return the traceback; where an exception cannot be told, as a group in thousands of others, what it is."""
+        try:
+            return super().formatException(ei)
+        except Exception as error:
+            kind, _, frames = ei
+            told = "".join(traceback.format_tb(frames))
+            return f"{told}{kind.__name__}, of which nothing more can be said ({type(error).__name__})"
+
+
 class UwsgiHandler(logging.Handler):
     """A handler that writes through `uwsgi.log`, so that every logger of the ini (file, syslog, socket ...) gets it.
 
@@ -48,7 +63,7 @@ class UwsgiHandler(logging.Handler):
         # `uwsgi.log` writes with the GIL held, and blocks where nobody reads.
         self._has_room = LogDescriptor(_LOG).has_room
         self._continued = f"[worker {worker_id}] (continued)\n"
-        self.setFormatter(logging.Formatter(f"[worker {worker_id}] %(levelname)s %(name)s: %(message)s"))
+        self.setFormatter(Formatter(f"[worker {worker_id}] %(levelname)s %(name)s: %(message)s"))
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one record."""
