@@ -87,6 +87,31 @@ def test_an_app_that_fails_in_it(server: Server, send: Callable[[Server, str], i
     assert server.worker_pids() == pids
 
 
+@EACH
+@pytest.mark.parametrize("name", ["raises_kept_cancellation", "raises_kept_cancellation_among_others"])
+def test_a_cancellation_that_is_not_its_own(server: Server, send: Callable[[Server, str], int], name: str) -> None:
+    """It would go through every scope there is, and end all that the worker serves."""
+    pids, raised = server.worker_pids(), server.count(f"exception in GET /{name}$")
+    assert send(server, f"/{name}") == 500
+    server.wait_log(f"exception in GET /{name}$", count=raised + 1)
+    others_are_served(server)
+    assert server.worker_pids() == pids
+
+
+def test_a_session_with_a_cancellation_that_is_not_its_own(server: Server) -> None:
+    path = "/session-cancellation"
+    with connect_websocket(f"ws://test{path}", sock=connect(server.address)) as client:
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv(timeout=5)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1011
+    server.wait_log(f"exception in WebSocket {path}")
+    with Http2(server.address).begin() as http2:
+        Http2WebSocket(http2, path)
+        server.wait_log(f"exception in WebSocket {path}", count=2)
+    others_are_served(server)
+
+
 def test_a_connection_goes_on(server: Server) -> None:
     """Kept, and with the next request sent along."""
     with Http1(server.address) as client:

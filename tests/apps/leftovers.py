@@ -108,6 +108,28 @@ async def cancels_itself(scope: Scope, receive: Receive, send: Send) -> None:
     await trio.sleep_forever()
 
 
+async def _keep_cancellation() -> trio.Cancelled:
+    """As a cache has it, whose first reader has gone."""
+    kept = None
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        try:
+            await trio.sleep_forever()
+        except trio.Cancelled as error:
+            kept = error
+            raise
+    assert kept is not None
+    return kept
+
+
+async def raises_kept_cancellation(scope: Scope, receive: Receive, send: Send) -> None:
+    raise await _keep_cancellation()
+
+
+async def raises_kept_cancellation_among_others(scope: Scope, receive: Receive, send: Send) -> None:
+    raise BaseExceptionGroup("kept", [await _keep_cancellation(), ValueError("beside it")])
+
+
 async def waits_in_nursery(scope: Scope, receive: Receive, send: Send) -> None:
     """Is cancelled with its client."""
     await _nursery()
@@ -118,6 +140,8 @@ async def waits_in_nursery(scope: Scope, receive: Receive, send: Send) -> None:
 async def _session(scope: Scope, receive: Receive, send: Send) -> None:
     await receive()
     await send({"type": "websocket.accept"})
+    if scope["path"] == "/session-cancellation":
+        raise await _keep_cancellation()
     await (_nursery() if scope["path"] == "/session-nursery" else _enter(0.2))
 
 
@@ -136,10 +160,11 @@ LEAVING = [
     leaves_generator_with_nursery,
     keeps_generator_with_nursery,
 ]
+KEPT = [raises_kept_cancellation, raises_kept_cancellation_among_others]
 FAILING = [raises_in_nursery, raises_in_scope, cancels_itself]
 
-for route in [*LEAVING, *FAILING, waits_in_nursery]:
+for route in [*LEAVING, *FAILING, *KEPT, waits_in_nursery]:
     ROUTES[f"/{route.__name__}"] = route
-SESSIONS["/session-nursery"] = SESSIONS["/session-scope"] = _session
+SESSIONS["/session-cancellation"] = SESSIONS["/session-nursery"] = SESSIONS["/session-scope"] = _session
 
 __all__ = ["app"]

@@ -13,7 +13,7 @@ import trio
 
 from trio_worker.application import leftovers
 from trio_worker.application.current import CURRENT
-from trio_worker.application.running import AsgiRequest, Running, leaves, split
+from trio_worker.application.running import AsgiRequest, Running, is_cancelled, leaves, split
 from trio_worker.application.session import Runs, Session
 from trio_worker.asgi import HEADS, RUNNING, App, Message, Receive, Record, Scope, Send, changed, type_of
 from trio_worker.master.access_log.format import printable
@@ -90,8 +90,10 @@ class Application:
             if request.gone or not request.begun:
                 await self._returned(request)
         except trio.Cancelled as error:
-            await self._cancelled(request, error)
-            raise
+            if is_cancelled():
+                await self._cancelled(request, error)
+                raise
+            await self._failed(request, error)
         except BaseExceptionGroup as group:
             cancelled, errors = split(group)
             if errors is not None:
@@ -186,8 +188,10 @@ class Application:
         CURRENT.set(session)
         try:
             await session.run(app or self._app, self._draining)
-        except trio.Cancelled:
-            raise
+        except trio.Cancelled as error:
+            if is_cancelled():
+                raise
+            self._session_failed(session, error)
         except BaseExceptionGroup as group:
             cancelled, errors = split(group)
             if errors is not None:

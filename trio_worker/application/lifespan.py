@@ -10,7 +10,7 @@ from typing import Any
 
 import trio
 
-from trio_worker.application.running import split
+from trio_worker.application.running import is_cancelled, split
 from trio_worker.asgi import App, Message, type_of
 
 log = logging.getLogger(__name__)
@@ -47,8 +47,10 @@ class Lifespan:
         """Run the app's lifespan callable until it returns; what it raises is kept, not raised."""
         try:
             await self._app(self._scope, self._receive, self._send)
-        except trio.Cancelled:
-            raise
+        except trio.Cancelled as error:
+            if is_cancelled():
+                raise
+            self._error = error
         except BaseExceptionGroup as group:
             cancelled, self._error = split(group)
             if cancelled is not None:

@@ -4,6 +4,7 @@ The lanes' exchanges are such requests. An engine that knows ASGI alone has its 
 """
 
 from collections.abc import Awaitable, Iterable, Iterator
+from math import inf
 from typing import Any
 
 import trio
@@ -167,13 +168,13 @@ class AsgiRequest(Running):
 def split(
     group: BaseExceptionGroup[BaseException],
 ) -> tuple[BaseExceptionGroup[BaseException] | None, BaseExceptionGroup[BaseException] | None]:
-    """Return what of a group is Trio's cancellation, and the rest of it.
+    """Return what of a group is Trio's cancellation of the current task, and the rest of it.
 
     One without a cancellation stays what it is: in a copy the contexts of its exceptions lead back to the original, and
     a traceback shows all of it twice.
     """
     found = [each for each in leaves(group) if isinstance(each, trio.Cancelled)]
-    if not found:
+    if not found or not is_cancelled():
         return None, group
     try:
         return group.split(trio.Cancelled)
@@ -190,6 +191,15 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
             left.extend(each.exceptions)
         else:
             yield each
+
+
+def is_cancelled() -> bool:
+    """Return True if a cancel scope around the current task is cancelled.
+
+    Where none is, an app raises a `trio.Cancelled` that it has kept from another task, as a cache does with what its
+    first reader met. No scope would catch that, and the nursery of all connections would end by it.
+    """
+    return trio.current_effective_deadline() == -inf
 
 
 def announced(headers: Any) -> int:
