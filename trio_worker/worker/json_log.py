@@ -17,7 +17,7 @@ from trio_worker.master.access_log.descriptor import LogDescriptor
 from trio_worker.master.access_log.json_lines import dumps, timestamp
 from trio_worker.options.raw import RawOptions, text
 from trio_worker.options.values import OptionError, a_flag
-from trio_worker.worker.logs import PATIENCE, PIECE, Formatter, UwsgiHandler, wait_for_room
+from trio_worker.worker.logs import PATIENCE, PIECE, Formatter, Handler, UwsgiHandler, wait_for_room
 from trio_worker.worker.sparing import Sparing
 
 _KEY = "trio-log-json"
@@ -29,7 +29,7 @@ _LEAST = 500
 _WIDEST = 12
 
 
-class JsonHandler(logging.Handler):
+class JsonHandler(Handler):
     """A handler that writes a record as an object, with the ids of the request that it belongs to.
 
     Args:

@@ -11,6 +11,7 @@ import select
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from trio_worker.master.access_log.descriptor import LogDescriptor
@@ -49,7 +50,16 @@ class Formatter(logging.Formatter):
             return f"{told}{kind.__name__}, of which nothing more can be said ({type(error).__name__})"
 
 
-class UwsgiHandler(logging.Handler):
+class Handler(logging.Handler):
+    """A handler that lets nothing out: who logs is not to end by it, nor the worker with him."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Say on stderr what could not be logged, if that can be said."""
+        with suppress(Exception):  # The traceback of an exception may raise one of its own.
+            super().handleError(record)
+
+
+class UwsgiHandler(Handler):
     """A handler that writes through `uwsgi.log`, so that every logger of the ini (file, syslog, socket ...) gets it.
 
     Args:
