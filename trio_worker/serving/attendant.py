@@ -7,7 +7,8 @@ task's next work as well; a task is in it while it waits, too.
 """
 
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Coroutine
+from contextvars import Context
 from typing import Any
 
 import trio
@@ -57,64 +58,77 @@ class Attendant:
         """Work as long as this task is needed.
 
         One coroutine rather than three: each takes a third of a KiB below every session, and costs something whenever
-        the task wakes.
+        the task wakes. What is awaited here besides the work ends before the work goes on.
         """
         pool, task = self._pool, trio.lowlevel.current_task()
         pool.arrive()
-        try:
-            while self._is_needed:
-                with leftovers.MENDED, trio.CancelScope() as self._scope:
-                    place = leftovers.place(task)
-                    # In a scope that the work has left cancelled the next work would end at once.
-                    while not self._scope.cancel_called:
-                        if self._work is None and not pool.waiting:
-                            self._is_needed = await pool.rest()
-                            if not self._is_needed:
-                                break
-                            continue
-                        outcome: Work | Outcome = CLOSE
-                        context = pool.context.copy() if self._work is None else task.context
-                        try:
-                            if self._work is None:
-                                outcome = await run_in(context, self._begin().serve(), pool.suspend, None)
-                            else:
-                                outcome = await self._begin().serve()
-                        except (Exception, BaseExceptionGroup) as error:
-                            report(error, self._work)
-                        finally:
-                            if getattr(task, "_cancel_status", None) is not place:
-                                leftovers.tell(task, context)
-                                place = None
-                        if place is None:
-                            self._hand_on(outcome)
-                            break
-                        if outcome is PARKED:
-                            self._work = None
-                        elif not self._go_on(outcome):
-                            break
-                        elif self._work is not None:
-                            # It is the task's own from here on: others have their turn, and Trio enters a context.
-                            pool.suspend(pool.context.copy())
-                            if outcome is AGAIN:
-                                await self._service.turns.pause()
-                            else:
-                                await trio.lowlevel.cancel_shielded_checkpoint()
-                await self._step_outside()
-                if task.child_nurseries:
-                    pool.suspend(pool.context.copy())
-                    await leftovers.outlast(task)
-                    return
-        finally:
+        while self._is_needed:
+            with self, leftovers.MENDED, trio.CancelScope() as self._scope:
+                place = leftovers.place(task)
+                # In a scope that the work has left cancelled the next work would end at once.
+                while (self._work is not None or pool.waiting or await self._rest()) and not self._scope.cancel_called:
+                    outcome: Work | Outcome = CLOSE
+                    context = pool.context.copy() if self._work is None else task.context
+                    try:
+                        outcome = await self._begin(context)
+                    except (Exception, BaseExceptionGroup) as error:
+                        report(error, self._work)
+                    finally:
+                        if getattr(task, "_cancel_status", None) is not place:
+                            leftovers.tell(task, context)
+                            place = None
+                    if place is None:
+                        self._hand_on(outcome)
+                        break
+                    if outcome is PARKED:
+                        self._work = None
+                    elif not self._go_on(outcome):
+                        break
+                    elif self._work is not None:
+                        await self._give_way(outcome)
+            await self._step_outside()
+            if task.child_nurseries:
+                self._close()
+                pool.suspend(pool.context.copy())
+                await leftovers.outlast(task)
+                return
+
+    def __enter__(self) -> None:
+        """Serve connections: see `__exit__`."""
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        """Close the connection that is served where the task ends by an error: the worker's end cancels it, say."""
+        if error is not None:
             self._close()
 
-    def _begin(self) -> Work:
-        """Return the work that is to be done now."""
+    async def _rest(self) -> bool:
+        """Wait for work that no other task has taken; return False where this task is not needed any more."""
+        pool = self._pool
+        while self._is_needed and not pool.waiting:
+            self._is_needed = await pool.rest()
+        return self._is_needed
+
+    def _begin(self, context: Context) -> Awaitable[Work | Outcome]:
+        """Return the work's next step: a first one is run in this context, any other in the task's."""
         work = self._work
-        if work is None:
-            item = self._pool.waiting.popleft()
-            self._work = work = item if isinstance(item, Work) else self._accept(item)
+        if work is not None:
+            work.attendant, work.cancel_scope = self, self._scope
+            return work.serve()
+        item = self._pool.waiting.popleft()
+        self._work = work = item if isinstance(item, Work) else self._accept(item)
         work.attendant, work.cancel_scope = self, self._scope
-        return work
+        return run_in(context, work.serve(), self._pool.suspend, None)
+
+    async def _give_way(self, outcome: Work | Outcome) -> None:
+        """Let others have their turn before the work, the task's own from here on, is served again.
+
+        Trio enters a context of its own for it.
+        """
+        self._pool.suspend(self._pool.context.copy())
+        if outcome is AGAIN:
+            await self._service.turns.pause()
+        else:
+            await trio.lowlevel.cancel_shielded_checkpoint()
 
     def _accept(self, wire: Wire) -> Connection:
         """Return the connection that a client has opened."""
@@ -162,13 +176,16 @@ class Attendant:
             self._close()
             return
         self._pool.suspend(self._pool.context.copy())
+        outcome = CLOSE
         try:
-            if await work.step_outside() is AGAIN:
-                await trio.lowlevel.cancel_shielded_checkpoint()
-                return
+            outcome = await work.step_outside()
         except (Exception, BaseExceptionGroup) as error:
             report(error, work)
-        self._close()
+        finally:
+            if outcome is not AGAIN:
+                self._close()
+        if outcome is AGAIN:
+            await trio.lowlevel.cancel_shielded_checkpoint()
 
     def _is_taken(self, work: Work) -> bool:
         """Return True if another task has taken up this connection while an app of its kept this one."""
