@@ -17,8 +17,6 @@ from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close, Opcode
 from wsproto.events import CloseConnection
 
-from trio_worker.quart import websocket
-
 _names = itertools.count()
 
 
@@ -27,18 +25,9 @@ def server(module_uwsgi: Servers, request: pytest.FixtureRequest) -> Server:
     return module_uwsgi(module="quart_sockets:app", trio_quart_direct=request.param, processes=1)
 
 
-def skip_without_short_way() -> None:
-    """Skip what Quart-Trio itself does at random where its version has no short way."""
-    try:
-        websocket.check()
-    except TypeError as error:
-        pytest.skip(f"this version of Quart-Trio has no short way: {error}")
-
-
 @pytest.fixture(scope="module")
 def direct(module_uwsgi: Servers) -> Server:
     """A server where Quart-Trio has a race, whether its handler is cancelled before it writes to who has gone."""
-    skip_without_short_way()
     return module_uwsgi(module="quart_sockets:app", processes=1)
 
 
@@ -203,7 +192,6 @@ def test_signals_are_sent(server: Server) -> None:
 
 @pytest.mark.parametrize("how", ["sleep", "push", "echo"])
 def test_a_drain_closes_by_1012_whatever_the_handler_does(uwsgi: Servers, how: str) -> None:
-    skip_without_short_way()
     server = uwsgi(module="quart_sockets:app", processes=1)
     with open_(server, f"/{how}/drained") as client:
         eventually(lambda: notes(server, "drained"))

@@ -14,7 +14,7 @@ from support.quart_classes import make_app, make_both, make_scope, no_send, outc
 from werkzeug.datastructures import Headers
 
 from trio_worker import quart as short_way
-from trio_worker.quart import application, connection, response
+from trio_worker.quart import application, connection, response, websocket
 from trio_worker.quart.connection import DirectHTTPConnection
 
 
@@ -161,7 +161,7 @@ MEMBERS = [(owner, name) for owner, names in connection._USED.items() for name i
 
 
 class TestInstall:
-    TOUCHED = "asgi_http_class", "response_class", "ensure_async", "create_url_adapter"
+    TOUCHED = "asgi_http_class", "response_class", "ensure_async", "create_url_adapter", "asgi_websocket_class"
 
     def test_a_stock_app_is_touched(self) -> None:
         app = make_app()
@@ -195,6 +195,26 @@ class TestInstall:
         short_way._parts.cache_clear()
         assert not set(self.TOUCHED) & set(vars(app))
         assert name in caplog.text
+
+    def test_an_app_with_a_buffer_of_its_own_keeps_it(self) -> None:
+        app = make_app()
+        app.websocket_class = type("Own", (app.websocket_class,), {"buffer_class": object})
+        short_way.install(app)
+        assert "asgi_websocket_class" not in vars(app)
+
+    def test_a_connection_of_other_parts_is_left_alone(
+        self, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        monkeypatch.setattr(websocket, "_WITH_QUEUE", {"app"})
+        monkeypatch.setattr(websocket, "_WITH_BUFFER", {"app"})
+        app = make_app()
+        short_way._parts.cache_clear()
+        with caplog.at_level("INFO"):
+            short_way.install(app)
+        short_way._parts.cache_clear()
+        assert "asgi_websocket_class" not in vars(app)
+        assert "asgi_http_class" in vars(app)
+        assert "its WebSockets take its own way" in caplog.text
 
     def test_a_response_class_that_cannot_be_made_is_left_alone(self, caplog: pytest.LogCaptureFixture) -> None:
         class Own(Response):

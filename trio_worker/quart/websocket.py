@@ -9,6 +9,7 @@ else. All names of Quart and Quart-Trio in this file are public ones.
 from functools import cache
 from typing import Any
 
+import quart.wrappers
 import trio
 from quart.signals import websocket_received, websocket_sent
 from quart.wrappers import Websocket
@@ -21,8 +22,13 @@ from trio_worker.asgi import RUNNING, Receive, Scope, Send
 # it that the client closes, is heard when the handler goes on.
 AHEAD = 10
 
-# The parts of a connection of Quart-Trio's.
-_PARTS = {"app", "scope", "_accepted", "_closed", "send_channel", "receive_channel"}
+# The parts of a connection: up to Quart-Trio 0.12 it has the queue, from 0.13 on the `buffer` of its Websocket is one.
+_PARTS = {"app", "scope", "_accepted", "_closed"}
+_WITH_QUEUE, _WITH_BUFFER = _PARTS | {"send_channel", "receive_channel"}, _PARTS | {"_disconnected"}
+
+# From 0.13 on an exception of its own tells who sends or receives that the client has gone.
+_DISCONNECTED: type[Exception] | None = getattr(quart.wrappers, "ClientDisconnectedError", None)
+_GONE = OSError if _DISCONNECTED is None else (OSError, _DISCONNECTED)
 
 
 def check() -> None:
@@ -36,13 +42,21 @@ def check() -> None:
     stock = TrioASGIWebsocketConnection(app, {"type": "websocket"})  # type: ignore[typeddict-item]
     for name in ("handle_messages", "handle_websocket", "send_data"):
         getattr(stock, name)
-    if vars(stock).keys() != _PARTS:
-        raise TypeError(f"a WebSocket's connection has {sorted(vars(stock))}")
+    parts = vars(stock).keys()
+    if parts == _WITH_BUFFER:
+        for name in ("get", "put", "disconnect"):
+            getattr(_buffer_class(app), name)
+    elif parts != _WITH_QUEUE:
+        raise TypeError(f"a WebSocket's connection has {sorted(parts)}")
+
+
+def _buffer_class(app: Any) -> Any:
+    return getattr(app.websocket_class, "buffer_class", None)
 
 
 def install(app: Any) -> None:
-    """Give an app that kept Quart-Trio's connection class the direct one."""
-    if app.asgi_websocket_class is TrioASGIWebsocketConnection:
+    """Give an app that kept Quart-Trio's connection class, and its buffer, the direct one."""
+    if app.asgi_websocket_class is TrioASGIWebsocketConnection and _buffer_class(app) is _buffer_class(QuartTrio):
         app.websocket_class = faster(app.websocket_class)
         app.asgi_websocket_class = DirectWebsocketConnection
 
@@ -66,16 +80,17 @@ class DirectWebsocketConnection(TrioASGIWebsocketConnection):
             self._incoming.ask = receive
         await super().__call__(receive, send)  # type: ignore[arg-type]
 
-    async def handle_messages(self, nursery: trio.Nursery, receive: Receive) -> None:  # type: ignore[override]
+    async def handle_messages(self, nursery: trio.Nursery, *others: Any) -> None:  # type: ignore[override]
         """Read nothing: the handler does."""
         if self._incoming is None:
-            await super().handle_messages(nursery, receive)  # type: ignore[arg-type]
+            await super().handle_messages(nursery, *others)
 
     async def handle_websocket(self, nursery: trio.Nursery, websocket: Any, send: Send) -> None:  # type: ignore[override]
         """Run the handler, which is cancelled when the client has gone."""
         if self._incoming is None:
             await super().handle_websocket(nursery, websocket, send)  # type: ignore[arg-type]
             return
+        websocket.buffer = self._incoming
         self._incoming.begin(nursery.cancel_scope)
         try:
             await super().handle_websocket(nursery, websocket, send)  # type: ignore[arg-type]
@@ -87,7 +102,7 @@ class DirectWebsocketConnection(TrioASGIWebsocketConnection):
         text, binary = (data, None) if isinstance(data, str) else (None, data)
         try:
             await send({"type": "websocket.send", "bytes": binary, "text": text})
-        except OSError:
+        except _GONE:
             if self._incoming is not None and self._incoming.is_over:
                 await self._incoming.leave()
             raise
@@ -96,7 +111,7 @@ class DirectWebsocketConnection(TrioASGIWebsocketConnection):
 
 
 class Incoming:
-    """The messages of one session, as Quart uses the receiving end of a memory channel.
+    """The messages of one session, as Quart uses the receiving end of a memory channel, or a Websocket's buffer.
 
     Args:
         app: whose signals are sent.
@@ -152,6 +167,8 @@ class Incoming:
             while (event := await self.ask())["type"] != "websocket.receive":
                 if event["type"] == "websocket.disconnect":
                     await self.leave()
+                    if _DISCONNECTED is not None:
+                        raise _DISCONNECTED
                     await trio.sleep_forever()
         finally:
             self._asking = False
@@ -161,6 +178,8 @@ class Incoming:
         if websocket_received.receivers:
             await websocket_received.send_async(data, _sync_wrapper=self._app.ensure_async)
         return data
+
+    get = receive
 
     async def _wait_for_turn(self) -> None:
         if self._waiting is None:
