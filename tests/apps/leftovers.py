@@ -1,7 +1,7 @@
 """Apps that leave a nursery or a cancel scope open in the task that runs them."""
 
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import trio
@@ -69,28 +69,20 @@ async def leaves_cancelled(scope: Scope, receive: Receive, send: Send) -> None:
     _scope().cancel()
 
 
-async def leaves_generator_with_scope(scope: Scope, receive: Receive, send: Send) -> None:
-    await anext(_pieces_in_a_scope())
-    await _answer(send)
+def _abandons(
+    pieces: Callable[[], AsyncIterator[bytes]], kept: bool
+) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """Return an app that goes no further with a generator than its first piece."""
 
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        generator = pieces()
+        if kept:
+            LEFT.append(generator)
+        await anext(generator)
+        del generator
+        await _answer(send)
 
-async def keeps_generator_with_scope(scope: Scope, receive: Receive, send: Send) -> None:
-    pieces = _pieces_in_a_scope()
-    LEFT.append(pieces)
-    await anext(pieces)
-    await _answer(send)
-
-
-async def leaves_generator_with_nursery(scope: Scope, receive: Receive, send: Send) -> None:
-    await anext(_pieces_in_a_nursery())
-    await _answer(send)
-
-
-async def keeps_generator_with_nursery(scope: Scope, receive: Receive, send: Send) -> None:
-    pieces = _pieces_in_a_nursery()
-    LEFT.append(pieces)
-    await anext(pieces)
-    await _answer(send)
+    return app
 
 
 async def raises_in_nursery(scope: Scope, receive: Receive, send: Send) -> None:
@@ -155,16 +147,15 @@ LEAVING = [
     leaves_scope,
     leaves_deadline,
     leaves_cancelled,
-    leaves_generator_with_scope,
-    keeps_generator_with_scope,
-    leaves_generator_with_nursery,
-    keeps_generator_with_nursery,
 ]
 KEPT = [raises_kept_cancellation, raises_kept_cancellation_among_others]
 FAILING = [raises_in_nursery, raises_in_scope, cancels_itself]
 
 for route in [*LEAVING, *FAILING, *KEPT, waits_in_nursery]:
     ROUTES[f"/{route.__name__}"] = route
+for name, pieces in (("scope", _pieces_in_a_scope), ("nursery", _pieces_in_a_nursery)):
+    ROUTES[f"/leaves_generator_with_{name}"] = _abandons(pieces, kept=False)
+    ROUTES[f"/keeps_generator_with_{name}"] = _abandons(pieces, kept=True)
 SESSIONS["/session-cancellation"] = SESSIONS["/session-nursery"] = SESSIONS["/session-scope"] = _session
 
 __all__ = ["app"]
