@@ -198,7 +198,6 @@ def test_a_mistake_saved_in_development_ends_nothing(uwsgi: Servers, tmp_path: P
     """A file that does not compile is no reason to reload; one that does and fails is tried again when it is mended."""
     server, code, _ = changing(tmp_path, uwsgi, need_app=True, py_autoreload=1)
     good = code.read_text()
-    time.sleep(1.1)  # Until the first worker has seen the file.
     code.write_text("app = (\n")
     server.wait_log("has changed and does not compile: .*; the old code serves on", timeout=20)
     assert httpx.get(server.url).text == "hello"

@@ -142,7 +142,7 @@ def test_a_request_sets_its_own_deadline(uwsgi: Servers) -> None:
     with in_background(server, "/sleep?seconds=2"), Http1(server.address) as client:
         began = time.monotonic()
         assert client.get("/deadline?harakiri=1&seconds=10").status == 504
-        assert 0.9 < time.monotonic() - began < 1.5
+        assert 0.9 < time.monotonic() - began < 4
 
 
 def test_a_deadline_can_be_taken_back(uwsgi: Servers) -> None:
