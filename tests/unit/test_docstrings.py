@@ -11,7 +11,7 @@ from support.imports import PACKAGE
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 # A question instead of a name for the thing, or a reference instead of a sentence.
-QUESTION = re.compile(r"(What|Whatever|Whether|Who|Whom|Whose|When|Where|Why|How|As|See)\b")
+QUESTION = re.compile(r"(What|Whatever|Whether|Which|Who|Whom|Whose|When|Where|Why|How|As|See)\b")
 
 # A verb of a function in the third person: "Returns", "Adds".
 THIRD_PERSON = re.compile(r"(?!Bytes|Seconds|Headers|Always)[A-Z][a-z]+[^s\W]s\b(?!')")

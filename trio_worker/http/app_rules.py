@@ -57,7 +57,7 @@ MOST_HINTS = 64
 # The statuses that have no body, and so no length of one; but a 304 has that of what it stands for.
 BODILESS = frozenset({204, 205, 304})
 
-# What an app has sent, as errors say it: not all of what is long, and something of what has no words for itself.
+# Shows in errors what an app has sent: the beginning of what is long, and something of what has no words for itself.
 _saying = reprlib.Repr()
 _saying.maxother = _saying.maxstring = 200
 told = _saying.repr

@@ -77,7 +77,7 @@ class Counters:
         self.bytes_out += request.sent
         self.slots[bisect_left(_BOUNDS, micros)] += 1
         if status:
-            # What has no class is to be taken for a 5xx (RFC 9110 section 15).
+            # A status without a class is to be taken for a 5xx (RFC 9110 section 15).
             self.responses[status // 100 if status < 600 else 5] += 1
 
     def add_refusal(self, status: int) -> None:

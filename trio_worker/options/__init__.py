@@ -52,7 +52,7 @@ def _option(key: str, parse: Reader, default: Any, many: bool = False) -> Any:
     return field(default=default, metadata={"key": key, "parse": parse, "many": many})
 
 
-# What gets smaller by compression and has not been compressed already.
+# Types of content that get smaller by compression and have not been compressed already.
 COMPRESSED_TYPES = ("text/*", "application/json", "application/javascript", "application/xml", "*+json", "*+xml")
 
 

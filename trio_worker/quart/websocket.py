@@ -69,7 +69,7 @@ class DirectWebsocketConnection(TrioASGIWebsocketConnection):
     def __init__(self, app: Any, scope: Scope) -> None:
         super().__init__(app, scope)  # type: ignore[arg-type]
         session = (scope.get("extensions") or {}).get(RUNNING)
-        # Who wants to know of messages when they come has them read when they come.
+        # A receiver of the signal is told of a message when it comes, so it must be read when it comes.
         if session is not None and not websocket_received.receivers:
             self.receive_channel: Any = Incoming(app, session)
             self._incoming = self.receive_channel
@@ -142,7 +142,7 @@ class Incoming:
         self._session.on_end = None
 
     def _hear_end(self) -> None:
-        # Who asks is given what came before, and hears of the end then.
+        # A task that asks is given what came before, and hears of the end then.
         if not self._asking and self._cancel_scope is not None:
             self._cancel_scope.cancel()
 

@@ -21,7 +21,7 @@ NOT_SO = Refusal(405, "This can be read with GET.")
 NOT_READ = Refusal(405, "This acts, and takes a POST.")
 NO_TOKEN = Refusal(401, "The token is missing or wrong.")
 
-# What every answer has: the page loads nothing from elsewhere, stands in no frame, and leaves no copy.
+# The headers of every answer: the page loads nothing from elsewhere, stands in no frame, and leaves no copy.
 HEADERS: Headers = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy",

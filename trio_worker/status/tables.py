@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from trio_worker.master.access_log.format import printable
 from trio_worker.status.history import Figures, History
 
-# What requests can be sorted by, the first of these first.
+# The orders in which requests can be shown; the first is the default.
 ORDERS = ("age", "worker", "request", "client")
 
 

@@ -16,7 +16,7 @@ import trio
 from trio_worker.transport.socket_wire import SocketWire
 from trio_worker.transport.wire import Address, Bytes, behind
 
-# What is kept of one connection at most: bytes, and pieces of three parts (one system call takes 1,024 parts).
+# The most that is kept of one connection: bytes, and pieces of three parts (one system call takes 1,024 parts).
 GATHERED_BYTES, GATHERED_PIECES = 1 << 18, 256
 
 # Pieces that leave at once after one that no other followed in its step: such an app would only pay for the wait.
@@ -32,7 +32,7 @@ class GatheringWire(SocketWire):
         self, sock: socket.SocketType, client: object, write_timeout: float, server: Address | None = None
     ) -> None:
         super().__init__(sock, client, write_timeout, server)
-        # What is kept, of how many pieces, and their bytes; and how many pieces are to leave at once.
+        # The parts that are kept, of how many pieces, and their bytes; and how many pieces are to leave at once.
         self._kept: list[Bytes] | None = None
         self._pieces = self._size = self._at_once = 0
 

@@ -67,7 +67,7 @@ class TlsWire(SocketWire):
         self._drained = self._goodbye_said = False
         # True while OpenSSL may have bytes for the app.
         self._fed = False
-        # What the kernel has not taken yet of encrypted bytes; and how many bytes before encryption these were.
+        # Encrypted bytes that the kernel has not taken yet; and how many bytes before encryption these were.
         self._unsent: memoryview | None = None
         self._encrypted = 0
         self.scheme = "https"
@@ -92,7 +92,7 @@ class TlsWire(SocketWire):
                 raise
         await self._flush()  # Tickets for the client's next connection.
         self._records.begin()
-        # What came behind the handshake, in the same read.
+        # Bytes may have come behind the handshake, in the same read.
         self._fed = self._incoming.pending > 0
         self.extensions = {"tls": self._certificates.describe(self._tls) | describe_client(self._tls)}
 

@@ -47,7 +47,7 @@ class Limits:
         return time.time() - self._born < self._min_lifetime
 
     def exceeded(self, requests: int) -> str | None:
-        """Which limit the worker has reached, in words for the log; None while it may live on.
+        """Return the limit that the worker has reached, in words for the log; None while it may live on.
 
         Args:
             requests: how many it has served.
@@ -79,7 +79,7 @@ def memory() -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class FatalExceptions:
-    """Which exceptions of the app end the worker.
+    """The exceptions of the app that end the worker.
 
     Attributes:
         every: `reload-on-exception`.

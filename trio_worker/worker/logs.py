@@ -17,8 +17,8 @@ from typing import Any
 from trio_worker.master.access_log.descriptor import LogDescriptor
 from trio_worker.worker.sparing import Sparing
 
-# What a terminal obeys or takes for the end of a line, but for the tabs and newlines of tracebacks: others choose parts
-# of a message, as Quart's of a request that failed has its decoded path in it.
+# Characters that a terminal obeys or takes for the end of a line, but for the tabs and newlines of tracebacks: others
+# choose parts of a message, as Quart's of a request that failed has its decoded path in it.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029]")
 
 # Before each further line of a record, so that none of them can be taken for the first line of another.

@@ -22,8 +22,8 @@ ACCEPT = "trio-accept-dead-rules"
 DENIES_NOTHING = "%s denies nothing in a Trio worker, what it has denied reaches the app: %s (if you know: `%s = %s`)"
 
 
-# What every ini should have, and what becomes of one that does not. On Python 3.13 no worker lives to warn of missing
-# fork hooks: early_signals.py does so in the master.
+# The options that every ini should have, and what becomes of one that does not. On Python 3.13 no worker lives to warn
+# of missing fork hooks: early_signals.py does so in the master.
 ESSENTIALS = {
     "master": "nothing reloads or replaces this worker",
     "py-call-uwsgi-fork-hooks": "every worker would die at once on Python 3.13",

@@ -38,7 +38,7 @@ def take_over() -> None:
     """Take the signals from Python, which would raise KeyboardInterrupt where Trio does not listen any more."""
     for number in ALL:
         signal.signal(number, lambda number, frame: None)
-    # What Python knows of, and not what the master has besides.
+    # The handler that Python knows of, and not what the master has besides.
     signal.signal(signal.SIGCHLD, signal.getsignal(signal.SIGCHLD))
 
 

@@ -16,7 +16,7 @@ from trio_worker.application.compress.rules import Rules
 from trio_worker.asgi import App, Message, Receive, Scope, Send, changed, type_of
 from trio_worker.options import Options
 
-# What is no such status is refused below.
+# Another status is refused below.
 FINAL = range(200, 1000)
 
 # Bytes of a piece that is worth a thread: at some 50 MB a second the loop would stand still for a millisecond.

@@ -77,7 +77,7 @@ def _fault_of_host(address: str) -> str | None:
 
 def _status(ini: Configuration) -> Iterator[Finding]:
     sockets = [each for name in SOCKET_KEYS for each in ini.all(name)]
-    # What a shared socket or another program has bound has an address that is not known here.
+    # The address of a socket that is shared, or bound by another program, is not known here.
     if not ini.is_whole or any(each.value.startswith(("=", "fd:")) or not each.resolved for each in sockets):
         return
     bound = {_numeric(each.value.partition(",")[0]) for each in sockets}

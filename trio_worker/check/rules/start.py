@@ -22,7 +22,7 @@ _FILE = re.compile(r"@\(([^()]*)\)")
 
 _VARIABLE = re.compile(r"\$\(([^()]*)\)")
 
-# What uWSGI registers by uwsgi_register_hook() (core/hooks.c).
+# The actions that uWSGI registers by uwsgi_register_hook() (core/hooks.c).
 _ACTIONS = frozenset(
     (
         *("cd", "chdir", "mkdir", "putenv", "hostname", "mount", "umount", "exec", "safeexec", "exit", "print", "log"),

@@ -20,8 +20,8 @@ from trio_worker.refusal import APP_FAILED
 # Versions to come may append to the four fields; the version ff and ids of zeros are not valid (sections 2.2, 2.3).
 _TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}(-.*)?")
 
-# What fronts write: `t=` and a time since the epoch in seconds with a fraction (nginx), milliseconds (Heroku) or
-# microseconds (Apache).
+# The times that fronts write: `t=` and a time since the epoch in seconds with a fraction (nginx), milliseconds (Heroku)
+# or microseconds (Apache).
 _START = re.compile(r"(?:t=)?(\d{10}(?:\.\d{1,9})?|\d{13}|\d{16})", re.ASCII)
 
 

@@ -98,7 +98,7 @@ class FigureCounters(Counters):
         self._known: dict[int, tuple[bytes, _Count | None]] = {}
         # Of each kind, the words of its series from the cells on; a sum of places would cost every request something.
         self._kept: dict[tuple[str, str, int, str | None], memoryview] = {}
-        # What the predecessors have left.
+        # The counts that the predecessors have left.
         self._base = {name: region[name] for name in COUNTERS}
         # The bytes of responses that are in `bytes_out`, which those of WebSockets are in as well.
         self._sent = 0

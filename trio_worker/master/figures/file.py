@@ -69,7 +69,7 @@ def _open(directory: Path, master: int, size: int) -> int:
     found = os.fstat(descriptor)
     if found.st_uid != os.getuid() or not stat.S_ISREG(found.st_mode):
         raise PermissionError(f"{path} is somebody else's")
-    # What is new of it is 0; the first worker makes it, and for the others this changes nothing.
+    # Bytes that are new in it are 0; the first worker makes it, and for the others this changes nothing.
     os.ftruncate(descriptor, size)
     return descriptor
 

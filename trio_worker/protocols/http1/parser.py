@@ -64,7 +64,7 @@ class RequestParser:
         self._size = self._first = 0
         self._target = b""
         self._headers: Headers = []
-        # What is being parsed; and what has come of it since the read in which the request line began.
+        # The bytes that are being parsed; and all that have come since the read in which the request line began.
         self._piece = self._begun = b""
         # The headers of a request whose Upgrade is not followed, while it is parsed again without it.
         self._unheeded: Headers | None = None

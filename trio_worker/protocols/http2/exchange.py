@@ -40,7 +40,7 @@ class StreamExchange(StreamResponse):
     _came: trio.Event | None = None
 
     def __init__(self, connection: Carrier, stream: int, method: str, target: bytes, headers: Headers) -> None:
-        # What the base class would do, in one step: this is done for every request.
+        # The work of the base class, in one step: this is done for every request.
         self.connection = connection
         self.service = connection.service
         self.wire = connection.wire

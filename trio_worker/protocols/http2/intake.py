@@ -49,7 +49,7 @@ class Intake:
             at += len(piece)
             self._events.extend(connection.session.receive(piece))
             bodies = connection.session.bodies
-            # Who sends large frames is read as fast as he sends, who sends many is not.
+            # A client that sends large frames is read as fast as it sends them, one that sends many is not.
             self._piece = PIECE if len(self._events) > EVENTS else min(2 * self._piece, RECEIVE_SIZE)
             requests = await self._act()
             cost = len(piece) - bodies - requests * REQUEST_WORTH

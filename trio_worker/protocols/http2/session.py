@@ -121,7 +121,7 @@ class Session:
         connection = self._connection
         room = connection.local_window_size
         connection.receive_data(data)
-        # What is on its way to a stream that was answered early makes no event, but takes room in the window. Where
+        # A body on its way to a stream that was answered early makes no event, but takes room in the window. Where
         # that opens again, half of it has been used for bodies since the last time.
         used = room - connection.local_window_size
         self.bodies = used if used >= 0 else len(data)

@@ -156,7 +156,7 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
         exchange.feed(data)
 
     def _find_fault(self, exchange: PacketExchange) -> Refusal | None:
-        # What came before the fault goes to the app first.
+        # The part of the body that came before the fault goes to the app first.
         return MALFORMED if exchange.malformed and not exchange.body else None
 
     # The calls of others, which never block; see Connection.

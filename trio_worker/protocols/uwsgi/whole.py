@@ -119,7 +119,7 @@ class PlainExchange(PacketExchange):
     head_is_whole = True
 
     def __init__(self, connection: "WholePacket", plain: Plain) -> None:
-        # What the base classes would do, in one step: this is done for every request.
+        # The work of the base classes, in one step: this is done for every request.
         self.connection = connection
         self.service = connection.service
         self.wire = connection.wire

@@ -53,7 +53,7 @@ class WebSocketConnection(Connection):
         self._early = False
         # True if the handshake has a key, as it has in HTTP/1.1.
         self.needs_key = True
-        # What its compressed messages may become too large by, where it shares that with other sessions.
+        # The bytes by which its compressed messages may become too large, where it shares these with other sessions.
         self.excess: Excess | None = None
         # How many pongs had come when the last ping left; -1 where an answer to it is not waited for.
         self._pinged = -1
