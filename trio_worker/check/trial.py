@@ -20,7 +20,7 @@ from trio_worker.application.lifespan import Lifespan, LifespanError
 from trio_worker.application.loading import Mounts, load
 from trio_worker.asgi import App, Message
 from trio_worker.check.configuration import Configuration, app_place
-from trio_worker.check.values import environment, interpreter
+from trio_worker.check.values import run_python
 
 # The options that decide what a worker loads.
 KEYS = ("module", "wsgi", "wsgi-file", "file", "callable", "import", "chdir2", "lazy-apps")
@@ -45,19 +45,8 @@ def try_app(ini: Configuration, probe: str | None) -> None:
     """
     given = {key: value for key in KEYS if (value := ini.last(key)) is not None}
     mounts = dict(each.value.split("=", 1) for each in ini.all("mount") if "=" in each.value)
-    place = app_place(ini)
-    command = [interpreter(place.home), "-c", CHILD, json.dumps([given, mounts, probe])]
     try:
-        done = subprocess.run(
-            command,
-            cwd=place.directory,
-            env=environment(place),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=TIMEOUT,
-        )
+        done = run_python(["-c", CHILD, json.dumps([given, mounts, probe])], app_place(ini), TIMEOUT)
     except subprocess.TimeoutExpired as error:
         raise TrialError(f"the app did not start within {TIMEOUT:g} s") from error
     except OSError as error:

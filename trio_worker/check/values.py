@@ -130,16 +130,7 @@ def import_fault(module: str, place: AppPlace) -> str | None:
 
 def _fault_of(arguments: Sequence[str], place: AppPlace, name: str) -> str | None:
     try:
-        done = subprocess.run(
-            [interpreter(place.home), *arguments],
-            cwd=place.directory,
-            env=environment(place),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_IMPORT_TIMEOUT,
-        )
+        done = run_python(arguments, place, _IMPORT_TIMEOUT)
     except subprocess.TimeoutExpired:
         return f"{name} was not imported within {_IMPORT_TIMEOUT:g} s"
     except OSError as error:
@@ -147,13 +138,36 @@ def _fault_of(arguments: Sequence[str], place: AppPlace, name: str) -> str | Non
     return None if done.returncode == 0 else _last_line(done.stderr)
 
 
-def interpreter(home: str | None) -> str:
+def run_python(arguments: Sequence[str], place: AppPlace, timeout: float) -> subprocess.CompletedProcess[str]:
+    """Run the Python that uWSGI would run the app with, where it would; return what it has said.
+
+    Args:
+        arguments, place: of the interpreter.
+        timeout: in seconds.
+
+    Raises:
+        OSError: it was not started.
+        subprocess.TimeoutExpired: it has been ended.
+    """
+    return subprocess.run(
+        [_interpreter(place.home), *arguments],
+        cwd=place.directory,
+        env=_environment(place),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        timeout=timeout,
+    )
+
+
+def _interpreter(home: str | None) -> str:
     """Return the Python of a virtual environment, or this one where there is none."""
     of_home = os.path.join(home or "", "bin", "python")
     return os.path.abspath(of_home) if home and os.path.exists(of_home) else sys.executable
 
 
-def environment(place: AppPlace) -> dict[str, str]:
+def _environment(place: AppPlace) -> dict[str, str]:
     """Return the variables with which an interpreter finds the app, and this package."""
     paths = [*place.python_path, os.environ.get("PYTHONPATH", "")]
     # An installed package is found anyhow; its directory would bring its neighbours along.
