@@ -207,6 +207,9 @@ def test_no_master_reads_the_fifo(uwsgi: Servers, code: Path) -> None:
     done = command(server, "--fifo", str(code))
     assert done.returncode == 1
     assert "no FIFO" in done.stdout
+    done = command(server, "--fifo", str(code.with_name("missing")))
+    assert done.returncode == 1
+    assert "no such FIFO: the master makes it" in done.stdout
 
 
 def test_check_starts_the_app(uwsgi: Servers, code: Path) -> None:

@@ -132,11 +132,13 @@ def _write(fifo: Path, command: bytes) -> None:
 
 
 def _master(fifo: Path) -> int:
-    """
-    Return the process that reads this FIFO.
+    """Return the process that reads this FIFO.
 
-    Raises OSError where there is none, or where it belongs to somebody else.
+    Raises:
+        OSError: there is none, or it belongs to somebody else.
     """
+    if not fifo.exists():
+        raise OSError(errno.ENOENT, "no such FIFO: the master makes it when it starts, in its own folder", str(fifo))
     if not stat.S_ISFIFO(fifo.stat().st_mode):
         raise OSError(errno.EINVAL, "no FIFO", str(fifo))
     wanted = str(fifo.resolve())
