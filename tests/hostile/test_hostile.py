@@ -19,7 +19,7 @@ from support.uwsgi import Server, Servers
 QUICK = 0.02
 
 # CPU seconds that a turn of the loop may take, in which nobody else is served.
-LONGEST_TURN = 0.04
+LONGEST_TURN = 0.06
 
 # Bytes by which a worker may grow for other reasons.
 SLACK = 4096 * KIBI

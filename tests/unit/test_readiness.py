@@ -11,7 +11,7 @@ from trio_worker.transport.readiness import AT_ONCE, Readiness
 from trio_worker.transport.socket_wire import SocketWire
 
 # Connections that are ready at the same time.
-MANY = 10 * AT_ONCE
+MANY = 4 * AT_ONCE
 
 
 class Woken(Connection):

@@ -19,7 +19,7 @@ from trio_worker.transport.wire import Wire
 PATIENCE = 0.05
 
 # Connections that are told something in one turn of the loop: as many requests may be what comes of that.
-AT_ONCE = 32
+AT_ONCE = 64
 
 # After EPOLLRDHUP the client reads on, perhaps; after the other two neither side says anything more.
 _BROKEN = select.EPOLLHUP | select.EPOLLERR
