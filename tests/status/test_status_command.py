@@ -1,6 +1,7 @@
 """`trio-worker status` and its like against a real instance, by its ini and by the address of its status socket."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 from support.certificates import Authority
 from support.figures import with_status
+from support.ini import free_port
 from support.status import TOKEN, client, running, state
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
@@ -117,3 +119,25 @@ def test_a_socket_with_tls_is_asked_by_its_certificate(uwsgi: Servers, authority
     certificate, key = authority.serve("server.test")
     server = uwsgi(trio_certfile=certificate, trio_keyfile=key, **with_status())
     assert [each["state"] for each in read("status", server.ini)["workers"]] == ["accepting"]
+
+
+def test_a_status_on_an_https_socket_is_asked_by_the_certificate_of_that_socket(
+    uwsgi: Servers, authority: Authority
+) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    named = ",".join([address, *map(str, authority.serve("server.test"))])
+    server = uwsgi(http_socket=f"127.0.0.1:{free_port()}", https_socket=named, trio_status=address)
+    assert [each["state"] for each in read("status", server.ini)["workers"]] == ["accepting"]
+    # By the address alone the certificate has to be one of a known authority, and for this name.
+    done = run("status", f"https://{address}/")
+    assert done.returncode == 1
+    assert "CERTIFICATE_VERIFY_FAILED" in done.stderr
+
+
+def test_an_address_is_taken_as_the_log_has_it(uwsgi: Servers, authority: Authority) -> None:
+    certificate, key = authority.serve("localhost")
+    server = uwsgi(trio_certfile=certificate, trio_keyfile=key, **with_status())
+    server.wait_log("the status is on https://127.0.0.1:")
+    port = server.options["trio-status"].rpartition(":")[2]
+    done = run("status", f"https://localhost:{port}/", environment=os.environ | {"SSL_CERT_FILE": str(authority.file)})
+    assert "accepting" in done.stdout, done.stderr

@@ -9,11 +9,13 @@ import time
 from typing import Any
 
 import pytest
-from support.figures import with_status
+from support.figures import samples, scrape, with_status
 from support.http1 import Http1
 from support.status import BEARER, TOKEN, ask, client, running, state, tasks
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
+
+from trio_worker.status.client import find
 
 
 @pytest.fixture(scope="module")
@@ -153,6 +155,27 @@ def test_a_worker_whose_app_is_being_loaded_is_shown_as_starting(uwsgi: Servers)
     eventually(lambda: {each["state"] for each in state(server)["workers"]} == {"accepting"}, 20)
 
 
+def test_workers_that_cheaper_has_not_started_have_their_numbers(uwsgi: Servers) -> None:
+    server = uwsgi(processes=3, cheaper=1, cheaper_initial=1, ready=False, **with_status())
+    server.wait_accepting(1)
+    found = state(server)["workers"]
+    assert [each["id"] for each in found] == [1, 2, 3]
+    assert [each["state"] for each in found] == ["accepting", "cheap", "cheap"]
+    assert [each["respawns"] for each in found] == [0, 0, 0]
+    told = samples(scrape(server), "uwsgi_worker_respawns_total")
+    assert [(each.labels["worker"], each.value) for each in told] == [("1", 0), ("2", 0), ("3", 0)]
+
+
+def test_a_worker_that_has_ended_and_is_not_replaced_yet_is_no_cheap_one(uwsgi: Servers) -> None:
+    server = uwsgi(processes=2, worker_reload_mercy=20, **with_status())
+    with client(server, "/sleep?seconds=4"):
+        running(server, "/sleep")
+        server.signal(signal.SIGHUP)
+        # By the command, which asks again where the worker that it has asked was the one that ended.
+        place = find(str(server.ini))
+        eventually(lambda: sorted(each["state"] for each in place.ask("/state")["workers"]) == ["draining", "ended"])
+
+
 # Asks a worker by its abstract socket, as another user where it has a second argument, and prints what it is told.
 ASKING = """
 import os, socket, sys
@@ -202,6 +225,18 @@ def test_events_come_once_a_second(server: Server) -> None:
             event = watching.chunk()
             assert event.startswith(b"data: ")
             assert [each["id"] for each in json.loads(event[6:])["workers"]] == [1, 2]
+
+
+def test_a_page_that_is_open_in_a_reload_is_no_error_in_the_log(uwsgi: Servers) -> None:
+    server = uwsgi(**with_status())
+    host, _, port = str(server.options["trio-status"]).rpartition(":")
+    with Http1((host, int(port))) as watching:
+        watching.send(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert watching.head().status == 200
+        watching.chunk()
+        server.reload("r")
+        watching.rest()
+    assert not server.count("ERROR")
 
 
 @pytest.mark.parametrize("path", ["/", "/style.css", "/page.js", "/state", "/metrics"])

@@ -10,6 +10,7 @@ agent.py        the socket by which workers ask each other for it
 live.py         the live state of this worker
 metrics.py      the page for Prometheus
 exposition.py   the figures as Prometheus reads them
+workers.py      the workers that uWSGI's master knows
 processes.py    the figures of a process that the kernel keeps
 
 The command of an operator asks that socket:

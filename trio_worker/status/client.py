@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import ssl
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,14 +29,16 @@ class Place:
     Attributes:
         address: of the socket, as an ini has it.
         token: of those who act, "" without one.
-        certificate: of a socket that speaks TLS, "" for one that does not.
+        certificate: of a socket that speaks TLS; "" where it is to be one of a known authority.
         base: the directory that a relative path begins at.
+        tls: whether the socket speaks TLS.
     """
 
     address: str
     token: str = ""
     certificate: str = ""
     base: str = ""
+    tls: bool = False
 
     def ask(self, path: str, method: str = "GET") -> Any:
         """Return what the status answers.
@@ -43,39 +46,66 @@ class Place:
         Raises:
             StatusError: see there.
         """
+        try:
+            status, body = self._ask(path, method)
+        except (OSError, http.client.HTTPException) as error:
+            raise StatusError(f"the status on {self.address} does not answer: {error}") from error
+        if status != 200:
+            raise StatusError(body.decode("utf-8", "replace").strip() or f"status {status}")
+        return json.loads(body)
+
+    def _ask(self, path: str, method: str) -> tuple[int, bytes]:
+        try:
+            return self._ask_once(path, method)
+        except (ConnectionResetError, http.client.IncompleteRead):
+            if method != "GET":
+                raise
+        # The worker that was asked has ended meanwhile, as in a reload; another one accepts.
+        return self._ask_once(path, method)
+
+    def _ask_once(self, path: str, method: str) -> tuple[int, bytes]:
         connection = _Connection(self)
         try:
             headers = {"host": "localhost", "authorization": f"Bearer {self.token}"}
             connection.request(method, path, headers=headers if self.token else {"host": "localhost"})
             answer = connection.getresponse()
-            body = answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            raise StatusError(f"the status on {self.address} does not answer: {error}") from error
+            return answer.status, answer.read()
         finally:
             connection.close()
-        if answer.status != 200:
-            raise StatusError(body.decode("utf-8", "replace").strip() or f"status {answer.status}")
-        return json.loads(body)
 
 
 def find(name: str) -> Place:
-    """Return the place for an ini (perhaps with :section) or an address.
+    """Return the place for an ini (perhaps with :section), or for an address as an ini or the log has it.
 
     Raises:
         StatusError: the ini cannot be read, or has no `trio-status`.
     """
     token = os.environ.get(TOKEN, "")
     if not os.path.isfile(name) and not os.path.isfile(name.partition(":")[0]):
-        return Place(name, token)
+        # The log of a worker calls its status unix:PATH, http://HOST:PORT/ or https://HOST:PORT/.
+        address = name.removeprefix("unix:").removeprefix("http://").removeprefix("https://")
+        return Place(address.rstrip("/"), token, tls=name.startswith("https://"))
     try:
-        given = {each.key: each.value for each in ini.read(name) if each.entered}
+        settings = [each for each in ini.read(name) if each.entered]
     except (OSError, ValueError) as error:
         raise StatusError(f"{name}: {error}") from error
+    given = {each.key: each.value for each in settings}
     if "trio-status" not in given:
         raise StatusError(f"{name} has no trio-status: without it nobody can ask its workers")
-    base = given.get("chdir", "")
-    certificate = os.path.join(base, given["trio-certfile"]) if "trio-certfile" in given else ""
-    return Place(given["trio-status"], given.get("trio-status-token", token), certificate, base)
+    address, base = given["trio-status"], given.get("chdir", "")
+    sockets = [each.value for each in settings if each.key == "https-socket"]
+    certificate = _certificate(address, sockets) or given.get("trio-certfile", "")
+    path = os.path.join(base, certificate) if certificate else ""
+    return Place(address, given.get("trio-status-token", token), path, base, bool(certificate))
+
+
+def _certificate(address: str, sockets: Iterable[str]) -> str:
+    """Return the certificate of the `https-socket` with this address, "" where none has it."""
+    for each in sockets:  # ADDRESS,CERTIFICATE,KEY
+        its_address, certificate, *_ = [*map(str.strip, each.split(",")), ""]
+        if its_address == address:
+            return certificate
+    return ""
 
 
 class _Connection(http.client.HTTPConnection):
@@ -98,8 +128,9 @@ class _Connection(http.client.HTTPConnection):
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.settimeout(TIMEOUT)
             self.sock.connect(_path(self._place))
-        if self._place.certificate:
-            self.sock = _context(self._place.certificate).wrap_socket(self.sock, server_hostname="localhost")
+        if self._place.tls:
+            context = _context(self._place.certificate)
+            self.sock = context.wrap_socket(self.sock, server_hostname=host.strip("[]*") or "localhost")
 
 
 def _path(place: Place) -> str | bytes:
@@ -109,8 +140,9 @@ def _path(place: Place) -> str | bytes:
 
 
 def _context(certificate: str) -> ssl.SSLContext:
-    """Return a context that takes this very certificate, whatever name is in it."""
-    context = ssl.create_default_context(cafile=certificate)
-    context.check_hostname = False
-    context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+    """Return a context that takes this very certificate, whatever name is in it; without one, those of authorities."""
+    context = ssl.create_default_context(cafile=certificate or None)
+    if certificate:
+        context.check_hostname = False
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
     return context

@@ -26,6 +26,7 @@ from prometheus_client.metrics_core import (
 
 from trio_worker.master.figures.region import ADVISED, SIZES, Histogram, Kind, Region
 from trio_worker.status import processes
+from trio_worker.status.workers import Worker, lag, read
 
 _METHOD, _CLASS, _VERSION = "http_request_method", "http_response_status_class", "network_protocol_version"
 
@@ -107,15 +108,17 @@ class Exposition:
         """Yield every metric."""
         yield from self._requests()
         yield from self._counters()
-        running = {worker["id"]: self._regions[worker["id"] - 1] for worker in self._running()}
+        running = {worker.number: self._regions[worker.number - 1] for worker in self._running()}
         yield from _gauges(running)
         yield from _processes({number: region["pid"] for number, region in running.items()})
         yield from self._interpreters(running)
         yield from self._of_uwsgi()
 
-    def _running(self) -> list[Any]:
+    def _running(self) -> list[Worker]:
         """Return the workers that run, and have come to count."""
-        return [each for each in self._workers() if each["pid"] and self._regions[each["id"] - 1]["pid"] == each["pid"]]
+        return [
+            each for each in read(self._workers()) if each.pid and self._regions[each.number - 1]["pid"] == each.pid
+        ]
 
     def _requests(self) -> Iterator[Metric]:
         durations: defaultdict[Kind, list[Histogram]] = defaultdict(list)
@@ -155,17 +158,16 @@ class Exposition:
         yield InfoMetricFamily("trio_build", "The releases of trio-worker and of what it runs on.", self._build)
 
     def _of_uwsgi(self) -> Iterator[Metric]:
-        workers = self._workers()
+        workers = list(read(self._workers()))
         states = GaugeMetricFamily("uwsgi_workers", "Workers by their state to uWSGI's master.", labels=["state"])
-        found = [worker["status"].decode().partition("sig")[0] or "signal" for worker in workers]
+        found = [each.status.partition("sig")[0] or "signal" for each in workers]
         for state in ("idle", "busy", "pause", "cheap", "signal"):
             states.add_metric([state], found.count(state))
         respawns = CounterMetricFamily(
             "uwsgi_worker_respawns", "Times that the master has replaced a worker.", labels=["worker"]
         )
         for each in workers:
-            # Without a master it is one less than nothing.
-            respawns.add_metric([str(each["id"])], each["respawn_count"] if each["respawn_count"] < 1 << 63 else 0)
+            respawns.add_metric([str(each.number)], each.respawns)
         yield states
         yield respawns
 
@@ -219,18 +221,12 @@ def _gauges(running: dict[int, Region]) -> Iterator[Metric]:
         for number, region in running.items():
             family.add_metric([str(number)], region[word])
         yield family
-    lag = GaugeMetricFamily(
+    late = GaugeMetricFamily(
         "trio_loop_lag_seconds", "How late the worker's loop wakes.", labels=["worker"], unit="seconds"
     )
     for number, region in running.items():
-        lag.add_metric([str(number)], _lag(region) / 1_000_000)
-    yield lag
-
-
-def _lag(region: Region) -> int:
-    """Return how late a loop has woken last, or is now, in microseconds."""
-    due = region["flushed_at"] + region["interval"]
-    return max(region["loop_lag"], time.monotonic_ns() // 1000 - due if region["flushed_at"] else 0)
+        late.add_metric([str(number)], lag(region) / 1_000_000)
+    yield late
 
 
 def _processes(pids: dict[int, int]) -> Iterator[Metric]:

@@ -17,6 +17,7 @@ from trio_worker.master.figures.region import TIMES, Region
 from trio_worker.status import processes
 from trio_worker.status.agent import ask
 from trio_worker.status.live import Live
+from trio_worker.status.workers import Worker, lag, read
 
 try:
     _RELEASE = version("trio-worker")
@@ -24,7 +25,7 @@ except PackageNotFoundError:  # It runs from a checkout that is not installed.
     _RELEASE = ""
 
 # uWSGI's words for what a worker does; anything else is a signal that it works on.
-_STATES = {"idle": "accepting", "busy": "accepting", "pause": "paused", "cheap": "cheap"}
+_STATES = {"idle": "accepting", "busy": "accepting", "pause": "paused"}
 
 
 class Instance:
@@ -43,7 +44,7 @@ class Instance:
 
     async def state(self) -> dict[str, Any]:
         """Return everything but the trees."""
-        workers = self._uwsgi.workers()
+        workers = self._workers()
         answers: dict[int, dict[str, Any] | None] = {}
 
         async def look(pid: int) -> None:
@@ -51,15 +52,15 @@ class Instance:
 
         async with trio.open_nursery() as nursery:
             for worker in workers:
-                if worker["pid"] > 0:
-                    nursery.start_soon(look, worker["pid"])
-        found = [self._worker(worker, answers.get(worker["pid"])) for worker in workers]
+                if worker.pid:
+                    nursery.start_soon(look, worker.pid)
+        found = [self._show(worker, answers.get(worker.pid)) for worker in workers]
         state = {"now": time.time(), "bounds": TIMES, "version": _RELEASE, "workers": found}
         for kind, key in (("requests", "age"), ("errors", "at"), ("slow", "at"), ("cancelled", "at")):
             everything = [
-                {"worker": worker["id"], **each}
+                {"worker": worker.number, **each}
                 for worker in workers
-                for each in (answers.get(worker["pid"]) or {}).get(kind, ())
+                for each in (answers.get(worker.pid) or {}).get(kind, ())
             ]
             state[kind] = sorted(everything, key=lambda each: -float(each[key]))
         return state
@@ -73,26 +74,29 @@ class Instance:
 
     def pid_of(self, worker: str) -> int:
         """Return the process of the worker with this number, 0 where there is none."""
-        return next((each["pid"] for each in self._uwsgi.workers() if str(each["id"]) == worker), 0)
+        return next((each.pid for each in self._workers() if str(each.number) == worker), 0)
 
     def owner_of(self, request: str) -> int:
         """Return the process of the worker that has given a request this name, 0 where it has ended."""
         pid = request.partition("-")[0]
-        return next((each["pid"] for each in self._uwsgi.workers() if str(each["pid"]) == pid), 0)
+        return next((each.pid for each in self._workers() if str(each.pid) == pid), 0)
 
-    def _worker(self, worker: Any, answer: dict[str, Any] | None) -> dict[str, Any]:
-        region = self._regions[worker["id"] - 1]
-        process = processes.read(worker["pid"]) if worker["pid"] > 0 else None
+    def _workers(self) -> list[Worker]:
+        return list(read(self._uwsgi.workers()))
+
+    def _show(self, worker: Worker, answer: dict[str, Any] | None) -> dict[str, Any]:
+        region = self._regions[worker.number - 1]
+        process = processes.read(worker.pid) if worker.pid else None
         answer_ = answer or {}
         series = list(region.series())
         return {
-            "id": worker["id"],
-            "pid": worker["pid"],
-            "state": _state(worker, answer, region["pid"] == worker["pid"] and region["flushed_at"] > 0),
+            "id": worker.number,
+            "pid": worker.pid,
+            "state": _state(worker, answer, region["pid"] == worker.pid and region["flushed_at"] > 0),
             "running": answer_.get("running", region["in_flight"]),
             "connections": answer_.get("connections", region["connections"]),
-            "lag": _lag(region) if process else 0,
-            "respawns": worker["respawn_count"],
+            "lag": lag(region) if process else 0,
+            "respawns": worker.respawns,
             "times": reduce(add, (each.durations for each in series)).counts if series else [0] * (len(TIMES) + 1),
             "errors": sum(sum(each.durations.counts) for each in series if each.kind.hundreds == 5),
             "resident": process.resident if process else 0,
@@ -101,17 +105,11 @@ class Instance:
         }
 
 
-def _state(worker: Any, answer: dict[str, Any] | None, counts: bool) -> str:
-    said = worker["status"].decode()
-    if worker["pid"] <= 0 or said == "cheap":
-        return "cheap"
+def _state(worker: Worker, answer: dict[str, Any] | None, counts: bool) -> str:
+    if not worker.pid or (worker.is_cheap and answer is None):
+        # Without a process, and not for being too many: as in a reload in which all end before the next ones start.
+        return "cheap" if worker.is_cheap else "ended"
     if answer is None:
         # Until it has come to count, its app is being loaded, which may take longer than anything that it does later.
         return "not answering" if counts else "starting"
-    return "draining" if answer["draining"] else _STATES.get(said, "accepting")
-
-
-def _lag(region: Region) -> int:
-    """Return how late a loop has woken last, or is now, in microseconds."""
-    due = region["flushed_at"] + region["interval"]
-    return max(region["loop_lag"], time.monotonic_ns() // 1000 - due if region["flushed_at"] else 0)
+    return "draining" if answer["draining"] else _STATES.get(worker.status, "accepting")

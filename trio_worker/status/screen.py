@@ -20,6 +20,7 @@ _STYLES = {
     "draining": "yellow",
     "paused": "yellow",
     "cheap": "dim",
+    "ended": "dim",
 }
 
 # Columns that may be cut off where there is no room for them, and those that a terminal narrower than so many letters

@@ -52,16 +52,18 @@ async def serve_status(service: Service, uwsgi: Any, flush: Callable[[], None]) 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(Agent(live, uwsgi.masterpid()).run)
         nursery.start_soon(watch.run)
-        await _serve(descriptors, uwsgi.numproc == 1, options, app)
+        await _serve(descriptors, uwsgi.numproc == 1, options, app, service.draining)
 
 
-async def _serve(descriptors: Sequence[int], alone: bool, options: Options, app: App) -> None:
-    counters, draining = Counters(), trio.Event()
+async def _serve(descriptors: Sequence[int], alone: bool, options: Options, app: App, draining: trio.Event) -> None:
+    counters = Counters()
     service = Service(
         options=replace(options, engine="express", h2c_upgrade=False, protocols=()),
         counters=counters,
+        # A page that is open when the worker ends is cut off, and no fault of anybody's. Until then connections of
+        # the status are served like those of any other time.
         application=Application(app, counters, draining),
-        draining=draining,
+        draining=trio.Event(),
         state={},
         hypercorn=None,
     )

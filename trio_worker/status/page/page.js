@@ -220,15 +220,15 @@ async function refresh() {
   const id = opened;
   if (id === null) return;
   const answer = await fetch(`/tasks?request=${encodeURIComponent(id)}`).catch(() => null);
-  if (opened !== id) return;
-  if (answer && answer.ok) {
+  if (opened !== id || !answer) return; // The worker that was asked may just have ended; the next look asks another one.
+  if (answer.ok) {
     const found = await answer.json();
     say($("request-facts"), [`${seconds(found.age)} old`, ...counts(found), found.client, `worker ${found.worker}`].filter(Boolean).join(" · "));
     $("tree").replaceChildren(found.tree ? make("ul", {}, taskItem(found.tree)) : "Its task cannot be found.");
     fall();
     reach($("tree"));
   } else {
-    say($("request-facts"), answer && answer.status === 504 ? "Its worker does not answer." : "It has ended.");
+    say($("request-facts"), answer.status === 504 ? "Its worker does not answer." : "It has ended.");
     $("request-acts").replaceChildren();
   }
 }
