@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 import trio
+from support.hostile.websocket import shake
 from support.in_process import make_service, serve
 
 from trio_worker.application.running import Running
 from trio_worker.asgi import RUNNING, App
+from trio_worker.http.service import Service
+from trio_worker.protocols.websocket.connection import WebSocketConnection
 from trio_worker.refusal import TOOK_TOO_LONG
 from trio_worker.transport.socket_wire import SocketWire
 
@@ -93,3 +96,40 @@ def test_an_error_ends_its_connection_only(caplog: pytest.LogCaptureFixture) -> 
 
     assert statuses(serve_each(Recorder(fail), 3)) == [b"200", b"500", b"200"]
     assert "not this one" in caplog.text
+
+
+@pytest.mark.parametrize("late", [1000, 0], ids=["late", "aborted"])
+def test_a_handshake_is_told_of_its_end_before_it_is_served(late: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sweeper of a worker that was held up finds what goes on in another protocol, and that is not late; an end is.
+
+    Args:
+        late: by how many seconds the worker was held up; 0 for an end that does not ask for a deadline.
+    """
+    monkeypatch.setattr("trio_worker.transport.lingering.PATIENCE", 0.01)
+    heard: list[WebSocketConnection] = []
+
+    async def meddle(service: Service) -> None:
+        while True:
+            for each in service.connections:
+                if isinstance(each, WebSocketConnection) and each.session is None and each not in heard:
+                    heard.append(each)
+                    if not late:
+                        each.abort()
+                    elif each.is_late(trio.current_time() + late):
+                        each.expire()
+            await trio.lowlevel.checkpoint()
+
+    async def main() -> list[bytes]:
+        service = make_service(lambda scope, receive, send: send({"type": "websocket.close"}))
+        pairs = [socket.socketpair() for _ in range(20)]
+        for _, theirs in pairs:
+            theirs.sendall(shake())
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(meddle, service)
+            await serve(service, *(SocketWire(ours, "", 5) for ours, _ in pairs))
+            nursery.cancel_scope.cancel()
+        return [theirs.recv(65536) for _, theirs in pairs]
+
+    answers = trio.run(main)
+    assert heard  # Trio runs the tasks of a turn in any order: some are met between the two protocols.
+    assert b"" not in answers if late else answers.count(b"") == len(heard)

@@ -154,6 +154,8 @@ class Attendant:
         """Take up the protocol that a connection goes on in, or let go of it; False leaves the cancel scope before."""
         if isinstance(outcome, Work):
             before = self._work
+            # It is told what comes, a deadline of its predecessor's for one, before it is served.
+            outcome.attendant, outcome.cancel_scope = self, self._scope
             self._enter(outcome)
             if before is not None:
                 before.release()

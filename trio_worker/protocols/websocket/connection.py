@@ -62,6 +62,7 @@ class WebSocketConnection(Connection):
         """Take the request that asks for it, and the bytes that have come behind it already."""
         exchange.connection = self
         self.exchange = exchange
+        self.wire.deadline = inf  # That of the head, which has come.
         self._early = bool(early)
         return self
 
