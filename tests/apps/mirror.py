@@ -36,6 +36,8 @@ async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
     elif path == "/nothing":
         await send({"type": "http.response.start", "status": 304, "headers": [(b"etag", b'"1"')]})
         await send({"type": "http.response.body"})
+    elif path == "/pieces":
+        await _send_pieces(send)
     elif path == "/waits":
         await _wait_for_disconnect(receive)
     else:
@@ -50,6 +52,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("latin-1")
     return value if isinstance(value, str | int | float | None) else repr(value)
+
+
+async def _send_pieces(send: Any) -> None:
+    """Send a body of unknown length in one step, when the connection has been there for a while."""
+    await trio.sleep(0.2)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(5):
+        await send({"type": "http.response.body", "body": b"x" * 65536, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _answer(send: Any, body: bytes) -> None:

@@ -1,6 +1,9 @@
 """An HTTP/1.1 client that sends just the bytes it is told to, and reads one response at a time."""
 
+import fcntl
 import socket
+import struct
+import termios
 from collections.abc import Iterator
 from dataclasses import dataclass
 from http.client import HTTPMessage, parse_headers
@@ -23,6 +26,21 @@ def connect(target: Target, timeout: float = TIMEOUT) -> socket.socket:
     # uWSGI counts the terminating NUL as part of an abstract name.
     sock.connect(b"\0" + name[1:].encode() + b"\0" if name.startswith("@") else name)
     return sock
+
+
+def count_waiting(sock: socket.socket) -> int:
+    """Count the bytes that wait for the reader of this socket in the kernel."""
+    return _ask_kernel(sock, termios.FIONREAD)
+
+
+def is_read(sock: socket.socket) -> bool:
+    """Return True if the other side has read all that was sent here, over a UNIX socket (unix(7))."""
+    return _ask_kernel(sock, termios.TIOCOUTQ) == 0
+
+
+def _ask_kernel(sock: socket.socket, request: int) -> int:
+    (answer,) = struct.unpack("i", fcntl.ioctl(sock, request, bytes(4)))
+    return int(answer)
 
 
 @dataclass(frozen=True)

@@ -153,6 +153,59 @@ def test_a_task_that_writes_meanwhile_comes_behind_it(pair: tuple[GatheringWire,
     trio.run(main)
 
 
+def test_it_settles_when_the_client_has_read_all(pair: tuple[GatheringWire, socket.socket]) -> None:
+    wire, client = pair
+
+    async def main() -> None:
+        async with watched(wire), trio.open_nursery() as nursery:
+            await wire.settle()  # Of nothing.
+            assert wire.gather(LARGE)
+            nursery.start_soon(end)
+            got = b""
+            with trio.fail_after(5):
+                while piece := read(client) or await more(client):
+                    got += piece
+            assert got == LARGE
+
+    async def end() -> None:
+        await wire.settle()
+        wire.end_writing_now()
+
+    async def more(client: socket.socket) -> bytes:
+        await trio.lowlevel.wait_readable(client)
+        return read(client)
+
+    trio.run(main)
+
+
+def test_who_gives_up_to_settle_ends_the_connection(pair: tuple[GatheringWire, socket.socket]) -> None:
+    wire, client = pair
+
+    async def main() -> None:
+        async with watched(wire):
+            assert wire.gather(LARGE)
+            with trio.move_on_after(0):
+                await wire.settle()
+            with pytest.raises(OSError, match="Broken pipe"):
+                await wire.settle()
+            assert len(read(client)) < len(LARGE)
+
+    trio.run(main)
+
+
+def test_a_close_takes_along_what_can_leave(pair: tuple[GatheringWire, socket.socket]) -> None:
+    wire, client = pair
+
+    async def main() -> None:
+        async with watched(wire):
+            assert wire.gather(b"the last")
+            assert wire.watcher is not None
+            wire.close()
+            assert read(client) == b"the last"
+
+    trio.run(main)
+
+
 def test_a_client_that_has_gone(pair: tuple[GatheringWire, socket.socket]) -> None:
     """The next write says so; nothing is kept for it."""
     wire, client = pair

@@ -5,7 +5,7 @@ import subprocess
 from typing import Any
 
 import pytest
-from support.http1 import Http1, Target, connect
+from support.http1 import Http1, Target, connect, count_waiting
 from support.ini import UWSGI
 from support.packets import ask, packet, read, request, scope
 from support.uwsgi import Server, Servers
@@ -213,6 +213,14 @@ def test_a_front_that_hangs_up_cancels_the_request(uwsgi: Servers) -> None:
         sock.sendall(request("/waits"))
         eventually(lambda: server.metrics()["worker.1.in_flight"] == 1)
     server.wait_log("told of the disconnect")
+
+
+def test_all_leaves_before_an_end_that_is_the_bodys(server: Server) -> None:
+    """Pieces of one step are more than a UNIX socket takes at once, and the last message has none."""
+    with connect(server.unix_path) as sock:
+        sock.sendall(request("/pieces"))
+        eventually(lambda: count_waiting(sock) > 2 * 65536)
+        assert read(sock).body == b"x" * 5 * 65536
 
 
 def test_a_reload_waits_for_a_request(uwsgi: Servers) -> None:

@@ -254,7 +254,7 @@ class Response(Writing):
         rest = () if gathered else self._write_now(parts)
         if self._framing is not NONE:
             self.sent += len(data)
-        if rest:
+        if rest or (self._framing is CLOSE and not more):  # Behind the end of the connection nothing can leave.
             await self._write(rest)
         self._advance(more)
         if more:

@@ -52,9 +52,11 @@ class Writing(Running):
             self._end_turn()
 
     async def _write_parts(self, parts: Sequence[Bytes]) -> None:
-        """Do the same within a turn."""
+        """Do the same within a turn; without parts, until all has left that the wire keeps."""
         try:
-            if sum(map(len, parts)) <= JOIN_LIMIT:
+            if not parts:
+                await self.wire.settle()
+            elif sum(map(len, parts)) <= JOIN_LIMIT:
                 await self.wire.send(b"".join(parts))
             else:
                 await self.wire.send_parts(*parts)

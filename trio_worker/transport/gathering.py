@@ -88,13 +88,28 @@ class GatheringWire(SocketWire):
         self._pieces = 0
         return sent - size
 
+    async def settle(self) -> None:
+        """Write all that is kept; waits and raises like `send`."""
+        try:
+            while self._kept is not None:
+                self.try_send_parts(())
+                if self._kept is not None:
+                    await self._writable()
+        except trio.Cancelled:
+            self.abort()
+            raise
+
     async def send_file(self, descriptor: int, offset: int, count: int) -> None:
         """Write `count` bytes of an open file behind what is kept; see SocketWire."""
-        while not self.flush():
-            await self._writable()
+        await self.settle()
         await super().send_file(descriptor, offset, count)
 
     def _shutdown(self, how: int) -> None:
         if how != socket.SHUT_RD:
             self.flush()
         super()._shutdown(how)
+
+    def close(self) -> None:
+        """Close the descriptor; what is kept leaves as far as it can leave at once."""
+        self.flush()
+        super().close()
