@@ -105,6 +105,17 @@ async def _answers_one(scope: Scope, receive: Receive, send: Send) -> None:
     await trio.sleep(30)
 
 
+async def _answers_at_length(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers the first message with more than a UNIX socket takes, and none of the others."""
+    await send({"type": "websocket.accept"})
+    await receive()
+    await trio.sleep(0.2)  # The kernel has been asked to tell of this connection by then.
+    for _ in range(3):
+        await send({"type": "websocket.send", "bytes": bytes(80_000)})
+    while (await receive())["type"] == "websocket.receive":
+        pass
+
+
 WAYS = {
     "/echo": _echo,
     "/slow": _slow_echo,
@@ -121,6 +132,7 @@ WAYS = {
     "/chooses-another": _chooses_another,
     "/collects": _collects,
     "/answers-one": _answers_one,
+    "/answers-at-length": _answers_at_length,
 }
 
 

@@ -1,7 +1,9 @@
 """The handshake and the frames of WebSockets, in order and out of it."""
 
 import pytest
+from support.http1 import count_waiting, is_read
 from support.uwsgi import Server, Servers
+from support.waiting import eventually
 from support.websocket import HANDSHAKE, Raw, open_
 from websockets.exceptions import InvalidStatus
 from websockets.frames import Frame, Opcode
@@ -61,6 +63,18 @@ class TestFrames:
             assert client.ask("/answers-one") == 101
             client.send(frame * 3)
             assert client._exactly(3) == b"\x81\x01x"
+
+    def test_a_pong_that_had_to_wait_leaves_when_the_client_reads(self, server: Server) -> None:
+        with Raw(server.unix_path) as client:
+            assert client.ask("/answers-at-length") == 101
+            client.send(Frame(Opcode.TEXT, b"x").serialize(mask=True) * 2)
+            eventually(lambda: count_waiting(client.socket) > 2 * 65536)
+            client.frame(Opcode.PING, b"are you there")
+            eventually(lambda: is_read(client.socket))
+            for _ in range(3):
+                assert client._exactly(10)[:2] == b"\x82\x7f"
+                client._exactly(80_000)
+            assert client._exactly(15) == b"\x8a\x0dare you there"
 
     def test_split_at_every_byte(self, server: Server) -> None:
         frame = Frame(Opcode.TEXT, b"hello").serialize(mask=True)

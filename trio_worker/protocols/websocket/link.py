@@ -104,6 +104,8 @@ class Link:
             except OSError:
                 came = b""
             if came is None:
+                if self._outlet.unsent:
+                    self._answer(b"")  # The client may have read meanwhile, and nobody else writes.
                 return False
             if not came:
                 self.lose()

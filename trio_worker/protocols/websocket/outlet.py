@@ -13,18 +13,21 @@ class Outlet:
 
     Args:
         wire: where the frames go.
+
+    Attributes:
+        unsent: the bytes of control frames that did not leave at once.
     """
 
-    __slots__ = ("_unsent", "_wire", "_written")
+    __slots__ = ("_wire", "_written", "unsent")
 
     def __init__(self, wire: Wire) -> None:
         self._wire = wire
-        # The bytes of control frames that did not leave at once, and whether a task is in the middle of a write.
-        self._unsent = b""
+        self.unsent = b""
+        # Set when the task that is in the middle of a write has come to its end.
         self._written: trio.Event | None = None
 
     def answer(self, data: bytes, is_last: bool) -> None:
-        """Send control frames without waiting.
+        """Send control frames without waiting, behind those that did not leave before.
 
         Those of a client that does not read are dropped, but for the last one (`is_last`): so what waits is bounded by
         what one read can ask for.
@@ -32,16 +35,18 @@ class Outlet:
         Raises:
             OSError: the client has gone.
         """
-        if not data or (self._unsent and not is_last):
+        if self._written is None and self.unsent:
+            self.unsent = self.unsent[self._wire.try_send(self.unsent) :]
+        if not data or (self.unsent and not is_last):
             return
-        data = self._unsent + data
+        data = self.unsent + data
         if self._written is None:
             data = data[self._wire.try_send(data) :]
-        self._unsent = data
+        self.unsent = data
 
     def gather(self, frame: bytes) -> bool:
         """Keep a frame that others will follow; return False where it is to be sent now."""
-        return self._written is None and not self._unsent and self._wire.gather(frame)
+        return self._written is None and not self.unsent and self._wire.gather(frame)
 
     def write_now(self, data: bytes) -> bytes | memoryview:
         """Write what leaves of a frame without waiting, and return the rest of it, which `write` writes.
@@ -49,7 +54,7 @@ class Outlet:
         Raises:
             OSError: the client has gone.
         """
-        if self._written is not None or self._unsent:
+        if self._written is not None or self.unsent:
             return data
         sent = self._wire.try_send(data)
         return b"" if sent == len(data) else memoryview(data)[sent:]
@@ -62,8 +67,8 @@ class Outlet:
         """
         while self._written is not None:
             await self._written.wait()
-        if self._unsent:
-            data, self._unsent = self._unsent + bytes(data), b""
+        if self.unsent:
+            data, self.unsent = self.unsent + bytes(data), b""
         sent = self._wire.try_send(data)
         if sent < len(data):
             await self._write_rest(memoryview(data)[sent:])
@@ -75,5 +80,5 @@ class Outlet:
         finally:
             self._written = None
             written.set()
-        if self._unsent:
+        if self.unsent:
             await self.write(b"")
