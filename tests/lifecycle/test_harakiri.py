@@ -79,6 +79,14 @@ def test_the_log_shows_the_tasks_of_the_request(uwsgi: Servers) -> None:
     assert re.search(r"limits\.py:\d+ in sleeps_here$", server.log, re.MULTILINE)
 
 
+def test_the_log_shows_a_thousand_of_the_tasks_of_a_request(uwsgi: Servers) -> None:
+    server = uwsgi(module="nurseries:app", harakiri=1)
+    with Http1(server.address) as client:
+        assert client.get("/many/3000").status == 504
+    server.wait_log("and 2001 more tasks")
+    assert server.log.count("- xxx") == 999
+
+
 def test_a_response_that_has_begun_is_cut_off(uwsgi: Servers) -> None:
     server = start(uwsgi, harakiri=1)
     with Http1(server.address) as client:

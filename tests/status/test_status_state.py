@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -216,10 +217,16 @@ def test_it_answers_where_the_app_has_as_many_connections_as_it_may(server: Serv
             each.close()
 
 
-def test_events_come_once_a_second(server: Server) -> None:
+def watch(server: Server) -> Http1:
+    """A page that is open, or wants to be."""
     host, _, port = str(server.options["trio-status"]).rpartition(":")
-    with Http1((host, int(port))) as watching:
-        watching.send(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    watching = Http1((host, int(port)))
+    watching.send(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    return watching
+
+
+def test_events_come_once_a_second(server: Server) -> None:
+    with watch(server) as watching:
         assert watching.head().headers["content-type"] == "text/event-stream"
         for _ in range(3):
             event = watching.chunk()
@@ -227,11 +234,23 @@ def test_events_come_once_a_second(server: Server) -> None:
             assert [each["id"] for each in json.loads(event[6:])["workers"]] == [1, 2]
 
 
+def test_pages_that_are_open_leave_room_for_whoever_asks_once(read_only: Server) -> None:
+    with ExitStack() as opened:
+        heads = [opened.enter_context(watch(read_only)).head().status for _ in range(50)]
+        assert (heads.count(200), heads.count(503)) == (32, 18)
+        for path in ("/metrics", "/state"):
+            assert ask(read_only, path)[0] == 200
+
+    def is_open() -> bool:
+        with watch(read_only) as watching:
+            return bool(watching.head().status == 200)
+
+    eventually(is_open)
+
+
 def test_a_page_that_is_open_in_a_reload_is_no_error_in_the_log(uwsgi: Servers) -> None:
     server = uwsgi(**with_status())
-    host, _, port = str(server.options["trio-status"]).rpartition(":")
-    with Http1((host, int(port))) as watching:
-        watching.send(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    with watch(server) as watching:
         assert watching.head().status == 200
         watching.chunk()
         server.reload("r")

@@ -13,7 +13,7 @@ from trio_worker.application.current import CURRENT
 from trio_worker.asgi import Record
 from trio_worker.master.access_log.following import cause, protocol
 
-# Requests of each kind that are kept, and characters of an exception's text.
+# Requests of each kind that are kept, and characters of an exception's text or of a path.
 MOST = 20
 MOST_TEXT = 500
 
@@ -81,7 +81,7 @@ class Recent:
         entry = {
             "at": round(time.time(), 3),
             "method": record.scope.get("method", "GET"),
-            "path": record.scope["path"],
+            "path": path(record),
             "client": client(record),
             "protocol": protocol(record),
             "status": record.status,
@@ -95,6 +95,12 @@ class Recent:
             self._kinds["errors"].append(entry)
         elif record.micros >= self.slow and not is_session:  # A session is meant to last.
             self._kinds["slow"].append(entry)
+
+
+def path(record: Record) -> str:
+    """Return the path of a request as it is shown: a client may send one of kilobytes, and hundreds of those."""
+    found: str = record.scope["path"]
+    return found if len(found) <= MOST_TEXT else f"{found[:MOST_TEXT]}…"
 
 
 def client(record: Record) -> str:

@@ -70,6 +70,9 @@ class Agent:
                     await stream.send_all(json.dumps(self._live.answer(asked)).encode())
             except (OSError, trio.BrokenResourceError, ValueError) as error:
                 log.debug("a question of another process was not answered: %s", error)
+            except Exception:
+                # What an app has made of its tasks cannot be foreseen, and who looks at a worker is not to end it.
+                log.exception("a question of another process could not be answered")
 
 
 async def _receive_line(stream: trio.SocketStream) -> bytes:

@@ -3,6 +3,7 @@
 A worker whose loop is stuck has its figures, and is shown as not answering.
 """
 
+import logging
 import os
 import time
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from trio_worker.status import processes
 from trio_worker.status.agent import ask
 from trio_worker.status.live import Live
 from trio_worker.status.workers import Worker, lag, read
+
+log = logging.getLogger(__name__)
 
 try:
     _RELEASE = version("trio-worker")
@@ -67,10 +70,14 @@ class Instance:
 
     async def ask(self, pid: int, question: dict[str, Any]) -> dict[str, Any] | None:
         """Return the answer of the worker with this process id, None where there is none."""
-        if pid == os.getpid():
-            await trio.lowlevel.checkpoint()
+        if pid != os.getpid():
+            return await ask(self._uwsgi.masterpid(), pid, question)
+        await trio.lowlevel.checkpoint()
+        try:
             return self._live.answer(question)
-        return await ask(self._uwsgi.masterpid(), pid, question)
+        except Exception:
+            log.exception("this worker cannot tell what it does")
+            return None
 
     def pid_of(self, worker: str) -> int:
         """Return the process of the worker with this number, 0 where there is none."""

@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 import trio
 
-from trio_worker.application.recent import Recent, client
+from trio_worker.application.recent import MOST_TEXT, Recent, client, path
 from trio_worker.application.running import Running
 from trio_worker.application.session import Runs
-from trio_worker.application.tasks import tasks_of, tasks_within, tree, waits_at
+from trio_worker.application.tasks import tasks_of, tasks_within, tree, tree_within, waits_at
 from trio_worker.http.service import Service
 from trio_worker.master.access_log.following import protocol
 from trio_worker.refusal import Refusal
@@ -23,6 +23,9 @@ BY_OPERATOR = Refusal(503, "The request was cancelled by an operator.", "operato
 
 # Requests that are listed, the oldest ones, and as many WebSocket sessions.
 MOST_REQUESTS = 200
+
+# Tasks of a request that run elsewhere, as in a nursery of the app's, and are shown.
+MOST_ELSEWHERE = 20
 
 Runner = Running | Runs
 R = TypeVar("R", Running, Runs)
@@ -71,7 +74,7 @@ class Live:
             "draining": self._service.draining.is_set(),
             "running": application.count_running(),
             "connections": len(self._service.connections),
-            "requests": [self._show(each, tasks.get(each)) for each in oldest],
+            "requests": [self._show(each, tasks.get(each, [None])[0]) for each in oldest],
             **self._recent.show(),
         }
 
@@ -80,9 +83,10 @@ class Live:
         request = self._find(name)
         if request is None:
             return {}
-        task = tasks_of([request]).get(request)
-        found = None if task is None else tree(task, request.cancel_scope)
-        return {**self._show(request, task), "tree": found}
+        own, *others = tasks_of([request]).get(request, [None])
+        found = None if own is None else tree(own, request.cancel_scope)
+        elsewhere = [tree_within(each) for each in others[:MOST_ELSEWHERE] if each is not None]
+        return {**self._show(request, own), "tree": found, "elsewhere": elsewhere}
 
     def tasks(self) -> dict[str, Any]:
         """Return every task of this process."""
@@ -118,8 +122,8 @@ class Live:
             "id": self._name(request),
             "worker": self._number,
             "method": request.scope.get("method", "WEBSOCKET"),
-            "path": request.scope["path"],
-            "route": _route(request, tasks),
+            "path": path(request),
+            "route": _route(request, tasks)[:MOST_TEXT],
             "client": client(request),
             "protocol": protocol(request),
             "age": round(time.perf_counter() - request.began, 3),
@@ -142,11 +146,13 @@ def _messages(session: Runs) -> dict[str, int]:
 
 def _route(request: Runner, tasks: Iterable[trio.lowlevel.Task]) -> str:
     """Return the rule of Quart, or the route of Starlette, that the app has matched; "" where there is none."""
-    if (route := request.scope.get("route")) is not None:
-        return str(request.scope.get("root_path", "") + getattr(route, "path", ""))
-    rule = getattr(getattr(request, "asked", None), "url_rule", None)
-    rules = (rule, *_rules_of_websockets(() if isinstance(request, Running) else tasks))
-    return next((str(each.rule) for each in rules if each is not None), "")
+    with suppress(Exception):  # These are objects of the app's, which may be anything.
+        if (route := request.scope.get("route")) is not None:
+            return f"{request.scope.get('root_path', '')}{getattr(route, 'path', '')}"
+        rule = getattr(getattr(request, "asked", None), "url_rule", None)
+        rules = (rule, *_rules_of_websockets(() if isinstance(request, Running) else tasks))
+        return next((str(each.rule) for each in rules if each is not None), "")
+    return ""
 
 
 def _rules_of_websockets(tasks: Iterable[trio.lowlevel.Task]) -> Iterator[Any]:

@@ -5,10 +5,16 @@ import json
 import trio
 
 from trio_worker.asgi import Scope, Send
+from trio_worker.refusal import Refusal, answer
 from trio_worker.status.instance import Instance
 
 # Seconds between two looks.
 INTERVAL = 1.0
+
+# Pages that may be open at a time in a worker, so that its status has connections left for whatever asks once.
+MOST = 32
+
+FULL = Refusal(503, f"{MOST} pages are open here already.")
 
 
 class Watch:
@@ -38,6 +44,9 @@ class Watch:
 
     async def page(self, scope: Scope, send: Send) -> None:
         """Send what is seen as server-sent events; a client that reads slowly gets the latest and not all."""
+        if self._watchers >= MOST:
+            await answer(scope, send, FULL)
+            return
         headers = [(b"content-type", b"text/event-stream"), (b"x-accel-buffering", b"no")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         self._watchers += 1

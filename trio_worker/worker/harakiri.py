@@ -122,7 +122,7 @@ class Harakiri:
         for request in due:
             self._cancelled[request] = now
             self._counters.harakiri += 1
-            stack = describe(tasks[request]) if request in tasks else "(its task cannot be found)"
+            stack = "\n".join(map(describe, tasks.get(request, ()))) or "(its task cannot be found)"
             if self._verbose:
                 stack += "".join(_other_threads())
             log.error("harakiri: %s is cancelled after %.1f s\n%s", _name(request), now - request.began, stack)

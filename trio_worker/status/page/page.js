@@ -225,6 +225,7 @@ async function refresh() {
     const found = await answer.json();
     say($("request-facts"), [`${seconds(found.age)} old`, ...counts(found), found.client, `worker ${found.worker}`].filter(Boolean).join(" · "));
     $("tree").replaceChildren(found.tree ? make("ul", {}, taskItem(found.tree)) : "Its task cannot be found.");
+    if (found.elsewhere.length) $("tree").append(make("p", { class: "facts" }, "What it has started elsewhere"), make("ul", {}, ...found.elsewhere.map(taskItem)));
     fall();
     reach($("tree"));
   } else {
