@@ -35,7 +35,7 @@ class Resting:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("use", "kib"), [(Resting(), 2), (open_websocket, 9)], ids=["keep-alive", "websocket"])
+@pytest.mark.parametrize(("use", "kib"), [(Resting(), 2), (open_websocket, 8)], ids=["keep-alive", "websocket"])
 def test_memory_of_an_idle_connection(use: Use, kib: float) -> None:
     allow_connections(CONNECTIONS)
     with running(WORKER, BARE, connections=CONNECTIONS + 100) as started:

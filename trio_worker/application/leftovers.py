@@ -62,7 +62,7 @@ class Mended:
 
     def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
         """Let go of what Trio says about it: that the scope has ended has mended it."""
-        return error is not None and _is_by_leftovers(error)
+        return error is not None and is_mended(error)
 
 
 MENDED = Mended()
@@ -97,10 +97,11 @@ async def open_nursery() -> AsyncIterator[trio.Nursery]:
         async with trio.open_nursery() as nursery:
             yield nursery
     except BaseExceptionGroup as group:
-        rest = group.split(_is_by_leftovers)[1]
+        rest = group.split(is_mended)[1]
         if rest is not None:
             raise rest from None
 
 
-def _is_by_leftovers(error: BaseException) -> bool:
+def is_mended(error: BaseException) -> bool:
+    """Return True for what Trio raises where a scope ends around one that is left open: its end has mended that."""
     return isinstance(error, RuntimeError) and "stack corrupted" in str(error)

@@ -63,11 +63,11 @@ class Attendant:
         pool, task = self._pool, trio.lowlevel.current_task()
         pool.arrive()
         while self._is_needed:
-            with self, leftovers.MENDED, trio.CancelScope() as self._scope:
+            with self, trio.CancelScope() as self._scope:
                 place = leftovers.place(task)
                 # In a scope that the work has left cancelled the next work would end at once.
                 while (self._work is not None or pool.waiting or await self._rest()) and not self._scope.cancel_called:
-                    outcome: Work | Outcome = CLOSE
+                    outcome: Work | Outcome | None = CLOSE
                     context = pool.context.copy() if self._work is None else task.context
                     try:
                         outcome = await self._begin(context)
@@ -96,10 +96,16 @@ class Attendant:
     def __enter__(self) -> None:
         """Serve connections: see `__exit__`."""
 
-    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
-        """Close the connection that is served where the task ends by an error: the worker's end cancels it, say."""
-        if error is not None:
-            self._close()
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> bool:
+        """Close the connection that is served where the task ends by an error: the worker's end cancels it, say.
+
+        Returns:
+            Whether that is none: the scope has ended around what an app has left open in it.
+        """
+        if error is None or leftovers.is_mended(error):
+            return error is not None
+        self._close()
+        return False
 
     async def _rest(self) -> bool:
         """Wait for work that no other task has taken; return False where this task is not needed any more."""
@@ -108,7 +114,7 @@ class Attendant:
             self._is_needed = await pool.rest()
         return self._is_needed
 
-    def _begin(self, context: Context) -> Awaitable[Work | Outcome]:
+    def _begin(self, context: Context) -> Awaitable[Work | Outcome | None]:
         """Return the work's next step: a first one is run in this context, any other in the task's."""
         work = self._work
         if work is not None:
@@ -119,7 +125,7 @@ class Attendant:
         work.attendant, work.cancel_scope = self, self._scope
         return run_in(context, work.serve(), self._pool.suspend, None)
 
-    async def _give_way(self, outcome: Work | Outcome) -> None:
+    async def _give_way(self, outcome: Work | Outcome | None) -> None:
         """Let others have their turn before the work, the task's own from here on, is served again.
 
         Trio enters a context of its own for it.
@@ -150,7 +156,7 @@ class Attendant:
         if isinstance(work, Connection) and (descriptor := work.wire.fileno()) >= 0:
             self._service.connections.add(descriptor, work)  # A stream that is a wire has none.
 
-    def _go_on(self, outcome: Work | Outcome) -> bool:
+    def _go_on(self, outcome: Work | Outcome | None) -> bool:
         """Take up the protocol that a connection goes on in, or let go of it; False leaves the cancel scope before."""
         if isinstance(outcome, Work):
             before = self._work
@@ -163,7 +169,7 @@ class Attendant:
             self._close()
         return outcome is not OUTSIDE
 
-    def _hand_on(self, outcome: Work | Outcome) -> None:
+    def _hand_on(self, outcome: Work | Outcome | None) -> None:
         """Leave it to another task to serve again what would be this one's."""
         if outcome is PARKED:
             self._work = None

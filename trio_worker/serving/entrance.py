@@ -58,7 +58,7 @@ class Arrival(Connection):
         self._hung_up = self._looked = self._refused = False
         self._accepted = trio.current_time()
 
-    async def serve(self) -> Connection | Outcome:
+    async def serve(self) -> Connection | Outcome | None:
         """Read the first bytes and return the connection in its protocol, where there is one."""
         self.wire.deadline = self._accepted + self._service.options.header_timeout
         try:

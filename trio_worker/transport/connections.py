@@ -7,6 +7,7 @@ here.
 
 import enum
 from collections.abc import Callable, Iterator
+from typing import Final
 
 import trio
 
@@ -17,13 +18,16 @@ class Outcome(enum.Enum):
     """The next step for a connection, when its task has served it for now."""
 
     CLOSE = "nothing is left to do but close it"
-    OUTSIDE = "what is left to do is done outside of the task's cancel scope"
     AGAIN = "it is served again, when others have had their turn"
     PARKED = "it waits for its client without a task"
     TAKEN = "another task serves it on"
 
 
-CLOSE, OUTSIDE, AGAIN, PARKED, TAKEN = Outcome
+CLOSE, AGAIN, PARKED, TAKEN = Outcome
+
+# What is left to do is done outside of the task's cancel scope. It is what coroutines return that know no outcomes: one
+# of those may serve a connection by itself.
+OUTSIDE: Final = None
 
 
 class Work:
@@ -39,11 +43,11 @@ class Work:
     cancel_scope: trio.CancelScope
     attendant: object
 
-    async def serve(self) -> "Work | Outcome":
+    async def serve(self) -> "Work | Outcome | None":
         """Do it within its cancel scope.
 
         Returns:
-            What is left to do, or the connection that goes on in another protocol.
+            What is left to do, OUTSIDE for one, or the connection that goes on in another protocol.
         """
         raise NotImplementedError
 

@@ -66,7 +66,7 @@ class Http1Connection(RequestConnection[Exchange]):
         self._parked = self._resting = False
         self._outliving = 0
 
-    async def serve(self) -> Connection | Outcome:
+    async def serve(self) -> Connection | Outcome | None:
         """Serve one request; one that asks for another protocol goes on in that."""
         exchange, parser = self._take_request(), self._parser
         if exchange is None:
@@ -147,7 +147,7 @@ class Http1Connection(RequestConnection[Exchange]):
             exchange = self._take_request()
         return exchange
 
-    def _conclude(self) -> Connection | Outcome:
+    def _conclude(self) -> Connection | Outcome | None:
         """Return what becomes of the connection when no request is served on it for now."""
         parser = self._parser
         if parser.upgrade is not None and self.exchange is None and not self.cancel_scope.cancel_called:

@@ -25,7 +25,7 @@ from trio_worker.protocols.http2.rules import Asked
 from trio_worker.protocols.http2.session import Session
 from trio_worker.protocols.http2.work import Stream, begin
 from trio_worker.protocols.websocket.inflating import Excess
-from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome
+from trio_worker.transport.connections import CLOSE, Connection, Outcome
 from trio_worker.transport.lingering import PATIENCE
 from trio_worker.transport.wire import Address, Wire
 
@@ -98,8 +98,8 @@ class Http2Connection(Connection):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} with {len(self.streams)} streams on {self.wire!r}>"
 
-    async def serve(self) -> Outcome:
-        """Serve streams until one side ends it."""
+    async def serve(self) -> None:
+        """Serve streams until one side ends it, and leave the rest to be done OUTSIDE."""
         self.wire.deadline = self.service.clock.now + self.service.options.header_timeout
         self._begin_session()
         if self.service.draining.is_set():
@@ -120,7 +120,6 @@ class Http2Connection(Connection):
         while self.running:
             self._over = trio.Event()
             await self._over.wait()
-        return OUTSIDE
 
     async def _lose_streams(self) -> None:
         """Tell all streams that their client has gone.

@@ -51,7 +51,7 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
         # True if the packet has not come in its time.
         self._timed_out = False
 
-    async def serve(self) -> Connection | Outcome:
+    async def serve(self) -> Connection | Outcome | None:
         """Serve the packet, or close what is no valid one; a WebSocket goes on in another protocol."""
         try:
             following = await self._serve_packet()

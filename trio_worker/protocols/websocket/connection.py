@@ -1,7 +1,9 @@
 """A WebSocket on a connection of its own: behind the head of an HTTP/1.1 request, or behind a uwsgi packet."""
 
 import logging
+from collections.abc import Coroutine
 from math import inf
+from typing import Any
 
 from trio_worker.http.exchange import Exchange
 from trio_worker.http.response import LEAVING
@@ -12,7 +14,7 @@ from trio_worker.protocols.websocket.inflating import Excess
 from trio_worker.protocols.websocket.link import CLOSED, CLOSING, INTERNAL_ERROR, LOST, OPEN, SERVICE_RESTART
 from trio_worker.protocols.websocket.session import WebSocketSession
 from trio_worker.refusal import Refusal
-from trio_worker.transport.connections import CLOSE, OUTSIDE, Connection, Outcome
+from trio_worker.transport.connections import CLOSE, Connection, Outcome
 from trio_worker.transport.wire import Address, Wire
 
 log = logging.getLogger(__name__)
@@ -69,16 +71,19 @@ class WebSocketConnection(Connection):
     async def read_body(self) -> None:
         """Do nothing: the request has no body."""
 
-    async def serve(self) -> Outcome:
-        """Serve the session to its end."""
-        if (refusal := self._begin()) is not None:
-            await self._refuse(refusal)
-        elif self.session is not None:
-            self._expect_ping()
-            await self.service.application.run_session(self.session)
-        return OUTSIDE
+    def serve(self) -> Coroutine[Any, Any, None]:
+        """Serve the session to its end, and leave the rest to be done OUTSIDE.
 
-    def _begin(self) -> Refusal | None:
+        Not a coroutine function: an idle session is a stack of coroutines, and each of them takes a quarter of a KiB.
+        """
+        begun = self._begin()
+        if isinstance(begun, Refusal):
+            return self._refuse(begun)
+        self.session = begun
+        self._expect_ping()
+        return self.service.application.run_session(begun)
+
+    def _begin(self) -> WebSocketSession | Refusal:
         """Make the session, which has the exchange to itself from then on; or return why there is none."""
         exchange, options = self.exchange, self.service.options
         assert exchange is not None
@@ -89,11 +94,11 @@ class WebSocketConnection(Connection):
         if isinstance(agreed, Refusal):
             return agreed
         size = MAX_SIZE if options.websockets_max_size is None else options.websockets_max_size
-        self.session = WebSocketSession(self.wire, exchange, agreed, size * 1024)
         self.exchange = None
+        session = WebSocketSession(self.wire, exchange, agreed, size * 1024)
         if self.service.draining.is_set():
-            self.session.start_drain()
-        return None
+            session.start_drain()
+        return session
 
     async def _refuse(self, refusal: Refusal) -> None:
         exchange = self.exchange

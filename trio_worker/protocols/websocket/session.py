@@ -247,7 +247,7 @@ class WebSocketSession(Link):
         headers = app_rules.accepted(message.get("headers", ()))
         head = self._exchange.accept([*self._handshake.answer(subprotocol), *headers])
         del self._exchange, self._handshake  # Nothing of them is needed any more: idle sessions come in thousands.
-        self.status, self.response_headers = 101, headers
+        self.status, self.response_headers = 101, headers or ()
         self._counters.sessions += 1
         self.phase = OPEN
         self._change()
