@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable
 
+import h2.events
 import pytest
 from support.http1 import Http1, connect
 from support.http2 import Http2, Http2WebSocket
@@ -40,6 +41,9 @@ def over_http2(server: Server, path: str) -> int:
 def over_packets(server: Server, path: str) -> int:
     return ask(server.address, packet(path)).status
 
+
+# A scope that was opened in the app's task, and closed in one below; what the client gets.
+ADRIFT = {"closes_scope_below": 500, "closes_scope_below_and_answers": 200}
 
 PROTOCOLS = {"http1": over_http1, "http2": over_http2, "packet": over_packets}
 EACH = pytest.mark.parametrize("send", PROTOCOLS.values(), ids=PROTOCOLS)
@@ -88,6 +92,31 @@ def test_an_app_that_fails_in_it(server: Server, send: Callable[[Server, str], i
 
 
 @EACH
+@pytest.mark.parametrize(("name", "status"), ADRIFT.items(), ids=ADRIFT)
+def test_a_task_that_is_adrift(server: Server, send: Callable[[Server, str], int], name: str, status: int) -> None:
+    """Trio's tree has lost the task of the app: its client is answered, and nobody else notices."""
+    record = told(f"/{name}", "cancel scope")
+    pids, records = server.worker_pids(), server.count(record)
+    assert send(server, f"/{name}") == status
+    server.wait_log(record, count=records + 1)
+    others_are_served(server)
+    assert server.worker_pids() == pids
+
+
+def test_a_task_that_is_adrift_amid_its_answer(server: Server) -> None:
+    pids = server.worker_pids()
+    with Http1(server.address) as client:
+        client.request("/closes_scope_below_amid")
+        assert client.head().status == 200
+        assert client.rest() == b"le"
+    with Http2(server.address).begin() as client:
+        stream = client.request("/closes_scope_below_amid")
+        assert client.wait(h2.events.StreamReset).stream_id == stream
+    others_are_served(server)
+    assert server.worker_pids() == pids
+
+
+@EACH
 @pytest.mark.parametrize("name", ["raises_kept_cancellation", "raises_kept_cancellation_among_others"])
 def test_a_cancellation_that_is_not_its_own(server: Server, send: Callable[[Server, str], int], name: str) -> None:
     """It would go through every scope there is, and end all that the worker serves."""
@@ -130,7 +159,14 @@ def test_a_client_that_goes(server: Server) -> None:
     others_are_served(server)
 
 
-@pytest.mark.parametrize(("path", "left"), [("/session-nursery", "nursery"), ("/session-scope", "cancel scope")])
+@pytest.mark.parametrize(
+    ("path", "left"),
+    [
+        ("/session-nursery", "nursery"),
+        ("/session-scope", "cancel scope"),
+        ("/session-scope-below", "cancel scope"),
+    ],
+)
 def test_a_session(server: Server, path: str, left: str) -> None:
     records = server.count(told(f"WebSocket {path}", left))
     with connect_websocket(f"ws://test{path}", sock=connect(server.address)) as client, pytest.raises(ConnectionClosed):
@@ -142,17 +178,31 @@ def test_a_session(server: Server, path: str, left: str) -> None:
     others_are_served(server)
 
 
-def test_the_worker_leaves(uwsgi: Servers) -> None:
+@pytest.mark.parametrize("how", [signal.SIGHUP, signal.SIGTERM], ids=["drain", "destroy"])
+def test_the_worker_leaves(uwsgi: Servers, how: signal.Signals) -> None:
     """As one that was left with nothing; the tasks that were left with nurseries are its own."""
     server = uwsgi(module="leftovers:app")
     [pid] = server.worker_pids()
-    for name in [*LEAVING, *FAILING]:
+    for name in [*LEAVING, *FAILING, *ADRIFT]:
         for send in PROTOCOLS.values():
             send(server, f"/{name}")
-    server.signal(signal.SIGHUP, pid)
+    server.signal(how, pid)
     server.wait_accepting(2)
     eventually(lambda: server.worker_pids() != [pid], why=lambda: server.log)
     assert not server.count("Nursery stack corrupted|killing worker|still running at the end")
+
+
+@pytest.mark.parametrize("name", ["lifespan_adrift", "lifespan_in_a_nursery"])
+def test_a_lifespan_in_disorder(uwsgi: Servers, name: str) -> None:
+    """It is a crashed one: what runs is served to its end, and another worker comes."""
+    server = uwsgi(module=f"leftovers:{name}")
+    [pid] = server.worker_pids()
+    with Http1(server.address) as client:
+        client.request("/sleep?seconds=1.5")
+        server.wait_log("the app's lifespan crashed; the worker is replaced")
+        assert client.response().text == "slept"
+    server.wait_accepting(2)
+    eventually(lambda: server.worker_pids() != [pid])
 
 
 @pytest.mark.parametrize(("name", "left"), [("leaves_nursery", "nursery"), ("leaves_deadline", "cancel scope")])
@@ -163,5 +213,17 @@ def test_the_other_engine(uwsgi: Servers, name: str, left: str) -> None:
         with Http1(server.address) as client:
             assert client.get(f"/{name}").text == "left"
         server.wait_log(told(f"/{name}", left), count=count)
+    assert over_http1(server, "/sleep?seconds=0.5") == 200
+    assert server.worker_pids() == pids
+
+
+def test_a_task_of_the_other_engine_that_is_adrift(uwsgi: Servers) -> None:
+    """Its connection may end with it."""
+    server = uwsgi(module="leftovers:app", trio_engine="hypercorn")
+    pids = server.worker_pids()
+    with Http1(server.address) as client:
+        client.request("/closes_scope_below")
+        assert client.rest()[:12] in (b"HTTP/1.1 500", b"")
+    server.wait_log(told("/closes_scope_below", "cancel scope"))
     assert over_http1(server, "/sleep?seconds=0.5") == 200
     assert server.worker_pids() == pids

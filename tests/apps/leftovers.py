@@ -1,5 +1,6 @@
 """Apps that leave a nursery or a cancel scope open in the task that runs them."""
 
+import contextlib
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
@@ -122,6 +123,33 @@ async def raises_kept_cancellation_among_others(scope: Scope, receive: Receive, 
     raise BaseExceptionGroup("kept", [await _keep_cancellation(), ValueError("beside it")])
 
 
+async def _close(scope: trio.CancelScope) -> None:
+    scope.__exit__(None, None, None)
+
+
+async def _close_below() -> None:
+    """As a client library has it that keeps the scope of a call, and closes it in the task of its reader."""
+    scope = _scope()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_close, scope)
+
+
+async def closes_scope_below(scope: Scope, receive: Receive, send: Send) -> None:
+    await _close_below()
+
+
+async def closes_scope_below_amid(scope: Scope, receive: Receive, send: Send) -> None:
+    await start(send, headers=[(b"content-length", b"4")])
+    await body(send, b"le", more=True)
+    await _close_below()
+
+
+async def closes_scope_below_and_answers(scope: Scope, receive: Receive, send: Send) -> None:
+    with contextlib.suppress(BaseException):
+        await _close_below()
+    await _answer(send)
+
+
 async def waits_in_nursery(scope: Scope, receive: Receive, send: Send) -> None:
     """Is cancelled with its client."""
     await _nursery()
@@ -134,11 +162,33 @@ async def _session(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.accept"})
     if scope["path"] == "/session-cancellation":
         raise await _keep_cancellation()
-    await (_nursery() if scope["path"] == "/session-nursery" else _enter(0.2))
+    await {"nursery": _nursery, "scope": _enter, "scope-below": _close_below}[scope["path"].removeprefix("/session-")]()
 
 
-async def _enter(seconds: float) -> None:
-    _scope(seconds)
+async def _enter() -> None:
+    _scope(0.2)
+
+
+async def lifespan_adrift(scope: Scope, receive: Receive, send: Send) -> None:
+    """Close a scope of the lifespan's own task in one below, once the app has been started up."""
+    if scope["type"] != "lifespan":
+        await app(scope, receive, send)
+        return
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await trio.sleep(0.5)
+    await _close_below()
+
+
+async def lifespan_in_a_nursery(scope: Scope, receive: Receive, send: Send) -> None:
+    """End with a nursery open."""
+    if scope["type"] != "lifespan":
+        await app(scope, receive, send)
+        return
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    await trio.sleep(0.5)
+    await _nursery()
 
 
 LEAVING = [
@@ -150,12 +200,14 @@ LEAVING = [
 ]
 KEPT = [raises_kept_cancellation, raises_kept_cancellation_among_others]
 FAILING = [raises_in_nursery, raises_in_scope, cancels_itself]
+ADRIFT = [closes_scope_below, closes_scope_below_amid, closes_scope_below_and_answers]
 
-for route in [*LEAVING, *FAILING, *KEPT, waits_in_nursery]:
+for route in [*LEAVING, *FAILING, *ADRIFT, *KEPT, waits_in_nursery]:
     ROUTES[f"/{route.__name__}"] = route
 for name, pieces in (("scope", _pieces_in_a_scope), ("nursery", _pieces_in_a_nursery)):
     ROUTES[f"/leaves_generator_with_{name}"] = _abandons(pieces, kept=False)
     ROUTES[f"/keeps_generator_with_{name}"] = _abandons(pieces, kept=True)
-SESSIONS["/session-cancellation"] = SESSIONS["/session-nursery"] = SESSIONS["/session-scope"] = _session
+for what in ("cancellation", "nursery", "scope", "scope-below"):
+    SESSIONS[f"/session-{what}"] = _session
 
 __all__ = ["app"]

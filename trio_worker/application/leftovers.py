@@ -6,6 +6,11 @@ that scope, and whatever cancels the scope would cancel them.
     the app ends -> is the task in another scope than before? -> it is said, and the scope around the app is left:
                                                                  Trio drops what is open in it, and cancels that
                                                               -> where a nursery is left, the task does nothing more
+                                                              -> nor where it is adrift
+
+A task is adrift whose scope was closed in a task below it: Trio takes that scope, with all that is in it, out of its
+tree. Nothing brings the task back, and Trio makes its end an error, which would end all tasks beside it. So it waits,
+in no scope that could be cancelled, until those are over.
 """
 
 import logging
@@ -22,6 +27,9 @@ log = logging.getLogger(__name__)
 
 # Seconds between two looks whether the nurseries that a task has been left with are gone.
 LOOK = 10.0
+
+# The tasks that wait for the end of their nursery.
+_adrift: set[trio.lowlevel.Task] = set()
 
 
 def place(task: trio.lowlevel.Task) -> object:
@@ -46,7 +54,7 @@ def tell(task: trio.lowlevel.Task, context: Context) -> None:
         count = sum(len(nursery.child_tasks) for nursery in nurseries)
         log.error("%s has left a nursery open; its tasks are cancelled: %d", name, count)
     else:
-        log.error("%s has left a cancel scope open, or closed one that is not its own", name)
+        log.error("%s has left a cancel scope open, or closed one in a task below the one that opened it", name)
 
 
 class Mended:
@@ -68,17 +76,40 @@ class Mended:
 MENDED = Mended()
 
 
-async def outlast(task: trio.lowlevel.Task) -> None:
-    """Wait until no nursery is left in the current task: one that ends with a nursery open ends those beside it.
+def is_spoilt(task: trio.lowlevel.Task, home: object) -> bool:
+    """Return True if a task is of no use any more: it is adrift, or has a nursery that an app has left open.
+
+    Args:
+        task: that is in no scope but those it was in at first.
+        home: its place then.
+    """
+    return bool(task.child_nurseries) or place(task) is not home
+
+
+async def outlast(task: trio.lowlevel.Task, home: object) -> None:
+    """Wait until a spoilt task, the current one, can end without ending those beside it.
 
     A generator that is collected ends in a task of Trio's own, and waits there for the tasks of its nursery. But a
     nursery wakes the task that it was opened in: that one must not wait for anything else then, and no sleep of Trio's
     will do, which takes it for an error.
+
+    Args:
+        task, home: see `is_spoilt`.
     """
+    if place(task) is not home:
+        await _drift(task)
     while nurseries := task.child_nurseries:
         with trio.move_on_after(LOOK):
             await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.SUCCEEDED)
             _pass_on([nursery for nursery in nurseries if not nursery.child_tasks])
+
+
+async def _drift(task: trio.lowlevel.Task) -> None:
+    """Wait until the nursery of the task ends, which nothing but `open_nursery` can tell it."""
+    nursery = task.parent_nursery
+    if nursery is not None and not nursery.cancel_scope.cancel_called:
+        _adrift.add(task)
+        await trio.lowlevel.wait_task_rescheduled(lambda _: trio.lowlevel.Abort.FAILED)
 
 
 def _pass_on(nurseries: list[trio.Nursery]) -> None:
@@ -92,10 +123,16 @@ def _pass_on(nurseries: list[trio.Nursery]) -> None:
 
 @asynccontextmanager
 async def open_nursery() -> AsyncIterator[trio.Nursery]:
-    """Open a nursery for tasks that run apps: that some were left with nurseries is no error at its end."""
+    """Open a nursery for tasks that run apps, and cancel them at its end: that some were spoilt is no error there."""
     try:
         async with trio.open_nursery() as nursery:
-            yield nursery
+            try:
+                yield nursery
+            finally:
+                nursery.cancel_scope.cancel()
+                for task in [each for each in _adrift if each.parent_nursery is nursery]:
+                    _adrift.remove(task)
+                    trio.lowlevel.reschedule(task)
     except BaseExceptionGroup as group:
         rest = group.split(is_mended)[1]
         if rest is not None:

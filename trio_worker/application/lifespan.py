@@ -44,7 +44,24 @@ class Lifespan:
         self._error: BaseException | None = None
 
     async def run(self) -> None:
-        """Run the app's lifespan callable until it returns; what it raises is kept, not raised."""
+        """Run the app's lifespan callable until it returns; what it raises is kept, not raised.
+
+        In a task of its own: Trio makes its end an error where it has left a nursery or a scope in disorder.
+        """
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._run_app, name="lifespan")
+        except BaseExceptionGroup as group:
+            disorder, rest = group.split(RuntimeError)
+            self._error = self._error or disorder
+            if rest is not None:
+                raise rest from None
+        finally:
+            self._ended.set()
+            self._started.set()
+            self._answered_shutdown.set()
+
+    async def _run_app(self) -> None:
         try:
             await self._app(self._scope, self._receive, self._send)
         except trio.Cancelled as error:
@@ -57,10 +74,6 @@ class Lifespan:
                 raise cancelled from None
         except BaseException as error:
             self._error = error
-        finally:
-            self._ended.set()
-            self._started.set()
-            self._answered_shutdown.set()
 
     async def _receive(self) -> Message:
         self._asked = True

@@ -18,6 +18,7 @@ from trio_worker.http.service import Service
 from trio_worker.serving.entrance import begin
 from trio_worker.serving.task_pool import TaskPool, run_in
 from trio_worker.transport.connections import AGAIN, CLOSE, OUTSIDE, PARKED, Connection, Outcome, Work
+from trio_worker.transport.lingering import PATIENCE
 from trio_worker.transport.wire import Wire
 
 log = logging.getLogger(__name__)
@@ -61,6 +62,7 @@ class Attendant:
         the task wakes. What is awaited here besides the work ends before the work goes on.
         """
         pool, task = self._pool, trio.lowlevel.current_task()
+        home = leftovers.place(task)
         pool.arrive()
         while self._is_needed:
             with self, trio.CancelScope() as self._scope:
@@ -86,12 +88,14 @@ class Attendant:
                         break
                     elif self._work is not None:
                         await self._give_way(outcome)
-            await self._step_outside()
-            if task.child_nurseries:
+            if leftovers.is_spoilt(task, home):
+                with trio.move_on_after(PATIENCE, shield=True):
+                    await self._step_outside()
                 self._close()
                 pool.suspend(pool.context.copy())
-                await leftovers.outlast(task)
+                await leftovers.outlast(task, home)
                 return
+            await self._step_outside()
 
     def __enter__(self) -> None:
         """Serve connections: see `__exit__`."""

@@ -23,15 +23,16 @@ async def run_streams(pool: TaskPool[Stream]) -> None:
     """
     pool.arrive()
     is_needed, task = True, trio.lowlevel.current_task()
+    home = leftovers.place(task)
     while is_needed:
         with leftovers.MENDED, trio.CancelScope() as scope:
             while is_needed and not scope.cancel_called:
                 if await _run_waiting(pool, scope, task):
                     break
                 is_needed = scope.cancel_called or await pool.rest()
-        if task.child_nurseries:
+        if leftovers.is_spoilt(task, home):
             pool.suspend(pool.context.copy())
-            await leftovers.outlast(task)
+            await leftovers.outlast(task, home)
             return
 
 
