@@ -153,6 +153,24 @@ def test_a_task_that_writes_meanwhile_comes_behind_it(pair: tuple[GatheringWire,
     trio.run(main)
 
 
+def test_a_write_that_takes_all_along_ends_the_wait_for_the_client(pair: tuple[GatheringWire, socket.socket]) -> None:
+    """The client has read, and the app writes before the kernel has told of it: the client is not late any more."""
+    wire, client = pair
+
+    async def main() -> None:
+        async with watched(wire):
+            assert wire.gather(LARGE)
+            await wait_all_tasks_blocked()
+            assert wire.stalled
+            while not wire.try_send(b"!"):
+                read(client)
+            await wait_all_tasks_blocked()
+            assert (wire.stalled, wire.stall_deadline) == (False, inf)
+            assert [wire.gather(b"more") for _ in range(AT_ONCE + 1)][-1]
+
+    trio.run(main)
+
+
 def test_it_settles_when_the_client_has_read_all(pair: tuple[GatheringWire, socket.socket]) -> None:
     wire, client = pair
 

@@ -86,6 +86,8 @@ class GatheringWire(SocketWire):
             self._kept, self._size = behind(kept, sent), size - sent
             return 0
         self._pieces = 0
+        # Whoever has written it, the wait of `flush` for the client is over.
+        self.stalled, self.stall_deadline = False, inf
         return sent - size
 
     async def settle(self) -> None:
