@@ -52,6 +52,10 @@ class Carrier(Protocol):
     def ends_here(self) -> bool:
         """Return False: a response says nothing of the connection."""
 
+    @property
+    def written(self) -> int:
+        """The number of bytes that the kernel has taken."""
+
     def start_drain(self) -> None:
         """Ask the client not to open new streams."""
 
@@ -72,6 +76,9 @@ class Carrier(Protocol):
 
     def reset(self, number: int, is_fault: bool) -> None:
         """End a stream before its response is complete, or its request."""
+
+    def part(self, number: int, is_fault: bool) -> None:
+        """End a stream when what it has said has left."""
 
     def flush(self) -> None:
         """Write what there is."""

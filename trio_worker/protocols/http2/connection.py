@@ -21,6 +21,7 @@ from trio_worker.protocols.http2.exchange import StreamExchange
 from trio_worker.protocols.http2.flood import Account
 from trio_worker.protocols.http2.intake import FEW, Intake
 from trio_worker.protocols.http2.output import Output
+from trio_worker.protocols.http2.parting import Parting
 from trio_worker.protocols.http2.rules import Asked
 from trio_worker.protocols.http2.session import Session
 from trio_worker.protocols.http2.work import Stream, begin
@@ -50,6 +51,7 @@ class Http2Connection(Connection):
         "_intake",
         "_output",
         "_over",
+        "_parting",
         "_upgrade",
         "account",
         "blocked",
@@ -83,6 +85,7 @@ class Http2Connection(Connection):
         self._over: trio.Event | None = None
         # The streams that were answered while what leaves was gathered.
         self._answered: list[StreamExchange] = []
+        self._parting = Parting(self.session)
         self._upgrade: tuple[Asked, bytes] | None = None
         self.account = Account(service.clock.now)
         self.excess: Excess | None = None
@@ -166,6 +169,11 @@ class Http2Connection(Connection):
 
     # The calls of streams.
 
+    @property
+    def written(self) -> int:
+        """The number of bytes that the kernel has taken."""
+        return self._output.written
+
     def consumed(self, number: int, size: int) -> None:
         """Let the client send as many bytes more."""
         self.session.consumed(number, size)
@@ -181,6 +189,11 @@ class Http2Connection(Connection):
         self.session.reset(number, http2.INTERNAL_ERROR if is_fault else http2.NO_ERROR)
         self.flush_soon()
 
+    def part(self, number: int, is_fault: bool) -> None:
+        """End a stream behind what it has said: a reset would overtake what waits for the client."""
+        self._parting.add(number, is_fault)
+        self.flush()
+
     async def read_body(self) -> None:
         """Do nothing: bodies come by themselves."""
 
@@ -189,7 +202,7 @@ class Http2Connection(Connection):
         self.running -= 1
         if self._over is not None and not self.running:
             self._over.set()
-        if stream is not None and stream.complete and stream.stream in self.streams:
+        if stream is not None and stream.stream in self.streams:
             self._answered.append(stream)
             if not self._output.held:
                 self._watch_answers()
@@ -200,7 +213,7 @@ class Http2Connection(Connection):
         """Give a time to the clients of answers that have not left: their windows are closed, or they do not read."""
         for stream in self._answered:
             if stream.stream in self.streams:
-                self.set_deadline(stream, self.service.options.write_timeout)
+                stream.await_client()
         self._answered.clear()
 
     def _written(self, size: int) -> None:
@@ -212,6 +225,8 @@ class Http2Connection(Connection):
             self._watch_answers()
         for stream in list(self.blocked) if size else ():
             stream.go_on()
+        if self._parting and self._output.is_empty and self._parting.end():
+            self.flush_soon()
         if self.ending and self._is_over():
             self.wire.end_reading()
 
@@ -228,7 +243,10 @@ class Http2Connection(Connection):
             return
         self.wire.deadline = inf
         if not self.streams:
-            self.end_linger()
+            if self._output.is_empty:
+                self.end_linger()
+            else:
+                self.set_idle_deadline()  # The last answer is still on its way, and has a deadline of its own.
             return
         now = self.service.clock.now
         for stream in [each for each in self.streams.values() if each.deadline <= now]:
@@ -251,7 +269,7 @@ class Http2Connection(Connection):
             self.ending = True
             self.session.go_away()
             self.flush()
-        if not self.streams:
+        if self._is_over():
             self.wire.end_reading()
 
     def abort(self) -> None:
@@ -265,6 +283,7 @@ class Http2Connection(Connection):
         self.streams.clear()
         self.blocked.clear()
         self._answered.clear()
+        self._parting.clear()
         self._output.release()
         del self._intake
 

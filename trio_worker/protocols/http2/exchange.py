@@ -36,6 +36,8 @@ class StreamExchange(StreamResponse):
 
     version = "2"
     keep_alive = True
+    # True once the app has ended.
+    _is_over = False
     # Set when something of the request comes.
     _came: trio.Event | None = None
 
@@ -78,13 +80,11 @@ class StreamExchange(StreamResponse):
         connection = self.connection
         if self.body:
             connection.consumed(self.stream, sum(map(len, self.body)))
-        if not self.complete:
-            if not (self.gone or self.failed or self.refusal):
-                log.error("the app ended before its response to %s was complete", self.target.decode("latin-1"))
-            connection.reset(self.stream, is_fault=True)
-        elif not self.body_complete:
-            connection.flush()  # A reset would overtake the answer.
-            connection.reset(self.stream, is_fault=False)
+        self._is_over = True
+        if not self.complete and not (self.gone or self.failed or self.refusal):
+            log.error("the app ended before its response to %s was complete", self.target.decode("latin-1"))
+        if not (self.complete and self.body_complete):
+            connection.part(self.stream, is_fault=not self.complete)
         connection.has_run(self)
 
     # The request.
@@ -167,7 +167,11 @@ class StreamExchange(StreamResponse):
         if self.gone:
             self.cancel()
             return
-        if self.complete and self._room is None:
+        answered = self._is_over or self.complete
+        if (answered or self._room is not None) and self._is_read():
+            self.await_client()
+            return
+        if answered and self._room is None:
             self.connection.reset(self.stream, is_fault=True)
             return
         self.service.counters.timeouts += 1

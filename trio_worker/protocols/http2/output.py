@@ -24,9 +24,10 @@ class Output:
 
     Attributes:
         held: whether what streams have to say is gathered, and written together.
+        written: how many bytes the kernel has taken.
     """
 
-    __slots__ = ("_done", "_service", "_session", "_unsent", "_wire", "_written", "held")
+    __slots__ = ("_done", "_service", "_session", "_unsent", "_wire", "_written", "held", "written")
 
     def __init__(self, service: Service, wire: Wire, session: Session, written: Callable[[int], None]) -> None:
         self._service = service
@@ -34,6 +35,7 @@ class Output:
         self._session = session
         self._written = written
         self.held = False
+        self.written = 0
         # The bytes that the kernel has not taken, and the event that ends the wait for it.
         self._unsent = b""
         self._done: trio.Event | None = None
@@ -57,7 +59,9 @@ class Output:
         try:
             while self.is_empty and (data := self._session.output(WRITE_SIZE)):
                 size += len(data)
-                self._unsent = data[self._wire.try_send(data) :]
+                sent = self._wire.try_send(data)
+                self.written += sent
+                self._unsent = data[sent:]
         except (Error, OSError):
             self._wire.abort()
         if self._unsent and self._done is None:
@@ -73,6 +77,7 @@ class Output:
                 data, self._unsent = self._unsent, b""
                 await self._wire.send(data)
                 size += len(data)
+                self.written += len(data)
                 self._unsent = self._session.output(WRITE_SIZE)
         except (Error, OSError):
             self._wire.abort()

@@ -36,6 +36,8 @@ class StreamResponse(Exchange):
     deadline = inf
     # Set when what waits for the client's window may go on.
     _room: trio.Event | None = None
+    # How many bytes waited in the stream, and were written of all streams, when its client was last found to read.
+    _seen = (0, 0)
 
     def accept(self, headers: Headers) -> bytes:
         """Answer an extended CONNECT: the stream is a tunnel from here on (RFC 8441 section 5)."""
@@ -134,7 +136,7 @@ class StreamResponse(Exchange):
                 raise BrokenPipeError(EPIPE, "the client has gone")
             self._room = trio.Event()
             self.connection.blocked.add(self)
-            self.connection.set_deadline(self, self.service.options.write_timeout)
+            self.await_client()
             try:
                 await self._room.wait()
             finally:
@@ -143,6 +145,21 @@ class StreamResponse(Exchange):
                 self.deadline = inf
         if self.gone:
             raise BrokenPipeError(EPIPE, "the client has gone")
+
+    def await_client(self) -> None:
+        """Begin the time in which the client has to read something."""
+        connection = self.connection
+        self._seen = connection.session.queued(self.stream), connection.written
+        connection.set_deadline(self, self.service.options.write_timeout)
+
+    def _is_read(self) -> bool:
+        """Return True if the client has read since: of this stream, or of others while this one's turn is to come."""
+        connection, (queued, written) = self.connection, self._seen
+        if connection.session.queued(self.stream) < queued:
+            return True
+        # While the kernel takes nothing, the wire has a deadline for all of them.
+        reads = connection.wire.stalled or connection.written > written
+        return reads and connection.session.has_window(self.stream)
 
     async def _write_file_parts(self, descriptor: int, offset: int, size: int, more: bool) -> None:
         if self._framing is LENGTH:

@@ -178,6 +178,13 @@ class Session:
         """Return how many bytes of a body wait for the client's window."""
         return self._connection.queued_body_size(stream)
 
+    def has_window(self, stream: int) -> bool:
+        """Return True unless the client takes nothing more of this stream, whatever it takes of others."""
+        try:
+            return bool(self._connection.stream_remote_window_size(stream) > 0)
+        except Error:
+            return True  # It has its end, of which the connection will hear.
+
     def consumed(self, stream: int, size: int) -> None:
         """Let the client send as many bytes more: an app has taken them, or nobody will."""
         with contextlib.suppress(Error):

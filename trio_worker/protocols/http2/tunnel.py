@@ -104,6 +104,8 @@ class Tunnel(Ungathered):
         self._deadline = inf
         if self.work is not None:
             self.work.expire()
+        else:
+            self._connection.reset(self.stream, is_fault=True)
 
     def start_drain(self) -> None:
         """Close by 1012."""
@@ -226,7 +228,9 @@ class Tunnel(Ungathered):
         if self._exchange.begun and not (self._exchange.gone or self._exchange.complete or self.complete):
             session = None if self.work is None else self.work.session
             if session is not None and session.status != 101:
-                self.abort()  # A denial that its app has not brought to its end must not look whole.
+                # A denial that its app has not brought to its end must not look whole.
+                self._ended = True
+                self._connection.part(self.stream, is_fault=True)
                 return
             self.complete = self._ended = True  # Nothing is cut off by what the client may still send on its stream.
             self._connection.session.send(self.stream, b"", end=True)
@@ -241,6 +245,7 @@ class Tunnel(Ungathered):
         """Take note that nobody uses it any more."""
         self.work = None  # It knows this wire.
         if not self._exchange.gone:
-            self._connection.flush()  # A reset would overtake what has been said.
-            self._connection.reset(self.stream, is_fault=False)
+            service = self._connection.service
+            self.deadline = service.clock.now + service.options.write_timeout
+            self._connection.part(self.stream, is_fault=False)
         self._connection.has_run(None)

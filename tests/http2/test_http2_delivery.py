@@ -1,0 +1,127 @@
+"""What an app has sent over HTTP/2 arrives, however the app ends and however slowly its client reads."""
+
+import contextlib
+import time
+from signal import SIGHUP
+
+import h2.errors
+import h2.events
+import h2.settings
+import pytest
+from support.bodies import SCRIPTED, body_of
+from support.http1 import Target
+from support.http2 import Http2
+from support.uwsgi import Server, Servers
+from support.waiting import eventually
+
+# More than a UNIX socket takes at once, so that the end of an answer waits for its client in the worker.
+SIZE = 260_000
+
+
+@pytest.fixture(scope="module")
+def server(module_uwsgi: Servers) -> Server:
+    """One whose clients are given little time."""
+    return module_uwsgi(**SCRIPTED, trio_write_timeout=2)
+
+
+class Client(Http2):
+    """One that gives all the room there is, in the frames of HTTP/2, and reads when it likes."""
+
+    def __init__(self, target: Target, window: int = 1 << 24) -> None:
+        super().__init__(target)
+        self.begin()
+        self.connection.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: window})
+        self.connection.increment_flow_control_window((1 << 24) - 65535)
+        self.flush()
+        codes = h2.settings.SettingCodes
+        self.wait(h2.events.SettingsAcknowledged, lambda each: codes.INITIAL_WINDOW_SIZE in each.changed_settings)
+
+    def ask(self, number: int, steps: str) -> int:
+        return self.request(f"/?id={number}&do={steps}")
+
+    def flush(self) -> None:
+        """Write what there is; over a UNIX socket nobody takes it any more whose reading has ended."""
+        with contextlib.suppress(BrokenPipeError):
+            super().flush()
+
+    def read_shut(self, stream: int) -> int:
+        """Read without ever opening a window again; return the code with which a stream is reset."""
+        while True:
+            for event in self.connection.receive_data(self.socket.recv(65536)):
+                self.events.append(event)
+                if isinstance(event, h2.events.StreamReset) and event.stream_id == stream:
+                    return int(event.error_code or 0)
+
+
+@pytest.mark.parametrize("steps", ["p100.x", "p100.p70000.x", "p100000.q", "p100.p100000.w10.x"])
+def test_what_was_sent_comes_before_the_reset(server: Server, steps: str) -> None:
+    with Http2(server.address).begin() as client:
+        stream = client.request(f"/?id=1&do={steps}")
+        assert client.wait(h2.events.StreamReset).error_code == h2.errors.ErrorCodes.INTERNAL_ERROR
+        sent = sum(int(step[1:]) for step in steps.split(".") if step[0] == "p")
+        assert client.body(stream) == body_of(1, 0, sent)
+
+
+def test_all_of_an_answer_comes_before_the_rest_of_its_request_is_refused(server: Server) -> None:
+    """The client has a window of 65,535 bytes to begin with, and is sending still (RFC 9113 section 8.1)."""
+    with Http2(server.address).begin() as client:
+        stream: int = client.connection.get_next_available_stream_id()
+        head = [(":method", "POST"), (":path", "/?id=2&do=P100000"), (":scheme", "http"), (":authority", "t")]
+        client.connection.send_headers(stream, head)
+        client.flush()
+        client.wait(h2.events.StreamEnded)
+        assert client.body(stream) == body_of(2, 0, 100_000)
+        assert client.wait(h2.events.StreamReset).error_code == h2.errors.ErrorCodes.NO_ERROR
+
+
+def test_the_time_of_an_idle_connection_begins_when_its_client_has_the_answer(uwsgi: Servers) -> None:
+    server = uwsgi(**SCRIPTED, trio_keepalive_timeout=0.5)
+    with Client(server.unix_path) as client:
+        stream = client.ask(3, f"P{SIZE}")
+        time.sleep(4)
+        assert client.response(stream) == (200, body_of(3, 0, SIZE))
+
+
+def test_a_drain_waits_until_the_answer_has_left(uwsgi: Servers) -> None:
+    server = uwsgi(**SCRIPTED, worker_reload_mercy=30)
+    with Client(server.unix_path) as client:
+        stream = client.ask(4, f"P{SIZE}")
+        eventually(lambda: (server.directory / "told").exists())
+        server.signal(SIGHUP, server.worker_pids()[0])
+        server.wait_log("draining")
+        time.sleep(4)
+        assert client.response(stream) == (200, body_of(4, 0, SIZE))
+
+
+def read_slowly(client: Http2, seconds: float, size: int) -> None:
+    """Read so many bytes at most every tenth of a second."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        events = client.connection.receive_data(client.socket.recv(size))
+        client.events += events
+        time.sleep(0.1)
+
+
+def test_a_client_that_reads_a_large_piece_slowly_is_not_late(server: Server) -> None:
+    with Client(server.unix_path) as client:
+        stream = client.ask(5, "P3000000")
+        read_slowly(client, 5, 20_000)
+        assert client.response(stream) == (200, body_of(5, 0, 3_000_000))
+
+
+def test_answers_that_wait_for_others_are_not_late(server: Server) -> None:
+    with Client(server.unix_path) as client:
+        streams = {number: client.ask(number, "P60000") for number in range(10, 40)}
+        read_slowly(client, 5, 20_000)
+        for number, stream in streams.items():
+            assert client.response(stream) == (200, body_of(number, 0, 60_000))
+
+
+@pytest.mark.parametrize("steps", ["P60000", "p60000.x", "P300000"])
+def test_a_window_that_stays_closed_is_late_beside_others(server: Server, steps: str) -> None:
+    with Client(server.unix_path, window=10) as client:
+        closed, other = client.ask(6, steps), client.ask(7, ".".join(["p1.w100"] * 60) + ".P1")
+        client.connection.increment_flow_control_window(1000, other)
+        client.flush()
+        assert client.read_shut(closed) == h2.errors.ErrorCodes.INTERNAL_ERROR
+        assert client.response(other) == (200, body_of(7, 0, 61))
