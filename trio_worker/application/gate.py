@@ -11,7 +11,7 @@ A worker without any of these options has a plain `Application` and pays nothing
 import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import trio
@@ -43,14 +43,16 @@ class Room:
     Args:
         size: requests that run at a time.
         timeout: seconds that one waits at most.
+        pause: lets others have their turn; hundreds may have waited for too long at the same time, and are answered.
 
     Attributes:
         timeout: see above.
         leave: gives a place back.
     """
 
-    def __init__(self, size: int, timeout: float) -> None:
+    def __init__(self, size: int, timeout: float, pause: Callable[[], Awaitable[None]]) -> None:
         self._free = trio.Semaphore(size)
+        self._pause = pause
         self.timeout = timeout
         self.leave = self._free.release
 
@@ -62,6 +64,7 @@ class Room:
             with trio.move_on_after(self.timeout):
                 await self._free.acquire()
                 return True
+            await self._pause()
             return False
         return True
 

@@ -39,6 +39,7 @@ from trio_worker.options.values import OptionError
 from trio_worker.protocols.hypercorn.file import HypercornFile, read
 from trio_worker.serving.addresses import find
 from trio_worker.status.sockets import split
+from trio_worker.transport.turns import Turns
 from trio_worker.worker.limits import Limits
 
 log = logging.getLogger("trio_worker.worker")
@@ -92,7 +93,7 @@ def make_service(
     """
     split(uwsgi.sockets, options.status)
     _check_protocols(uwsgi.sockets, options)
-    draining = trio.Event()
+    draining, turns = trio.Event(), Turns()
     file = HypercornFile() if options.engine == "hypercorn" else read(options)
     layers = _behind_fronts(
         _behind_files(_compressed(_in_its_place(app, options, file), options), options), options, file
@@ -108,11 +109,12 @@ def make_service(
     return Service(
         options=options,
         counters=counters,
-        application=_gated(options, begun)(layers, counters, draining, write, added, ledger, raised),
+        application=_gated(options, begun, turns)(layers, counters, draining, write, added, ledger, raised),
         draining=draining,
         state={"draining": draining},
         hypercorn=_configure_hypercorn(options),
         recent=recent,
+        turns=turns,
     )
 
 
@@ -129,7 +131,7 @@ def _check_protocols(descriptors: Sequence[int], options: Options) -> None:
             find(descriptors, "trio-protocols", each.address)
 
 
-def _gated(options: Options, begun: Callable[[Running], object]) -> Callable[..., Application]:
+def _gated(options: Options, begun: Callable[[Running], object], turns: Turns) -> Callable[..., Application]:
     """Return the class of the application, with a gate where the ini asks for one."""
     if not (options.health or options.max_requests_in_flight or options.max_requests):
         return Application
@@ -137,7 +139,7 @@ def _gated(options: Options, begun: Callable[[Running], object]) -> Callable[...
     return partial(
         GatedApplication,
         health=options.health,
-        room=Room(size, options.queue_timeout) if size else None,
+        room=Room(size, options.queue_timeout, turns.pause) if size else None,
         begun=begun if options.max_requests else None,
         mark=request_id.marker(options.request_id),
     )

@@ -12,7 +12,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Awaitable, Callable, Iterator
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from math import inf
 from typing import Any
 
@@ -36,6 +37,12 @@ SPARED = 1.0
 
 # Seconds that a cancelled request has to end before its client is answered without it, and the log says so.
 STUBBORN = 5.0
+
+
+# Stacks in the log in a second; requests that are cancelled between two turns of the others; and of those without a
+# stack, the names that one line has, and the characters of each.
+TOLD, AT_ONCE = 20, 16
+NAMES, LENGTH = 10, 100
 
 
 class Harakiri:
@@ -69,6 +76,8 @@ class Harakiri:
         self._own: dict[Running, float] = {}
         self._cancelled: dict[Running, float] = {}
         self._changed = trio.Event()
+        # When the second began in which so many had their stacks in the log.
+        self._told_since, self._told = -inf, 0
 
     def install(self, uwsgi: Any) -> None:
         """Put our `set_user_harakiri` into the place of that of the `uwsgi` module."""
@@ -98,11 +107,11 @@ class Harakiri:
                 now = time.perf_counter()
                 for request in self._find_stubborn(now):
                     nursery.start_soon(self._give_up, request, TOOK_TOO_LONG)
-                pause = max(self._sweep(now) - now, GRAIN)
+                pause = max(await self._sweep(now) - now, GRAIN)
                 with trio.move_on_after(pause):
                     await self._changed.wait()
 
-    def _sweep(self, now: float) -> float:
+    async def _sweep(self, now: float) -> float:
         """Cancel what is due; returns when somebody may be due next."""
         self._own = {each: at for each, at in self._own.items() if each in self._in_flight}
         deadlines = {each: self._deadline(each) for each in self._in_flight if each not in self._cancelled}
@@ -111,22 +120,42 @@ class Harakiri:
         if due and self._backlog() < self._threshold:
             soonest = min(soonest, now + SPARED)
         elif due:
-            self._cancel(due, now)
+            await self._cancel(sorted(due, key=lambda each: each.began), now)
         return min(soonest, now + self._limit, now + (STUBBORN if self._cancelled else inf))
 
     def _deadline(self, request: Running) -> float:
         return min(request.began + self._limit, self._own.get(request, inf))
 
-    def _cancel(self, due: list[Running], now: float) -> None:
-        tasks = tasks_of(due)
-        for request in due:
+    async def _cancel(self, due: list[Running], now: float) -> None:
+        """Cancel a few in a turn of the loop: where a database stops, all who wait for it are due at the same time."""
+        told = due[: self._count_told(len(due), now)]
+        tasks = tasks_of(told)
+        for number, request in enumerate(due):
+            if request not in self._in_flight:
+                continue  # It has ended in the turn of another.
+            if number < len(told):
+                self._tell(request, now, tasks.get(request, ()))
             self._cancelled[request] = now
             self._counters.harakiri += 1
-            stack = "\n".join(map(describe, tasks.get(request, ()))) or "(its task cannot be found)"
-            if self._verbose:
-                stack += "".join(_other_threads())
-            log.error("harakiri: %s is cancelled after %.1f s\n%s", _name(request), now - request.began, stack)
             request.cancel(TOOK_TOO_LONG)
+            if not (number + 1) % AT_ONCE:
+                await trio.lowlevel.checkpoint()
+        if others := due[len(told) :]:
+            log.error("harakiri: %d more are cancelled: %s", len(others), _names(others))
+
+    def _count_told(self, count: int, now: float) -> int:
+        """Return how many of those that are due have their stacks in the log: TOLD in a second."""
+        if now - self._told_since >= 1.0:
+            self._told_since, self._told = now, 0
+        told = min(count, TOLD - self._told)
+        self._told += told
+        return told
+
+    def _tell(self, request: Running, now: float, tasks: Iterable[trio.lowlevel.Task]) -> None:
+        stack = "\n".join(map(describe, tasks)) or "(its task cannot be found)"
+        if self._verbose:
+            stack += "".join(_other_threads())
+        log.error("harakiri: %s is cancelled after %.1f s\n%s", _name(request), now - request.began, stack)
 
     def _find_stubborn(self, now: float) -> list[Running]:
         """Return, once, the cancelled requests that do not end: in a thread, or by a shield, they cannot."""
@@ -142,6 +171,13 @@ class Harakiri:
 
 def _name(request: Running) -> str:
     return f"{request.scope['method']} {printable(request.scope['path'])}"
+
+
+def _names(requests: list[Running]) -> str:
+    """Name them, those of which there are most first."""
+    names = Counter(_name(each)[:LENGTH] for each in requests)
+    listed = ", ".join(f"{count} x {name}" for name, count in names.most_common(NAMES))
+    return f"{listed} and others" if len(names) > NAMES else listed
 
 
 def _other_threads() -> Iterator[str]:
