@@ -8,11 +8,10 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from support.app_messages import close_of, of_frames, of_text
 from support.certificates import Authority
 from support.http1 import Http1, connect
 from support.http2 import Http2
-from support.one_rule import PROTOCOLS, Case, Secure
+from support.one_rule import PROTOCOLS, Secure, verdict_of
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 from websockets.sync.client import connect as connect_websocket
@@ -59,22 +58,11 @@ def shared(module_uwsgi: Servers, secure: Secure) -> Iterator[Server]:
     assert server.worker_pids() == pids
 
 
-def ask(server: Server, secure: Secure, protocol: str, target: str) -> str:
-    told = PROTOCOLS[protocol]
-    headers = [["connection", "close"]] if told.carrier == "http/1.1" and not told.opened else []
-    with secure.connect(server, told) as sock:
-        sock.sendall(told.ask(Case("", "", 200, target=target, headers=headers)))
-        status, _, body = (of_frames if told.carrier == "h2" else of_text)(sock)
-    if told.opened and status in (101, 200):
-        return str(close_of(body or b""))
-    return "cut" if body is None else str(status)
-
-
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize(("protocol", "point", "verdict"), EACH)
 def test_it_ends_there(shared: Server, secure: Secure, protocol: str, point: str, verdict: str, fault: str) -> None:
     before = len(shared.log)
-    assert ask(shared, secure, protocol, f"/{point}?{fault}") == verdict, shared.log[before:]
+    assert verdict_of(shared, secure, protocol, f"/{point}?{fault}") == verdict, shared.log[before:]
     eventually(lambda: re.search(RECORD, shared.log[before:], re.MULTILINE), why=lambda: shared.log[before:])
     with Http1(shared.address) as client:
         assert client.get("/").text == "halfhalf"

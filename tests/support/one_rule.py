@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from support import frames
+from support.app_messages import close_of, of_frames, of_text
 from support.certificates import Authority, connect_tls
 from support.http1 import connect
 from support.ini import free_port
@@ -208,3 +209,15 @@ def expected(case: Case, protocol: str) -> Verdict:
             verdict: Verdict = case.differs[name][0]
             return told.opened if told.opened and verdict == 200 and name == told.carrier else verdict
     return told.opened if told.opened and case.status == 200 else case.status
+
+
+def verdict_of(server: Server, secure: Secure, protocol: str, target: str) -> str:
+    """Ask for a target by a protocol; return the status, the code of a session's close, or "cut"."""
+    told = PROTOCOLS[protocol]
+    headers = [["connection", "close"]] if told.carrier == "http/1.1" and not told.opened else []
+    with secure.connect(server, told) as sock:
+        sock.sendall(told.ask(Case("", "", 200, target=target, headers=headers)))
+        status, _, body = (of_frames if told.carrier == "h2" else of_text)(sock)
+    if told.opened and status in (101, 200):
+        return str(close_of(body or b""))
+    return "cut" if body is None else str(status)
