@@ -5,7 +5,7 @@ import time
 import trio
 import trio.testing
 
-from trio_worker.transport.turns import TURN, Turns
+from trio_worker.transport.turns import EVENTS, FEWEST, TURN, Turns
 
 # Seconds of CPU that a step takes, and how many tasks there are.
 STEP, MANY = 0.001, 60
@@ -143,3 +143,26 @@ def test_as_few_are_woken_in_a_turn_as_go_on_in_it() -> None:
         return seen
 
     assert max(trio.run(run)) <= 2 * round(TURN / STEP) + 2
+
+
+def test_the_steps_of_one_who_is_alone_become_shorter_where_they_take_too_long() -> None:
+    """He has as much to do again when he has not come for a while."""
+
+    async def run() -> tuple[int, int, int]:
+        turns, seen = Turns(), dict[int, list[int]]()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(turns.keep)
+            await trio.testing.wait_all_tasks_blocked()
+            for burns in (0, 5):
+                seen[burns] = []
+                for _ in range(20):
+                    for _ in range(burns):
+                        _burn()
+                    await turns.pause()
+                    seen[burns].append(turns.events)
+            await trio.testing.wait_all_tasks_blocked()
+            nursery.cancel_scope.cancel()
+        return max(seen[0]), min(seen[5]), turns.events
+
+    short, long, after = trio.run(run)
+    assert (short, long, after) == (EVENTS, FEWEST, EVENTS)

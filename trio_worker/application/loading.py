@@ -27,8 +27,9 @@ from trio_worker.refusal import Refusal, answer
 log = logging.getLogger(__name__)
 
 # Objects more than at the last collection that make the collector look at the new ones; how many times it does so
-# before it looks at those that were left as well; and how often that before it looks at all: here, and in Python.
-THRESHOLDS, USUAL_THRESHOLDS = (2000, 5, 50), gc.get_threshold()
+# before it looks at those that were left as well, which takes some milliseconds; and how often that before it looks at
+# all, if nothing else has made it do so before (see worker/collector.py): here, and in Python.
+THRESHOLDS, USUAL_THRESHOLDS = (1000, 4, 1000), gc.get_threshold()
 
 NOT_MOUNTED = Refusal(404, "Nothing is mounted here.")
 
@@ -62,8 +63,8 @@ def settle() -> None:
     """Keep the garbage collector from what is there at the end of the start, once it has taken away what is not.
 
     Nothing of that ends before the worker does, and a collection that looks at it takes ten milliseconds or more, in
-    which nobody is served. One of thousands of requests that run takes as long; so it comes more rarely than Python
-    has it come, unless the app has an opinion of its own.
+    which nobody is served. One of thousands of requests that run takes as long; so it comes when `worker/collector.py`
+    says so and not when Python does, unless the app has an opinion of its own.
     """
     gc.collect()
     gc.freeze()

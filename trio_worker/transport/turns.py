@@ -2,8 +2,9 @@
 
 Trio gives every task that can run a step in each turn of its loop. So however short the steps are, a hundred clients
 who always have more keep everybody else waiting for a hundred of them. Those who have had a step, and have more to do,
-wait here in the order in which they came, and as many go on in each turn as fit into a few milliseconds. One who is
-alone with that waits no longer than a checkpoint takes. Those who are cancelled by the hundred are so as few at a time.
+wait here in the order in which they came, and as many go on in each turn as fit into some milliseconds; where one alone
+is too many, his steps become shorter. One who is alone with that waits no longer than a checkpoint takes. Those who are
+cancelled by the hundred are so as few at a time.
 """
 
 import time
@@ -14,7 +15,10 @@ import trio
 
 # CPU seconds that a turn may take while somebody waits here; how many go on in one at most, and in the first one, of
 # which nobody knows yet how long their steps are.
-TURN, MOST, FIRST = 0.003, 32, 2
+TURN, MOST, FIRST = 0.002, 32, 2
+
+# Things in a step of one who does several in each: at most, and where a turn of his alone is too long.
+EVENTS, FEWEST = 16, 2
 
 
 class Turns:
@@ -22,12 +26,14 @@ class Turns:
 
     Attributes:
         share: how many go on in a turn, as their steps are at present.
+        events: how many things there may be in one step of theirs.
     """
 
-    __slots__ = ("_actions", "_keeper", "_resting", "_room", "_waiting", "share")
+    __slots__ = ("_actions", "_keeper", "_resting", "_room", "_waiting", "events", "share")
 
     def __init__(self) -> None:
         self.share = self._room = FIRST
+        self.events = EVENTS
         self._waiting: deque[trio.lowlevel.Task] = deque()
         self._actions: deque[Callable[[], object]] = deque()
         self._keeper: trio.lowlevel.Task | None = None
@@ -96,6 +102,7 @@ class Turns:
 
         self._resting = True
         self.share = self._room = min(self.share, FIRST)
+        self.events = EVENTS
         await trio.lowlevel.wait_task_rescheduled(leave)
 
     def _let_go_on(self) -> None:
@@ -107,9 +114,16 @@ class Turns:
             trio.lowlevel.reschedule(self._waiting.popleft())
 
     def _adapt(self, spent: float) -> None:
-        """Halve the share where the last turn was too long, by whatever; one more goes on in a turn that was not."""
+        """Halve the share where the last turn was too long, by whatever; one more goes on in a turn that was not.
+
+        The steps of one who is alone are halved, and are as long as before when there is time again.
+        """
         if spent > TURN:
+            if self.share == 1:
+                self.events = max(FEWEST, self.events // 2)
             self.share = max(1, self.share // 2)
+        elif self.events < EVENTS:
+            self.events += 1
         elif self._room <= 0 or self._actions:
             self.share = min(MOST, self.share + 1)
 

@@ -13,6 +13,7 @@ from trio_worker.master.accounting import Accounting, Ledger
 from trio_worker.master.metrics import CONNECTIONS, IN_FLIGHT, Metrics
 from trio_worker.master.native import Native
 from trio_worker.worker import autoreload
+from trio_worker.worker.collector import Collector
 from trio_worker.worker.departure import Departure
 from trio_worker.worker.harakiri import Harakiri
 from trio_worker.worker.stall import StallAlarm
@@ -84,6 +85,7 @@ class Upkeep:
             nursery.start_soon(self._departure.watch)
             nursery.start_soon(self._harakiri.run)
             nursery.start_soon(self._alarm.run)
+            nursery.start_soon(Collector().run)
             nursery.start_soon(self._watch_modules)
 
     async def _watch_modules(self) -> None:

@@ -13,11 +13,12 @@ from trio_worker.protocols.http2.carrier import Carrier
 from trio_worker.protocols.http2.events import ACTIONS, ignore
 from trio_worker.protocols.http2.flood import REQUEST_WORTH
 from trio_worker.transport.socket_wire import RECEIVE_SIZE
+from trio_worker.transport.turns import EVENTS
 
-# Bytes that are taken apart at a time, to begin with; and events of them, one for each frame or stream, that are acted
-# upon between two turns of the others. A reset costs more: a task has been started for nothing. Requests that come few
-# at a time do not wait behind those who have more to do.
-PIECE, EVENTS, RESET_WEIGHT, FEW = 2048, 16, 8, 4
+# Bytes that are taken apart at a time, to begin with; of the events in them, one for each frame or stream, as many are
+# acted upon between two turns of the others as `Turns` says. A reset costs more: a task has been started for nothing.
+# Requests that come few at a time do not wait behind those who have more to do.
+PIECE, RESET_WEIGHT, FEW = 2048, 8, 4
 
 
 class Intake:
@@ -64,15 +65,16 @@ class Intake:
     async def _act(self) -> int:
         """Act on what was read, and on what writing brings about meanwhile; return how many requests it began."""
         connection, requests, weight = self._connection, 0, 0
+        turns = connection.service.turns
         self._acting = True
         for event in self._events:
             kind = type(event)
             requests += kind is http2.Requested
             weight += RESET_WEIGHT if kind is http2.Reset else 1
             ACTIONS.get(kind, ignore)(connection, event)
-            if weight + connection.owed > EVENTS:
+            if weight + connection.owed > turns.events:
                 weight = connection.owed = 0
-                await connection.service.turns.pause()
+                await turns.pause()
         self._events.clear()
         self._acting = False
         if not connection.streams:
