@@ -6,7 +6,8 @@ The steps stand in `do`, with dots between:
     f100  100 bytes of a file by their descriptor, F100 the last ones; n100 a file of 100 bytes by its name
     w10   a wait of 10 ms; c10 a scope that gives up the rest of this step's sends after 10 ms, and goes on
     h     an early hint; t trailers; x the app raises; q it returns; j200 200 sends without an await of its own
-    m100  a WebSocket message of 100 bytes, s100 one of 100 characters; g waits for a message; z1001 closes
+    m100  a WebSocket message of 100 bytes, s100 one of 100 characters; g waits for a message; z1001 closes;
+    b100  messages of 100 bytes from eight tasks at once, two of which give up
 
 `length` announces so many bytes, `trailers` trailers. Bytes are those of the request's `id`, by their place.
 """
@@ -15,11 +16,12 @@ import json
 import os
 import tempfile
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import Any
 from urllib.parse import parse_qs
 
 import trio
-from support.bodies import body_of
+from support.bodies import body_of, chained
 
 Message = dict[str, Any]
 Send = Callable[[Message], Awaitable[None]]
@@ -140,15 +142,33 @@ class Script:
             elif what == "z":
                 await self.send({"type": "websocket.close", "code": size})
                 self.whole = True
+            elif what == "b":
+                await self.crowd(size)
             elif what == "x":
                 raise AppError
         self.whole = True
 
+    async def crowd(self, size: int) -> None:
+        """Send eight messages from as many tasks; those of two of them give up in the queue."""
+
+        async def send(deadline: float) -> None:
+            with trio.move_on_after(deadline):
+                await self.message("k", size)
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(4):
+                nursery.start_soon(send, inf)
+            await trio.sleep(0.05)
+            for deadline in (0.1, inf, 0.1, inf):
+                nursery.start_soon(send, deadline)
+
     async def message(self, what: str, size: int) -> None:
         """Send a message."""
         data = body_of(self.number, self.given * 1009, size)
+        if what == "k":
+            data = chained(self.number, self.given, size)
         self.given += 1
-        if what == "m":
+        if what != "s":
             await self.send({"type": "websocket.send", "bytes": data})
         else:
             await self.send({"type": "websocket.send", "text": data.decode("latin-1")})

@@ -19,3 +19,9 @@ def body_of(number: int, start: int, size: int) -> bytes:
     while len(found) < size:
         found += _SEA[: size - len(found)]
     return found
+
+
+def chained(number: int, at: int, size: int) -> bytes:
+    """Return a message that begins as the one before it ended: where both are compressed, it refers to that."""
+    begin, end = (body_of(number, each * 3000, 3000) for each in (at, at + 1))
+    return begin + body_of(number + 1, at * 1009, size) + end

@@ -194,6 +194,10 @@ class Tunnel(Ungathered):
                 service = self._connection.service
                 self.deadline = self.stall_deadline = service.clock.now + service.options.write_timeout
                 await self._wait_for_change()
+        except trio.Cancelled:
+            # As on any wire: a scope of the app's own may end here, and the client lacks what the next frame refers to.
+            self.abort()
+            raise
         finally:
             self.stalled, self.stall_deadline = False, inf
             self._connection.blocked.discard(self)

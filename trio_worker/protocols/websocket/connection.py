@@ -11,7 +11,15 @@ from trio_worker.http.service import Service
 from trio_worker.http.unseen import note
 from trio_worker.protocols.websocket import handshake
 from trio_worker.protocols.websocket.inflating import Excess
-from trio_worker.protocols.websocket.link import CLOSED, CLOSING, INTERNAL_ERROR, LOST, OPEN, SERVICE_RESTART
+from trio_worker.protocols.websocket.link import (
+    CLOSE_GRACE,
+    CLOSED,
+    CLOSING,
+    INTERNAL_ERROR,
+    LOST,
+    OPEN,
+    SERVICE_RESTART,
+)
 from trio_worker.protocols.websocket.session import WebSocketSession
 from trio_worker.refusal import Refusal
 from trio_worker.transport.connections import CLOSE, Connection, Outcome
@@ -122,6 +130,8 @@ class WebSocketConnection(Connection):
                 if not session.read_now():
                     await self.wire.wait()
                 await self.service.turns.pause()
+            if session is not None:
+                await session.settle()
             await self.service.lingering.part(self.wire, self.cancel_scope)
         return CLOSE
 
@@ -151,17 +161,27 @@ class WebSocketConnection(Connection):
         """Act on a write that stalls, a ping that is due or was not answered, a close that was not, an app after it."""
         session = self.session
         self.wire.deadline = inf
-        if self.wire.stalled or session is None:
+        if session is None or self._is_stuck():
             self.service.counters.timeouts += 1
             self.abort()
         elif session.gone or session.phase is CLOSED:
             self.cancel_scope.cancel()
+        elif session.phase is OPEN and self.service.draining.is_set():
+            session.close_now(SERVICE_RESTART)
+        elif self.wire.stalled:
+            self.wire.deadline = self.service.clock.now + CLOSE_GRACE  # It reads, and hears of the rest later.
         elif session.phase is CLOSING:
             session.lose()
-        elif self.service.draining.is_set():
-            session.close_now(SERVICE_RESTART)
         else:
             self._keep_alive(session)
+
+    def _is_stuck(self) -> bool:
+        """Return True if the client has read nothing for as long as it may; in a drain that is not for long."""
+        wire, options = self.wire, self.service.options
+        if not wire.stalled:
+            return False
+        spare = max(0, options.write_timeout - CLOSE_GRACE) if self.service.draining.is_set() else 0
+        return wire.stall_deadline - spare <= self.service.clock.now
 
     def _expect_ping(self) -> None:
         frequency = self.service.options.websockets_ping_freq

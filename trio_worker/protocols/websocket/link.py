@@ -6,6 +6,7 @@ further while that waits. So a slow app slows its client, and a client that clos
 
 import enum
 from collections.abc import Awaitable, Callable
+from errno import EPIPE
 
 import trio
 
@@ -174,6 +175,16 @@ class Link:
             self.lose()
             raise
 
+    def _make(self, payload: str | bytes) -> bytes:
+        """Return the frame of a message that had to wait. Raises OSError where the session has ended meanwhile."""
+        if self.phase is not OPEN:
+            raise BrokenPipeError(EPIPE, "the session has ended")
+        return self._messages.pack(payload)
+
+    async def settle(self) -> None:
+        """Write what has not left yet; waits, and raises OSError where the client has gone."""
+        await self._outlet.settle()
+
     def _answer(self, data: bytes, is_last: bool = False) -> None:
         """Send a control frame without waiting; the last one is not dropped, however full the way is."""
         try:
@@ -185,8 +196,8 @@ class Link:
         """Close our side; the client has a while to close its own."""
         frame = self._messages.close(code, reason)
         self.phase, self._end = CLOSING, (code, reason)
-        self._wire.deadline = self._clock.now + CLOSE_GRACE
         await self._write(frame)
+        self._wire.deadline = self._clock.now + CLOSE_GRACE
 
     def _change(self) -> None:
         if self._changed is not None:

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import time
 from errno import EPIPE
+from math import inf
 from typing import Any
 
 import trio
@@ -115,8 +116,14 @@ class WebSocketSession(Link):
             log.error("the app returned without a response to WebSocket %s", path)
 
     async def _finish(self, code: int) -> None:
-        """Close what the app has left open; bounded, also in a cancelled task."""
-        with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_GRACE):
+        """Close what the app has left open, behind all that it has sent.
+
+        A client that reads nothing has its usual time for that, and less where the task has been cancelled.
+        """
+        is_cancelled = trio.current_effective_deadline() == -inf
+        with trio.CancelScope(shield=True) as scope:
+            if is_cancelled:
+                scope.deadline = trio.current_time() + CLOSE_GRACE
             try:
                 if self.phase is HANDSHAKE:
                     await self._refuse(self.refusal or (SHUTTING_DOWN if self._draining else APP_FAILED))
@@ -192,11 +199,15 @@ class WebSocketSession(Link):
         counters.messages_out += 1
         counters.bytes_out += size
         self.sent += size
-        frame = self._messages.pack(payload)
+        outlet = self._outlet
         try:
-            # The answers to messages that have come together leave together.
-            if not (self._received and self._outlet.gather(frame)) and (rest := self._outlet.write_now(frame)):
-                await self._outlet.write(rest)
+            if outlet.busy:
+                await outlet.write_made(lambda: self._make(payload))
+            else:
+                frame = self._messages.pack(payload)
+                # The answers to messages that have come together leave together.
+                if not (self._received and outlet.gather(frame)) and (rest := outlet.write_now(frame)):
+                    await outlet.write(rest)
         except OSError:
             self.lose()
             raise
