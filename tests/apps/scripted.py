@@ -4,7 +4,8 @@ The steps stand in `do`, with dots between:
 
     p100  a piece of 100 bytes, P100 the last one; v100 one in a bytearray that is changed as soon as `send` returns
     f100  100 bytes of a file by their descriptor, F100 the last ones; n100 a file of 100 bytes by its name
-    w10   a wait of 10 ms; c10 a scope that gives up the rest of this step's sends after 10 ms, and goes on
+    w10   a wait of 10 ms
+    d100  100 bytes of a file, as f100, that the app gives up after 100 ms
     h     an early hint; t trailers; x the app raises; q it returns; j200 200 sends without an await of its own
     m100  a WebSocket message of 100 bytes, s100 one of 100 characters; g waits for a message; z1001 closes;
     b100  messages of 100 bytes from eight tasks at once, two of which give up
@@ -89,12 +90,11 @@ class Script:
                 await self.piece(what, 16 if what == "j" else size)
         elif what in "fFn":
             await self.file(what, size)
+        elif what == "d":
+            with trio.move_on_after(0.1):
+                await self.file("f", size)
         elif what == "w":
             await trio.sleep(size / 1000)
-        elif what == "c":
-            with trio.move_on_after(size / 1000):
-                for _ in range(64):
-                    await self.piece("p", 65536)
         elif what == "t":
             await self.send({"type": "http.response.trailers", "headers": [(b"x-end", b"yes")]})
             self.whole = True

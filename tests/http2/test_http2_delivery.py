@@ -125,3 +125,24 @@ def test_a_window_that_stays_closed_is_late_beside_others(server: Server, steps:
         client.flush()
         assert client.read_shut(closed) == h2.errors.ErrorCodes.INTERNAL_ERROR
         assert client.response(other) == (200, body_of(7, 0, 61))
+
+
+@pytest.mark.parametrize("steps", ["n1000", "F1000", "p10.n1000", "n0"])
+def test_the_head_of_a_file_is_a_whole_answer(server: Server, steps: str) -> None:
+    before = server.count("ended before its response")
+    with Http2(server.address).begin() as client:
+        stream = client.request(f"/?id=8&do={steps}", "HEAD")
+        assert client.response(stream) == (200, b"")
+        assert client.response(client.request("/")) == (200, b"hello")
+        assert not any(isinstance(each, h2.events.StreamReset) for each in client.events)
+    assert server.count("ended before its response") == before
+
+
+def test_a_file_that_the_app_gives_up_is_cut_off(server: Server) -> None:
+    """What the app sends behind a part of it makes no sense."""
+    with Client(server.address, window=1000) as client:
+        stream = client.ask(9, "d300000.p10.P10")
+        time.sleep(0.5)
+        client.wait(h2.events.StreamReset)
+        body = client.body(stream)
+        assert body == body_of(9, 0, len(body))

@@ -164,21 +164,32 @@ class StreamResponse(Exchange):
     async def _write_file_parts(self, descriptor: int, offset: int, size: int, more: bool) -> None:
         if self._framing is LENGTH:
             self._remaining = count_body(self._remaining, size, more)
-        self._send_head(end=self._framing is NONE and not more)
-        left = 0 if self._framing is NONE else size
+        over = self._framing is NONE and not more
+        self._send_head(over)
+        if over:
+            self._conclude()
+        if self._framing is not NONE:
+            try:
+                await self._read_out(descriptor, offset, size, more)
+            except BaseException:
+                # The app may go on, but behind a part of a file nothing makes sense.
+                self.connection.reset(self.stream, is_fault=True)
+                raise
+        self.connection.flush_soon()
+
+    async def _read_out(self, descriptor: int, offset: int, left: int, more: bool) -> None:
+        """Send so many bytes of a file from there, as fast as the client takes them."""
+        if not left and not more:
+            self._put(b"", end=not self._trailers)
         while left:
             data = await trio.to_thread.run_sync(os.pread, descriptor, min(left, FILE_PIECE), offset)
             if not data:
-                self.connection.reset(self.stream, is_fault=True)
                 raise EOFError("the file ended before the announced number of bytes")
             offset, left = offset + len(data), left - len(data)
             self.sent += len(data)
             self._put(data, end=not (left or more or self._trailers))
             self.connection.flush_soon()
             await self._write_parts(())
-        if not size and not more:
-            self._put(b"", end=not self._trailers)
-        self.connection.flush_soon()
 
     async def _send_trailers(self, message: Message) -> None:
         self._take_trailers(message)
