@@ -107,7 +107,7 @@ def test_a_drain_is_held_up_by_who_reads_and_by_nobody_else(uwsgi: Servers) -> N
         end, got = time.monotonic() + 3, b""
         while time.monotonic() < end:
             time.sleep(0.1)
-            got += reader._file.read1(10_000)
+            got += reader._file.read1(40_000)
         while data := reader._file.read1(1 << 20):
             got += data
         count = told(server.directory, [5])[5]["accepted"]
