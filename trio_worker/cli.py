@@ -21,7 +21,7 @@ import argparse
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from trio_worker import __version__
@@ -44,113 +44,147 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
     given = _parser().parse_args(arguments)
     try:
-        status = _run(given)
+        status: int = given.run(given)
         sys.stdout.flush()
-    except BrokenPipeError:  # Who reads it, as `head` does, has had enough; Python flushes once more at its end.
+    except BrokenPipeError:  # Its reader, as `head` is, has had enough; Python flushes once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status
-
-
-def _run(given: argparse.Namespace) -> int:
-    if given.command == "run":
-        from trio_worker.run.uwsgi import run
-
-        try:
-            return run(read(given))
-        except KeyboardInterrupt:  # Before there is a uWSGI to be ended.
-            return 130
-    if given.command == "path":
-        print(PACKAGE / "override.py")
-    elif given.command == "metrics":
-        from trio_worker.master.declarations import declarations
-
-        print(declarations(given.workers), end="")
-    elif given.command == "starter":
-        print(_starter(), end="")
-    elif given.command == "options":
-        print(_options(given.own), end="")
-    elif given.command == "check":
-        from trio_worker import check
-
-        return check.main(given.file, sys.stdout, given.app, given.strict)
-    elif given.command == "reload":
-        from trio_worker.check import reload
-
-        return reload.main(reload.Request(given.file, given.fifo, given.timeout, given.probe, given.json), sys.stdout)
-    elif given.command in STATUS:
-        from trio_worker.status import command
-
-        return command.main(given.command, given.file, getattr(given, "operand", None), given.json)
-    else:
-        return _build(given.uwsgi, Path(given.into))
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="trio-worker", description="A Trio worker for uWSGI.")
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True)
-    add_to(commands.add_parser("run", help="serve an app, as in main:app; no file is needed"))
-    commands.add_parser("path", help="print where the override script is")
-    declaring = commands.add_parser("metrics", help="print the declarations of the metrics")
-    declaring.add_argument(
-        "--workers", type=int, default=None, help="how many (default: as many as the uWSGI above has)"
-    )
-    commands.add_parser("starter", help="print a starter ini")
-    checking = commands.add_parser("check", help="say what each line of an ini means under this worker")
-    checking.add_argument("file", help="the ini, perhaps with :section")
-    checking.add_argument("--strict", action="store_true", help="take warnings for errors")
-    checking.add_argument("--app", action="store_true", help="start the app as well, in a process of its own")
-    reloading = commands.add_parser("reload", help="try the new code, then replace the workers")
-    reloading.add_argument("file", help="the ini, perhaps with :section")
-    reloading.add_argument("--fifo", default=None, help="the master's FIFO (default: the ini's master-fifo)")
-    reloading.add_argument("--timeout", type=float, default=60.0, help="seconds to wait for each worker (default: 60)")
-    reloading.add_argument("--probe", default=None, help="a path that the new code must answer, below status 500")
-    reloading.add_argument("--json", action="store_true", help="print one object of JSON at the end")
+
+    def command(name: str, run: Callable[[argparse.Namespace], int], text: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=text)
+        added.set_defaults(run=run)
+        return added
+
+    add_to(command("run", _run, "serve an app, as in main:app; no file is needed"))
+    command("path", _path, "print where the override script is")
+    _take_metrics(command("metrics", _metrics, "print the declarations of the metrics"))
+    command("starter", _starter, "print a starter ini")
+    _take_check(command("check", _check, "say what each line of an ini means under this worker"))
+    _take_reload(command("reload", _reload, "try the new code, then replace the workers"))
     for name, (text, operand, is_needed) in STATUS.items():
-        asking = commands.add_parser(name, help=text)
-        asking.add_argument("file", help="the ini, perhaps with :section, or the address of its status socket")
-        if operand:
-            asking.add_argument("operand", metavar=operand, nargs=None if is_needed else "?")
-        asking.add_argument("--json", action="store_true", help="print the answer as JSON")
-    listing = commands.add_parser("options", help="print every option that this worker knows, as Markdown")
-    listing.add_argument("--own", action="store_true", help="only those of this worker's own")
-    building = commands.add_parser("build-plugin", help="build the native plugin for the uWSGI in use")
-    building.add_argument("--uwsgi", default=None, help="the uWSGI binary (default: beside this Python, else on PATH)")
-    building.add_argument("--into", default=".", help="the folder that the plugin is written into (default: this one)")
+        _take_status(command(name, _status, text), operand, is_needed)
+    _take_options(command("options", _options, "print every option that this worker knows, as Markdown"))
+    _take_build(command("build-plugin", _build, "build the native plugin for the uWSGI in use"))
     return parser
 
 
-def _starter() -> str:
-    """Return the ini that a new project begins with.
+def _run(given: argparse.Namespace) -> int:
+    from trio_worker.run.uwsgi import run
+
+    try:
+        return run(read(given))
+    except KeyboardInterrupt:  # Before there is a uWSGI to be ended.
+        return 130
+
+
+def _path(given: argparse.Namespace) -> int:
+    print(PACKAGE / "override.py")
+    return 0
+
+
+def _take_metrics(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--workers", type=int, default=None, help="how many (default: as many as the uWSGI above has)")
+
+
+def _metrics(given: argparse.Namespace) -> int:
+    from trio_worker.master.declarations import declarations
+
+    print(declarations(given.workers), end="")
+    return 0
+
+
+def _starter(given: argparse.Namespace) -> int:
+    """Print the ini that a new project begins with.
 
     uWSGI runs the command in it by a shell, whose PATH lacks a virtual environment that is not activated: the worker
     override would then be an empty name.
     """
     text = (PACKAGE / "starter.ini").read_text()
     beside = Path(sys.executable).parent / "trio-worker"
-    return text.replace("exec://trio-worker", f"exec://{shlex.quote(str(beside))}") if beside.exists() else text
+    if beside.exists():
+        text = text.replace("exec://trio-worker", f"exec://{shlex.quote(str(beside))}")
+    print(text, end="")
+    return 0
 
 
-def _options(own: bool) -> str:
+def _take_check(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("file", help="the ini, perhaps with :section")
+    add("--strict", action="store_true", help="take warnings for errors")
+    add("--app", action="store_true", help="start the app as well, in a process of its own")
+
+
+def _check(given: argparse.Namespace) -> int:
+    from trio_worker import check
+
+    return check.main(given.file, sys.stdout, given.app, given.strict)
+
+
+def _take_reload(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("file", help="the ini, perhaps with :section")
+    add("--fifo", default=None, help="the master's FIFO (default: the ini's master-fifo)")
+    add("--timeout", type=float, default=60.0, help="seconds to wait for each worker (default: 60)")
+    add("--probe", default=None, help="a path that the new code must answer, below status 500")
+    add("--json", action="store_true", help="print one object of JSON at the end")
+
+
+def _reload(given: argparse.Namespace) -> int:
+    from trio_worker.check import reload
+
+    return reload.main(reload.Request(given.file, given.fifo, given.timeout, given.probe, given.json), sys.stdout)
+
+
+def _take_status(parser: argparse.ArgumentParser, operand: str, is_needed: bool) -> None:
+    add = parser.add_argument
+    add("file", help="the ini, perhaps with :section, or the address of its status socket")
+    if operand:
+        add("operand", metavar=operand, nargs=None if is_needed else "?")
+    add("--json", action="store_true", help="print the answer as JSON")
+
+
+def _status(given: argparse.Namespace) -> int:
+    from trio_worker.status import command
+
+    return command.main(given.command, given.file, getattr(given, "operand", None), given.json)
+
+
+def _take_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--own", action="store_true", help="only those of this worker's own")
+
+
+def _options(given: argparse.Namespace) -> int:
     from trio_worker.options import own_defaults, table
 
     options = table.load()
-    return options.own_markdown(own_defaults()) if own else options.markdown()
+    print(options.own_markdown(own_defaults()) if given.own else options.markdown(), end="")
+    return 0
 
 
-def _build(uwsgi: str | None, into: Path) -> int:
+def _take_build(parser: argparse.ArgumentParser) -> None:
+    add = parser.add_argument
+    add("--uwsgi", default=None, help="the uWSGI binary (default: beside this Python, else on PATH)")
+    add("--into", default=".", help="the folder that the plugin is written into (default: this one)")
+
+
+def _build(given: argparse.Namespace) -> int:
     from trio_worker.check.binary import find
 
-    binary = uwsgi or find()
+    binary = given.uwsgi or find()
     if binary is None:
         print("trio-worker: there is no uwsgi beside this Python nor on PATH; name one with --uwsgi", file=sys.stderr)
         return 1
     from trio_worker.master.native.build import BuildError, build
 
     try:
-        print(build(Path(binary), into))
+        print(build(Path(binary), Path(given.into)))
     except BuildError as error:
         print(f"trio-worker: {error}", file=sys.stderr)
         return 1

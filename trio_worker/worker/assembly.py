@@ -18,8 +18,9 @@ from trio_worker.application import forwarded, request_id
 from trio_worker.application.compress.layer import Compression
 from trio_worker.application.fence import Application
 from trio_worker.application.gate import GatedApplication, Room
+from trio_worker.application.kinds import AppError
 from trio_worker.application.live_reload import LiveReload
-from trio_worker.application.loading import Mounts
+from trio_worker.application.loading import Mounts, load, read_mounts
 from trio_worker.application.recent import Recent
 from trio_worker.application.root_path import RootPath, restoring
 from trio_worker.application.running import Running
@@ -35,14 +36,22 @@ from trio_worker.master.metrics import Counters
 from trio_worker.master.native import Native, PluginRefused
 from trio_worker.master.native import load as load_plugin
 from trio_worker.options import Options
+from trio_worker.options.raw import RawOptions
 from trio_worker.options.values import OptionError
 from trio_worker.protocols.hypercorn.file import HypercornFile, read
 from trio_worker.serving.addresses import find
 from trio_worker.status.sockets import split
 from trio_worker.transport.turns import Turns
+from trio_worker.worker import signals
+from trio_worker.worker.ending import QUIET, Reason
 from trio_worker.worker.limits import Limits
+from trio_worker.worker.siblings import Siblings
 
 log = logging.getLogger("trio_worker.worker")
+
+# The exit codes of a worker that is asked to end while it loads its app: nothing is lost, so nobody waits.
+ENDED_EARLY: dict[int, int] = dict.fromkeys(signals.DESTROY, int(Reason.DESTROY))
+ENDED_EARLY |= dict.fromkeys((signals.RELOAD, signals.MAKE_WAY), QUIET)
 
 
 def load_native() -> Native | None:
@@ -52,6 +61,25 @@ def load_native() -> Native | None:
     except PluginRefused as refused:
         log.error("%s; going on without it", refused)
         return None
+
+
+def load_app(options: Options, raw: RawOptions, siblings: Siblings) -> App:
+    """Load the app, and let Quart tell of itself what others want to know.
+
+    Raises:
+        AppError: it cannot be loaded, or the workers before this one have died of it.
+        OptionError: the ini names none.
+    """
+    if siblings.has_crashed:
+        raise AppError(f"the last {siblings.crashes} workers have died before they accepted")
+    with signals.ending(ENDED_EARLY, siblings.end_start):
+        app = load(options, read_mounts(raw))
+    if options.quart_direct:
+        quart.install(app)
+    if options.status and options.metrics_routes:
+        quart.tell_routes(app)
+    quart.show_faults(app)
+    return app
 
 
 def make_limits(options: Options) -> Limits:

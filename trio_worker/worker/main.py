@@ -13,11 +13,10 @@ from typing import NoReturn
 import trio
 import uwsgi
 
-from trio_worker import quart
 from trio_worker.application import current, leftovers
 from trio_worker.application.kinds import AppError
 from trio_worker.application.lifespan import Lifespan, LifespanError
-from trio_worker.application.loading import Mounts, load, read_mounts, settle
+from trio_worker.application.loading import Mounts, settle
 from trio_worker.application.tasks import task_tree
 from trio_worker.asgi import App
 from trio_worker.http.service import Service
@@ -31,10 +30,18 @@ from trio_worker.options.raw import RawOptions, collect
 from trio_worker.options.values import OptionError
 from trio_worker.serving.accepting import open_listeners
 from trio_worker.serving.addresses import with_found
+from trio_worker.serving.listeners import Listeners
 from trio_worker.status.server import serve_status
 from trio_worker.status.sockets import split
 from trio_worker.worker import json_log, logs, notices, signals, watchdog
-from trio_worker.worker.assembly import load_native, make_counters, make_limits, make_service, open_request_log
+from trio_worker.worker.assembly import (
+    load_app,
+    load_native,
+    make_counters,
+    make_limits,
+    make_service,
+    open_request_log,
+)
 from trio_worker.worker.departure import Departure
 from trio_worker.worker.drain import abort, drain, is_awaited, leave_pool, say_goodbye
 from trio_worker.worker.ending import DESTROY_LAST_CALL, QUIET, Ending, Reason, mercy
@@ -48,10 +55,6 @@ from trio_worker.worker.upkeep import Upkeep
 
 # To those who read the log it is the worker that speaks, whichever module of this folder does.
 log = logging.getLogger("trio_worker.worker")
-
-# The exit codes of a worker that is asked to end while it loads its app: nothing is lost, so nobody waits.
-ENDED_EARLY: dict[int, int] = dict.fromkeys(signals.DESTROY, int(Reason.DESTROY))
-ENDED_EARLY |= dict.fromkeys((signals.RELOAD, signals.MAKE_WAY), QUIET)
 
 # Seconds beyond the mercy after which a worker that was to end gracefully exits although its loop is stuck.
 STUCK_GRACE = 1.0
@@ -163,15 +166,7 @@ class Worker:
     async def _live(self) -> int:
         failure: BaseExceptionGroup[BaseException] | None = None
         try:
-            if self._siblings.has_crashed:
-                raise AppError(f"the last {self._siblings.crashes} workers have died before they accepted")
-            with signals.ending(ENDED_EARLY, self._siblings.end_start):
-                app = load(self._options, read_mounts(self._raw))
-            if self._options.quart_direct:
-                quart.install(app)
-            if self._options.status and self._options.metrics_routes:
-                quart.tell_routes(app)
-            quart.show_faults(app)
+            app = load_app(self._options, self._raw, self._siblings)
             self._request_log = open_request_log(self._options, self._native)
             self._options = with_found(self._options, uwsgi.sockets, self._raw)
             self._service = make_service(
@@ -224,37 +219,46 @@ class Worker:
             sockets, _ = split(uwsgi.sockets, service.options.status)
             most = service.options.max_connections
             listeners = open_listeners(service, connections, sockets, uwsgi.numproc == 1, most)
+            self._departure.stop_accepting = None if is_awaited(self._options, self._raw) else listeners.pause
+            self._pause.apply_to(listeners)
             upkeep = self._upkeep = Upkeep(
                 service, uwsgi, self._native, self._ledger, listeners.backlog, self._departure
             )
-            self._departure.stop_accepting = None if is_awaited(self._options, self._raw) else listeners.pause
-            self._pause.apply_to(listeners)
-            background.start_soon(service.turns.keep)
-            background.start_soon(service.readiness.run)
-            background.start_soon(service.clock.sweep, service.connections)
-            background.start_soon(upkeep.run)
-            background.start_soon(self._uwsgi_signals.run)
-            background.start_soon(serve_status, service, uwsgi, upkeep.flush)
-            background.start_soon(show_title, uwsgi, service, self._raw, self._pause.__bool__)
+            self._start_upkeep(background, upkeep)
             with listeners:
-                async with trio.open_nursery() as accepting:
-                    accepting.start_soon(listeners.run)
-                    upkeep.flush()  # From here on the worker is no longer shown as one that starts.
-                    await self._announce()
-                    log.info("accepting on %s", listeners.describe(service.tls.is_required))
-                    if notices.is_speaker(uwsgi.worker_id(), uwsgi.workers()):
-                        notices.warn_of_missing_options(self._raw)
-                        background.start_soon(notices.warn_of_dead_options, self._raw, self._native is not None)
-                    await self._ending.begun.wait()
-                    with self._leaving:
-                        await say_goodbye(service, self._ending.cancel_at)
-                        await leave_pool(self._raw, self._ending.cancel_at)
-                    accepting.cancel_scope.cancel()
+                await self._accept(listeners, background)
             await self._end_connections()
             connections.cancel_scope.cancel()
             background.cancel_scope.cancel()
         upkeep.flush()
         self._request_log.flush()
+
+    def _start_upkeep(self, nursery: trio.Nursery, upkeep: Upkeep) -> None:
+        """Start what serves the connections, and who wants to know of them, without being one of them."""
+        service = self._service
+        nursery.start_soon(service.turns.keep)
+        nursery.start_soon(service.readiness.run)
+        nursery.start_soon(service.clock.sweep, service.connections)
+        nursery.start_soon(upkeep.run)
+        nursery.start_soon(self._uwsgi_signals.run)
+        nursery.start_soon(serve_status, service, uwsgi, upkeep.flush)
+        nursery.start_soon(show_title, uwsgi, service, self._raw, self._pause.__bool__)
+        upkeep.flush()  # From here on the worker is no longer shown as one that starts.
+
+    async def _accept(self, listeners: Listeners, background: trio.Nursery) -> None:
+        """Accept connections until the worker ends, and has told those who would bring more of them."""
+        async with trio.open_nursery() as accepting:
+            accepting.start_soon(listeners.run)
+            await self._announce()
+            log.info("accepting on %s", listeners.describe(self._service.tls.is_required))
+            if notices.is_speaker(uwsgi.worker_id(), uwsgi.workers()):
+                notices.warn_of_missing_options(self._raw)
+                background.start_soon(notices.warn_of_dead_options, self._raw, self._native is not None)
+            await self._ending.begun.wait()
+            with self._leaving:
+                await say_goodbye(self._service, self._ending.cancel_at)
+                await leave_pool(self._raw, self._ending.cancel_at)
+            accepting.cancel_scope.cancel()
 
     async def _announce(self) -> None:
         """Tell that this worker accepts; the plugin tells the Emperor as well, and runs the hooks."""
