@@ -5,6 +5,7 @@ The steps stand in `do`, with dots between:
     p100  a piece of 100 bytes, P100 the last one; v100 one in a bytearray that is changed as soon as `send` returns
     f100  100 bytes of a file by their descriptor, F100 the last ones; n100 a file of 100 bytes by its name
     w10   a wait of 10 ms
+    e_x   messages http.response.x for three seconds, without an await of its own
     d100  100 bytes of a file, as f100, that the app gives up after 100 ms
     h     an early hint; t trailers; x the app raises; q it returns; j200 200 sends without an await of its own
     m100  a WebSocket message of 100 bytes, s100 one of 100 characters; g waits for a message; z1001 closes;
@@ -81,7 +82,15 @@ class Script:
         for step in self.steps:
             if step == "q":
                 return
-            await self.do(step[0], int(step[1:] or 0))
+            if step[0] == "e":
+                await self.go_on(step[2:])
+            await self.do(step[0], int(step[1:]) if step[1:].isdigit() else 0)
+
+    async def go_on(self, kind: str) -> None:
+        """Send behind the end of the response, for three seconds."""
+        end = trio.current_time() + 3
+        while trio.current_time() < end:
+            await self.send({"type": f"http.response.{kind}", "status": 200, "headers": [], "more_body": True})
 
     async def do(self, what: str, size: int) -> None:
         """Do one step."""

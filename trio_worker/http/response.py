@@ -132,7 +132,7 @@ class Response(Writing):
         elif self.gone and not self.complete:
             await trio.lowlevel.checkpoint()
             raise BrokenPipeError(EPIPE, "the client has gone")
-        elif kind == "http.response.start":
+        elif kind == "http.response.start" and not self.complete:
             self._start(message)
         elif kind == "http.response.body" and self.state is BODY:
             data, more, head = message.get("body", b""), message.get("more_body", False), self._head

@@ -8,6 +8,7 @@ HTTP/1.1 and the uwsgi protocol have such connections. How a request begins, wha
 is theirs.
 """
 
+import contextlib
 import enum
 import logging
 from math import inf
@@ -212,6 +213,16 @@ class RequestConnection(Connection, Generic[E]):
         self.exchange = None
 
     # Answers without an app, and the end.
+
+    @property
+    def _lingers(self) -> bool:
+        """Return True if it cannot close yet; what was sent of an answer that its app left incomplete may wait, too."""
+        return self.state is LINGERING or not self.wire.flush()
+
+    async def _settle(self) -> None:
+        """Let that leave; the client has the usual time to read it."""
+        with contextlib.suppress(OSError):
+            await self.wire.settle()
 
     async def _refuse(self, refusal: Refusal, headers: Headers) -> None:
         """Answer what no app has seen; the headers are what is known of the request's."""

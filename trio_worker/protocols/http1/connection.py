@@ -154,12 +154,13 @@ class Http1Connection(RequestConnection[Exchange]):
             return follow(self.service, self.wire, *parser.upgrade)
         if self.state is CLOSED:
             return CLOSE
-        return OUTSIDE if self.state is LINGERING or parser.refusal is not None else CLOSE
+        return OUTSIDE if parser.refusal is not None or self._lingers else CLOSE
 
     async def step_outside(self) -> Outcome:
         """End the connection, unless a client that has closed its side had sent more before."""
         if self._hung_up and self.exchange is None and self._parser.queue:
             return AGAIN
+        await self._settle()
         exchange, refusal = self.exchange, self._parser.refusal
         if exchange is not None and (exchange.begun or exchange.gone):
             refusal = None  # It is too late to say so.

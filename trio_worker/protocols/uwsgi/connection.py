@@ -58,12 +58,13 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
         except PacketError as error:
             log.warning("closed the connection of %s: its uwsgi packet is refused: %s", self._peer, error)
             return CLOSE
-        return following or (OUTSIDE if self.state is LINGERING else CLOSE)
+        return following or (OUTSIDE if self._lingers else CLOSE)
 
     async def step_outside(self) -> Outcome:
         """Say what is left to say."""
         if self._timed_out:
             log.warning("closed the connection of %s: its uwsgi packet took too long to arrive", self._peer)
+        await self._settle()
         if self.state is LINGERING or (self.exchange is not None and self._may_send_on(self.exchange)):
             await self._part()
         return CLOSE
