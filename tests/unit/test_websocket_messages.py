@@ -6,7 +6,7 @@ import zlib
 import pytest
 from websockets.exceptions import PayloadTooBig
 from websockets.extensions.permessage_deflate import PerMessageDeflate
-from websockets.frames import Frame, Opcode
+from websockets.frames import CloseCode, Frame, Opcode
 
 from trio_worker.protocols.websocket.inflating import ALWAYS, EXCESS, TIMES, Excess, Inflating
 from trio_worker.protocols.websocket.messages import FRAMES, Message, Messages
@@ -74,7 +74,9 @@ def test_a_message_makes_up_for_its_fragments() -> None:
 
 def test_who_is_refused_hears_1008_and_nothing_more_is_read() -> None:
     messages = Messages(1000)
-    assert b"\x03\xf0frames that bring nothing" in messages.refuse()
+    assert b"\x03\xf0frames that bring nothing" in messages.refuse(
+        CloseCode.POLICY_VIOLATION, "frames that bring nothing"
+    )
     assert messages.closed == (1008, "frames that bring nothing")
     found = list[Message]()
     messages.take(frame(Opcode.TEXT, b"late") + frame(Opcode.PING), found)

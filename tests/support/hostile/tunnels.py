@@ -14,6 +14,9 @@ from support.hostile.websocket import BEGIN, bomb, frame
 # is sixteen times as large.
 SESSIONS, PIECE = 16, 60000
 
+# Bytes of it that can be sent before the window opens again.
+LITTLE = 15000
+
 # Bytes of a frame of HTTP/2.
 FRAME = 16000
 
@@ -69,6 +72,16 @@ def _silent(first: bytes, again: bytes = b"", path: str = "/echo", begin: bytes 
     return script
 
 
+def _large() -> Script:
+    """Messages of 8 MiB in all sessions at the same time, as fast as their windows open again."""
+    yield MAGIC + settings() + window((1 << 31) - 65536) + _open("/waits", SESSIONS)
+    yield 0.2
+    message = frame(Opcode.BINARY, bytes(8 << 20))
+    for at in range(0, len(message), LITTLE):
+        yield b"".join(_in_frames(stream, message[at : at + LITTLE]) for stream in _numbers(SESSIONS))
+        yield 0.01
+
+
 def _unread() -> Script:
     yield MAGIC + settings((WINDOW, 0)) + _open("/endless", SESSIONS)
     yield 3600.0
@@ -92,6 +105,7 @@ ATTACKS = [
         memory=8 * 1024,
     ),
     Attack("WebSocket over HTTP/2: readers of nothing", _unread, memory=2048, reads=0),
+    Attack("WebSocket over HTTP/2: messages of 8 MiB to apps that do not receive", _large, 1, memory=80 * 1024),
     Attack("WebSocket over HTTP/2: half a message", _silent(frame(Opcode.BINARY, bytes(1000))[:-10]), memory=1024),
     Attack("WebSocket over HTTP/2: a byte a second", _silent(frame(Opcode.BINARY, bytes(1000))[:8], b"x"), memory=1024),
 ]

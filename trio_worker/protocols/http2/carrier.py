@@ -6,6 +6,7 @@ from trio_worker.http.response import Drain
 from trio_worker.http.service import Service
 from trio_worker.protocols.http2.flood import Account
 from trio_worker.protocols.http2.session import Session
+from trio_worker.protocols.websocket.holding import Holding
 from trio_worker.protocols.websocket.inflating import Excess
 from trio_worker.transport.wire import Address, Wire
 
@@ -32,6 +33,7 @@ class Carrier(Protocol):
         owed: what the events acted upon since the last turn have cost beyond one each, in events.
         account: of the frames that bring nothing.
         excess: the account of what the compressed messages of its WebSockets become, None without any.
+        holding: the account of what they keep of messages, None without any.
     """
 
     service: Service
@@ -46,6 +48,7 @@ class Carrier(Protocol):
     owed: int
     account: Account
     excess: Excess | None
+    holding: Holding | None
     drain: Drain
 
     @property

@@ -25,6 +25,7 @@ from trio_worker.protocols.http2.parting import Parting
 from trio_worker.protocols.http2.rules import Asked
 from trio_worker.protocols.http2.session import Session
 from trio_worker.protocols.http2.work import Stream, begin
+from trio_worker.protocols.websocket.holding import Holding
 from trio_worker.protocols.websocket.inflating import Excess
 from trio_worker.transport.connections import CLOSE, Connection, Outcome
 from trio_worker.transport.lingering import PATIENCE
@@ -60,6 +61,7 @@ class Http2Connection(Connection):
         "flush",
         "flush_soon",
         "fresh",
+        "holding",
         "owed",
         "running",
         "server",
@@ -89,6 +91,7 @@ class Http2Connection(Connection):
         self._upgrade: tuple[Asked, bytes] | None = None
         self.account = Account(service.clock.now)
         self.excess: Excess | None = None
+        self.holding: Holding | None = None
         self._intake = Intake(self)
         self._output = Output(service, wire, self.session, self._written)
         self.flush, self.flush_soon = self._output.flush, self._output.flush_soon

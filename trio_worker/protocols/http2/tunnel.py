@@ -9,7 +9,8 @@ import trio
 from trio_worker.protocols.http2.carrier import Carrier
 from trio_worker.protocols.http2.exchange import StreamExchange
 from trio_worker.protocols.http2.response import QUEUED
-from trio_worker.protocols.websocket.connection import WebSocketConnection
+from trio_worker.protocols.websocket.connection import WebSocketConnection, max_size
+from trio_worker.protocols.websocket.holding import Holding
 from trio_worker.protocols.websocket.inflating import Excess
 from trio_worker.transport.wire import Address, Ungathered, Watcher
 
@@ -51,6 +52,9 @@ class Tunnel(Ungathered):
         self.work: WebSocketConnection | None = WebSocketConnection(connection.service, self)
         self.work.exchange, self.work.needs_key = exchange, False
         self.work.excess = connection.excess = connection.excess or Excess()
+        if connection.holding is None:
+            connection.holding = Holding(max_size(connection.service.options))
+        self._holding = connection.holding
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} on stream {self._exchange.stream}>"
@@ -138,8 +142,18 @@ class Tunnel(Ungathered):
             data = b"".join(self._body)
             self._body.clear()
             self._connection.consumed(self.stream, len(data))
-            return data
+            return data if self._has_room(len(data)) else b""
+        self._has_room(0)
         return b"" if self._ended else None
+
+    def _has_room(self, size: int) -> bool:
+        """End the session if its connection has no room for so many bytes more, and return False."""
+        session = None if self.work is None else self.work.session
+        if session is None or self._holding.keep(self, session.held + size):
+            return True
+        session.end_for_size()
+        self._holding.leave(self)
+        return False
 
     async def receive(self) -> bytes:
         """Return the next bytes, b"" at the end."""
@@ -248,6 +262,7 @@ class Tunnel(Ungathered):
     def close(self) -> None:
         """Take note that nobody uses it any more."""
         self.work = None  # It knows this wire.
+        self._holding.leave(self)
         if not self._exchange.gone:
             service = self._connection.service
             self.deadline = service.clock.now + service.options.write_timeout

@@ -9,6 +9,7 @@ from trio_worker.http.exchange import Exchange
 from trio_worker.http.response import LEAVING
 from trio_worker.http.service import Service
 from trio_worker.http.unseen import note
+from trio_worker.options import Options
 from trio_worker.protocols.websocket import handshake
 from trio_worker.protocols.websocket.inflating import Excess
 from trio_worker.protocols.websocket.link import (
@@ -33,6 +34,11 @@ MAX_SIZE = 16384
 # Seconds between two pings where `websockets-ping-freq` says nothing, which is uWSGI's own default. Fronts end a
 # connection on which nothing happens: nginx after 60 s.
 PING_FREQ = 30
+
+
+def max_size(options: Options) -> int:
+    """Return how many bytes a message may have."""
+    return 1024 * (MAX_SIZE if options.websockets_max_size is None else options.websockets_max_size)
 
 
 class WebSocketConnection(Connection):
@@ -101,9 +107,8 @@ class WebSocketConnection(Connection):
             agreed = Refusal(400, "A client waits for the answer before it sends frames (RFC 6455 section 4.1).")
         if isinstance(agreed, Refusal):
             return agreed
-        size = MAX_SIZE if options.websockets_max_size is None else options.websockets_max_size
         self.exchange = None
-        session = WebSocketSession(self.wire, exchange, agreed, size * 1024)
+        session = WebSocketSession(self.wire, exchange, agreed, max_size(options))
         if self.service.draining.is_set():
             session.start_drain()
         return session

@@ -5,10 +5,12 @@ further while that waits. So a slow app slows its client, and a client that clos
 """
 
 import enum
+import sys
 from collections.abc import Awaitable, Callable
 from errno import EPIPE
 
 import trio
+from websockets.frames import CloseCode
 
 from trio_worker.http.service import Service
 from trio_worker.protocols.websocket.messages import Messages
@@ -18,6 +20,9 @@ from trio_worker.transport.wire import Wire
 
 # Seconds that a client has to answer our close frame.
 CLOSE_GRACE = 2.0
+
+# Bytes of messages that are read while the app receives none, where that may be several of them: one more follows.
+AHEAD_SIZE = 65536
 
 # Frames that bring nothing, pings, pongs, fragments of a few bytes: so many at once, and then in a second.
 IDLE_FRAMES, IDLE_RATE = 1024, 128
@@ -118,7 +123,7 @@ class Link:
         elif self._slowly:
             self._slowly = False
         if messages.idle > 0 and not self._pays():
-            answer += messages.refuse()
+            answer += messages.refuse(CloseCode.POLICY_VIOLATION, "frames that bring nothing")
         if answer:
             self._answer(answer)
         if messages.closed is not None:
@@ -128,8 +133,19 @@ class Link:
     def read_ahead(self) -> None:
         """Take apart what has come while the app receives nothing, a part of it for each message that may be ahead."""
         for _ in range(self.ahead):
-            if len(self._received) >= self.ahead or self.phase not in (OPEN, CLOSING) or not self.read_now():
+            if self._has_enough() or self.phase not in (OPEN, CLOSING) or not self.read_now():
                 return
+
+    @property
+    def held(self) -> int:
+        """The bytes that are kept of messages, on their way or until the app takes them."""
+        return self._messages.held + sum(map(sys.getsizeof, self._received))
+
+    def end_for_size(self) -> None:
+        """End by 1009: there is no room for what the client sends, of which nothing is kept."""
+        self._answer(self._messages.refuse(CloseCode.MESSAGE_TOO_BIG, "the sessions of this connection keep too much"))
+        if self._messages.closed is not None:
+            self._end_by_client(*self._messages.closed)
 
     def _pays(self) -> bool:
         """Count frames that bring nothing; return False when there were too many."""
@@ -248,4 +264,8 @@ class Link:
     @property
     def is_ahead(self) -> bool:
         """True if as much waits for the app as may: nothing more is read then."""
-        return len(self._received) >= self.ahead or self._messages.has_more
+        return self._has_enough() or self._messages.has_more
+
+    def _has_enough(self) -> bool:
+        received = self._received
+        return len(received) >= self.ahead or (bool(received) and sum(map(len, received)) >= AHEAD_SIZE)

@@ -68,7 +68,9 @@ class Messages:
         "_head",
         "_is_text",
         "_max_size",
+        "_partial",
         "_protocol",
+        "_size",
         "_skip",
         "broken",
         "closed",
@@ -89,6 +91,8 @@ class Messages:
         # The message that is on its way, None between two.
         self._fragments: list[bytes] | None = None
         self._is_text = False
+        # Bytes of its fragments, and of the frame that is on its way.
+        self._size = self._partial = 0
         self.closed: tuple[int, str] | None = None
         self.broken = False
         self.pongs = self.idle = 0
@@ -147,6 +151,8 @@ class Messages:
         before = len(self._head)
         data = self._head + data
         at, end, frames = self._skip, len(data), 0
+        if at <= end:
+            self._partial = 0
         while at + 2 <= end:
             if frames >= FRAMES:
                 end = at
@@ -160,6 +166,8 @@ class Messages:
             at += size + extended + length
             frames += 1 + (length // DEFLATED_WEIGHT if self._extensions else 0)
         self._head, self._skip = data[at:end], max(0, at - end)
+        if self._skip:
+            self._partial += end - before
         return end - before
 
     def _make_protocol(self) -> Protocol:
@@ -174,16 +182,17 @@ class Messages:
             self.idle += 1
             return
         if frame.opcode is not CONT:
-            self._fragments, self._is_text = [], frame.opcode is TEXT
+            self._fragments, self._size, self._is_text = [], 0, frame.opcode is TEXT
         if self._fragments is None:
             return
         if frame.data:
             self._fragments.append(bytes(frame.data))
+            self._size += len(frame.data)
         if not frame.fin:
             self.idle += len(frame.data) < FRAGMENT
         else:
             self.idle -= FRAGMENTS_OF_A_MESSAGE
-            whole, self._fragments = b"".join(self._fragments), None
+            whole, self._fragments, self._size = b"".join(self._fragments), None, 0
             messages.append(whole.decode() if self._is_text else whole)
 
     def _fail_text(self, protocol: Protocol, reason: str) -> bytes:
@@ -217,11 +226,17 @@ class Messages:
         protocol.send_close(code, reason)
         return b"".join(protocol.data_to_send())
 
-    def refuse(self) -> bytes:
-        """Return what ends by 1008 a session that costs more than it pays; what its client still sends is dropped."""
+    @property
+    def held(self) -> int:
+        """The bytes that are kept of the message that is on its way."""
+        return self._size + self._partial
+
+    def refuse(self, code: CloseCode, reason: str) -> bytes:
+        """Return what ends a session that costs more than it pays; what its client sends is dropped."""
         protocol = self._protocol or self._make_protocol()
         if protocol.state is State.OPEN:
-            protocol.fail(CloseCode.POLICY_VIOLATION, "frames that bring nothing")
+            protocol.fail(code, reason)
+        self._fragments, self._size, self._partial = None, 0, 0
         self._note_end(protocol)
         return b"".join(protocol.data_to_send())
 
