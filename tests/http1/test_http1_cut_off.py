@@ -54,3 +54,19 @@ def test_messages_behind_the_end_let_others_run(server: Server, kind: str) -> No
         began = time.monotonic()
         assert other.get("/").text == "hello"
         assert time.monotonic() < began + 1.5
+
+
+@pytest.mark.parametrize("end", ["x", "q", "w9000"])
+def test_what_was_sent_comes_though_the_client_has_asked_for_more(uwsgi: Servers, end: str) -> None:
+    """A close with unread bytes would take along what waits in the kernel (RFC 9112 section 9.6)."""
+    server = uwsgi(**SCRIPTED, harakiri=1)
+    with Http1(server.address) as client:
+        client.request(f"/?id=5&do=p200000.w200.p100000.{end}")
+        client.head()
+        client.request("/")
+        body = b""
+        time.sleep(2)
+        while len(body) < 300_000:
+            body += client.chunk()
+        assert body == body_of(5, 0, 300_000)
+        assert client.rest() == b""

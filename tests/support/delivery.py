@@ -1,14 +1,12 @@
-"""Requests of the app `scripted` in every protocol, by clients that read as they like, and what came of them."""
+"""Clients that ask the app `scripted` in every protocol, read as they like, and say what came."""
 
-import json
-import random
+import contextlib
 import socket
 import ssl
 import struct
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import h2.config
@@ -20,7 +18,6 @@ from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFact
 from websockets.frames import CTRL_OPCODES, Frame, Opcode
 from websockets.uri import parse_uri
 
-from support.bodies import body_of
 from support.http1 import connect
 from support.packets import USUAL, block, packet
 
@@ -81,11 +78,17 @@ def open_socket(target: Any, reading: Reading, context: ssl.SSLContext | None) -
     return sock if context is None else context.wrap_socket(sock, server_hostname="127.0.0.1")
 
 
+def say(sock: socket.socket, data: bytes) -> None:
+    """Send this, unless the server has closed: what it has said before can be read."""
+    with contextlib.suppress(ConnectionError, ssl.SSLError):
+        sock.sendall(data)
+
+
 def ask_http1(sock: socket.socket, paths: list[str], version: str, reading: Reading) -> list[Came]:
     """Send all of the requests at once; the last one ends the connection."""
     for number, path in enumerate(paths, 1):
         close = "Connection: close\r\n" if number == len(paths) else ""
-        sock.sendall(f"GET {path} HTTP/{version}\r\nHost: t\r\nTE: trailers\r\n{close}\r\n".encode())
+        say(sock, f"GET {path} HTTP/{version}\r\nHost: t\r\nTE: trailers\r\n{close}\r\n".encode())
     return read_answers(b"".join(reading.pull(sock)), len(paths))
 
 
@@ -173,7 +176,7 @@ def ask_http2(sock: socket.socket, paths: list[str], reading: Reading) -> list[C
                 ended.add(stream)
             elif isinstance(event, h2.events.StreamReset):
                 ended.add(stream)
-        sock.sendall(connection.data_to_send())
+        say(sock, connection.data_to_send())
         if len(ended) == len(streams):
             break
     return list(streams.values())
@@ -193,7 +196,7 @@ def ask_websocket(
         head = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in request.headers.raw_items()}
         opening = packet(block({**USUAL, "REQUEST_URI": path, "PATH_INFO": plain, "QUERY_STRING": query, **head}))
     sock.sendall(opening)
-    came, begun = Came(), False
+    came = Came()
     parts: list[bytes] = []
     for data in reading.pull(sock):
         protocol.receive_data(data)
@@ -210,70 +213,10 @@ def ask_websocket(
             elif event.opcode is Opcode.CLOSE and len(event.data) >= 2:
                 came.code = struct.unpack("!H", event.data[:2])[0]
         for piece in protocol.data_to_send():
-            if piece and not begun:
-                try:
-                    sock.sendall(piece)
-                except ConnectionError:
-                    begun = True
+            if piece:
+                say(sock, piece)
     assert protocol.parser_exc is None or came.code == 0, protocol.parser_exc
     if protocol.parser_exc is not None and not isinstance(protocol.parser_exc, EOFError):
         raise protocol.parser_exc
     came.whole = came.code == 1000
     return [came]
-
-
-def told(directory: Path, numbers: list[int], timeout: float = PATIENCE) -> dict[int, dict[str, Any]]:
-    """Wait for what the app says of these requests."""
-    end = time.monotonic() + timeout
-    while True:
-        lines = (directory / "told").read_text().splitlines() if (directory / "told").exists() else []
-        found = {line["number"]: line for line in map(json.loads, lines)}
-        if all(number in found for number in numbers) or time.monotonic() > end:
-            return {number: found[number] for number in numbers if number in found}
-        time.sleep(0.02)
-
-
-def judge(came: Came, said: dict[str, Any]) -> list[str]:
-    """Return what is wrong with an answer."""
-    faults = []
-    number, accepted = said["number"], said["accepted"]
-    if came.status == 500 and not said["given"]:
-        return []
-    if came.body != body_of(number, 0, len(came.body)):
-        faults.append("other bytes")
-    if said["whole"] and (came.whole is False or len(came.body) != accepted):
-        faults.append(f"whole of {accepted} bytes, came {len(came.body)}, whole={came.whole}")
-    if not said["whole"] and came.whole:
-        faults.append("a part looks like the whole")
-    if not said["whole"] and len(came.body) < accepted:
-        faults.append(f"accepted {accepted}, came {len(came.body)}")
-    return faults
-
-
-def judge_messages(came: Came, said: dict[str, Any]) -> list[str]:
-    """Return what is wrong with a session."""
-    number, accepted = said["number"], said["accepted"]
-    faults = []
-    for at, message in enumerate(came.messages):
-        expected = body_of(number, at * 1009, len(message))
-        if message not in (expected, expected.decode("latin-1").encode()):
-            text = body_of(number, at * 1009, 1 << 20).decode("latin-1").encode()[: len(message)]
-            if message != text:
-                faults.append(f"message {at} has other bytes")
-    if len(came.messages) < accepted:
-        faults.append(f"accepted {accepted} messages, came {len(came.messages)}")
-    return faults
-
-
-def random_steps(rng: random.Random) -> str:
-    """Return the steps of an answer."""
-    sizes = [0, 1, 10, 100, 5000, 16383, 16385, 65536, 100_000, 300_000]
-    steps = []
-    for _ in range(rng.randint(1, 8)):
-        kind = rng.choices("pvfwj", [12, 2, 2, 3, 1])[0]
-        size = rng.choice(sizes)
-        steps.append(
-            {"w": f"w{rng.choice([0, 1, 10, 60, 150])}", "j": f"j{rng.choice([3, 70, 300])}"}.get(kind, f"{kind}{size}")
-        )
-    end = rng.choices("PFnxqP", [10, 1, 1, 2, 2, 4])[0]
-    return ".".join([*steps, end if end in "xq" else f"{end}{rng.choice(sizes)}"])

@@ -9,7 +9,8 @@ from signal import SIGHUP
 
 import pytest
 from support.bodies import SCRIPTED, body_of, chained
-from support.delivery import Reading, ask_websocket, told
+from support.delivery import Reading, ask_websocket
+from support.delivery_cases import told
 from support.http1 import count_waiting
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
@@ -81,7 +82,8 @@ def test_tasks_that_send_at_once_and_give_up(server: Server, deflate: bool) -> N
         sock.settimeout(10)
         sock.connect(str(server.unix_path))
         (came,) = ask_websocket(sock, "/?id=3&do=b300000.m10", reading, deflate, 0)
-    said = told(server.directory, [3])[3]
+    said = told(server.directory, 3, 5)
+    assert said is not None
     assert said["accepted"] == 7
     assert len(came.messages) == 7
     assert came.code == 1000
@@ -110,7 +112,9 @@ def test_a_drain_is_held_up_by_who_reads_and_by_nobody_else(uwsgi: Servers) -> N
             got += reader._file.read1(40_000)
         while data := reader._file.read1(1 << 20):
             got += data
-        count = told(server.directory, [5])[5]["accepted"]
+        said = told(server.directory, 5, 5)
+        assert said is not None
+        count = said["accepted"]
         assert [got.count(each) for each in expected(5, count)] == [1] * count
         assert got.endswith(struct.pack("!BBH", 0x88, 2, 1012))
         server.wait_accepting(2, timeout=10)

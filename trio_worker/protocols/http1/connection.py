@@ -164,7 +164,9 @@ class Http1Connection(RequestConnection[Exchange]):
         exchange, refusal = self.exchange, self._parser.refusal
         if exchange is not None and (exchange.begun or exchange.gone):
             refusal = None  # It is too late to say so.
-        unread = exchange is not None and not exchange.body_complete
+        unread = exchange is not None and (
+            not exchange.body_complete or (exchange.keep_alive and not (exchange.complete or exchange.gone))
+        )
         if refusal is not None or unread or self.state is LINGERING:
             await self._part(refusal, self._parser.headers)
         return CLOSE
@@ -182,8 +184,12 @@ class Http1Connection(RequestConnection[Exchange]):
         A client that did not say itself that it ends the connection (`wanted`) may be sending more already.
         """
         if not exchange.complete:
-            if not (exchange.gone or exchange.failed or self._hung_up):
+            if exchange.gone or self._hung_up:
+                return False
+            if not exchange.failed:
                 log.error("the app ended before its response to %s was complete", exchange.target.decode("latin-1"))
+            if wanted or not exchange.body_complete:
+                self.state = LINGERING
             return False
         if exchange.keep_alive and await self._discard(exchange):
             return True
