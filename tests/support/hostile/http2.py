@@ -183,6 +183,7 @@ ATTACKS = [
     Attack(
         "HTTP/2: more streams than allowed",
         on_streams(lambda encoder, stream: head(encoder, stream, "/waits"), at_once=100),
+        memory=1300,
     ),
     Attack("HTTP/2: requests, not reading", on_streams(head, at_once=100), reads=0),
     Attack(

@@ -9,6 +9,7 @@ from websockets.frames import Opcode
 
 from support.hostile.http1 import GET, asked
 from support.hostile.http2 import requests, settings
+from support.hostile.tunnels import sessions
 from support.hostile.websocket import DEFLATE, frame, shake
 from support.http1 import Target, connect
 from support.waiting import eventually
@@ -73,6 +74,15 @@ def _idle_websocket(client: Client) -> None:
     client.send(frame(Opcode.TEXT, b"hello"), b"hello")
 
 
+def _tunnels(client: Client) -> None:
+    client.send(sessions(100), ACKNOWLEDGED)
+
+
+def _tunnels_in_message(client: Client) -> None:
+    """As much as the window of the connection has room for at once."""
+    client.send(sessions(100, frame(Opcode.BINARY, bytes(10000))[:-1]), ACKNOWLEDGED)
+
+
 def _in_message(client: Client) -> None:
     client.send(shake(), b"\r\n\r\n")
     client.send(frame(Opcode.BINARY, bytes(65536))[:-1])
@@ -109,6 +119,8 @@ STATES = (
     State("HTTP/2, idle", _idle_http2, 36),
     State("HTTP/2, 100 streams in their requests", _streams, 1300, 20),
     State("HTTP/2, 100 endless answers for a window of 0", _closed_window, 12800, 10),
+    State("HTTP/2, 100 WebSockets, idle", _tunnels, 1700, 20),
+    State("HTTP/2, 100 WebSockets, a message of 10 KB on its way in each", _tunnels_in_message, 3900, 20),
     State("WebSocket, idle", _idle_websocket, 16),
     State("WebSocket, a message of 64 KiB on its way", _in_message, 144, 200),
     State("WebSocket with deflate, idle", _deflated, 96),

@@ -42,6 +42,12 @@ def _in_frames(stream: int, data: bytes) -> bytes:
     return b"".join(http2_frame(DATA, stream=stream, payload=each) for each in pieces)
 
 
+def sessions(count: int, each: bytes = b"") -> bytes:
+    """So many sessions on one connection, in which this is sent."""
+    said = b"".join(_in_frames(stream, each) for stream in _numbers(count))
+    return MAGIC + settings() + _open("/echo", count) + said
+
+
 def opened(
     again: bytes, path: str = "/echo", first: bytes = b"", more: tuple[tuple[str, str], ...] = ()
 ) -> Callable[[], Script]:
