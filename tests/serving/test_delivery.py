@@ -68,7 +68,7 @@ def test_it_arrives_through_reloads(start: Callable[..., Server], authority: Aut
         faults = pool.submit(faults_of, cases, server, authority)
         while not faults.done():
             server.reload("c", 90)
-    assert faults.result() == []
+    assert faults.result() == [], "\n".join(faults.result())
 
 
 @pytest.mark.long

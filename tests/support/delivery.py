@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import h2.config
-import h2.connection
 import h2.events
 import h2.settings
 from websockets.client import ClientProtocol
@@ -19,6 +17,7 @@ from websockets.frames import CTRL_OPCODES, Frame, Opcode
 from websockets.uri import parse_uri
 
 from support.http1 import connect
+from support.http2 import Lasting
 from support.packets import USUAL, block, packet
 
 # Seconds that a client waits for the next bytes.
@@ -148,7 +147,7 @@ def _read_chunks(data: bytes, came: Came) -> bytes:
 
 def ask_http2(sock: socket.socket, paths: list[str], reading: Reading) -> list[Came]:
     """Ask for all of them at once, each on a stream."""
-    connection = h2.connection.H2Connection(h2.config.H2Configuration(validate_inbound_headers=False))
+    connection = Lasting()
     connection.initiate_connection()
     streams: dict[int, Came] = {}
     for path in paths:

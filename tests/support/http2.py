@@ -16,7 +16,7 @@ from support.http1 import Target, connect
 E = TypeVar("E", bound=h2.events.Event)
 
 
-class _Connection(h2.connection.H2Connection):
+class Lasting(h2.connection.H2Connection):
     """A GOAWAY only forbids new streams (RFC 9113 section 6.8); h2 takes it for the end of all of them."""
 
     def _receive_goaway_frame(self, frame: GoAwayFrame) -> tuple[list[Frame], list[h2.events.Event]]:
@@ -30,7 +30,7 @@ class Http2:
 
     def __init__(self, target: Target) -> None:
         self.socket = connect(target)
-        self.connection = _Connection()
+        self.connection = Lasting()
         self.events: list[h2.events.Event] = []
         self.closed = False
 
