@@ -40,7 +40,7 @@ class Case:
         self._seed, self._last = seed, last
         self.kind = kind or rng.choice(KINDS)
         self._is_session = self.kind.startswith("WebSocket")
-        slow = rng.random() < 0.6
+        self.is_slow = slow = rng.random() < 0.6
         self._reading = Reading(
             rng.choice((0, 2304, 65536)),
             rng.choice((0, 0.1, 0.4, 1.2)) if slow else 0,
