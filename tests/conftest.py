@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import resource
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,16 @@ from support.ini import UWSGI
 from support.uwsgi import Servers, Shared, servers
 
 from trio_worker.master.native.build import build
+
+# Descriptors of the tests' clients, and of all that they start, where a user may have so many: a second in which nobody
+# accepts makes hundreds of connections, and a front has two for each. 1,024 is what a user has without asking.
+DESCRIPTORS = 16384
+
+
+def pytest_configure() -> None:
+    """Ask for them."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(DESCRIPTORS, hard)), hard))
 
 
 def _directories(factory: pytest.TempPathFactory) -> Iterator[Path]:
