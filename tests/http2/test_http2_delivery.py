@@ -1,6 +1,7 @@
 """What an app has sent over HTTP/2 arrives, however the app ends and however slowly its client reads."""
 
 import contextlib
+import socket
 import time
 from signal import SIGHUP
 
@@ -9,7 +10,7 @@ import h2.events
 import h2.settings
 import pytest
 from support.bodies import SCRIPTED, body_of
-from support.http1 import Target
+from support.http1 import Target, count_waiting
 from support.http2 import Http2
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
@@ -96,10 +97,12 @@ def test_a_drain_waits_until_the_answer_has_left(uwsgi: Servers) -> None:
 def read_slowly(client: Http2, seconds: float, size: int) -> None:
     """Read so many bytes at most every tenth of a second."""
     end = time.monotonic() + seconds
-    while time.monotonic() < end:
+    while True:
         events = client.connection.receive_data(client.socket.recv(size))
         client.events += events
         time.sleep(0.1)
+        if time.monotonic() >= end:
+            return
 
 
 def test_a_client_that_reads_a_large_piece_slowly_is_not_late(server: Server) -> None:
@@ -146,3 +149,19 @@ def test_a_file_that_the_app_gives_up_is_cut_off(server: Server) -> None:
         client.wait(h2.events.StreamReset)
         body = client.body(stream)
         assert body == body_of(9, 0, len(body))
+
+
+def test_what_the_kernel_has_comes_to_a_client_that_opens_windows_meanwhile(uwsgi: Servers) -> None:
+    """The worker has written all, and is asked to end: a close would answer the next window by a reset."""
+    server = uwsgi(**SCRIPTED, worker_reload_mercy=30)
+    with Client(server.address) as client:
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        stream = client.ask(41, "P150000")
+        eventually(lambda: count_waiting(client.socket))
+        server.signal(SIGHUP, server.worker_pids()[0])
+        server.wait_log("draining")
+        while not any(isinstance(each, h2.events.StreamEnded) for each in client.events):
+            read_slowly(client, 0.0, 1000)
+            client.connection.increment_flow_control_window(1000)
+            client.flush()
+        assert client.body(stream) == body_of(41, 0, 150_000)

@@ -61,14 +61,9 @@ def test_what_was_sent_arrives(start: Callable[..., Server], authority: Authorit
 
 @pytest.mark.long
 def test_it_arrives_through_reloads(start: Callable[..., Server], authority: Authority) -> None:
-    """All answers of a worker that drains come to their ends, however slow their clients are.
-
-    But a client of HTTP/2 that opens windows for longer than a closed connection lingers, two seconds, is left out: the
-    kernel answers that by a reset, and what it had not delivered is lost.
-    """
+    """All answers of a worker that drains come to their ends, however slow their clients are."""
     server = start(processes=2, worker_reload_mercy=60, lazy_apps=True)
     cases = [each for each in draw(1500) if not each.kind.startswith("WebSocket")]  # These are closed by 1012.
-    cases = [each for each in cases if not (each.kind.startswith("HTTP/2") and each.is_slow)]
     with ThreadPoolExecutor(1) as pool:
         faults = pool.submit(faults_of, cases, server, authority)
         while not faults.done():

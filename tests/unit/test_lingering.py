@@ -24,6 +24,9 @@ class Client:
     async def end_writing(self) -> None:
         self.ended = True
 
+    def fileno(self) -> int:
+        return -1
+
     async def receive(self) -> bytes:
         if not self._sends:
             await trio.sleep_forever()

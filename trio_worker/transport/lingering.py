@@ -1,12 +1,17 @@
 """The last moments of a connection: our side has ended, and its client may still be sending.
 
 A close with unread data would reach the client before our last words do (RFC 9112 section 9.6). So what it sends is
-read and dropped until it closes as well, for a while. Clients that send without pause stay for all of it; so few of
-them may, and one more ends the one that has stayed for the longest. Who says nothing is in nobody's way.
+read and dropped until it closes as well, for a while. One that has not read all yet has longer, while it reads what the
+kernel has for it, or sends as one of HTTP/2 does to get more. Clients that send without pause stay for all of it; so
+few of them may, and one more ends the one that has stayed for the longest. Who says nothing is in nobody's way.
 """
 
+import struct
+import termios
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from fcntl import ioctl
+from math import inf
 
 import trio
 
@@ -15,6 +20,9 @@ from trio_worker.transport.wire import Wire
 
 # Seconds that a client has to close its side, and how many may send on meanwhile.
 PATIENCE, MOST = 2.0, 64
+
+# Seconds between two looks at a client that has not read all yet, and for which it may go on.
+LOOK, LONGEST = 1.0, 60.0
 
 
 class Lingering:
@@ -48,10 +56,21 @@ class Lingering:
             scope: in which it stays.
         """
         await wire.end_writing()
-        while await wire.receive():
-            if scope not in self._sending:
-                self._join(scope)
-            await self._turns.pause()
+        end, ended, unread = trio.current_time() + LONGEST, False, count_unread(wire)
+        while unread or not ended:
+            came = False
+            with trio.move_on_after(LOOK if unread else inf):
+                if ended:
+                    await trio.sleep_forever()
+                while await wire.receive():
+                    came = True
+                    if scope not in self._sending:
+                        self._join(scope)
+                    await self._turns.pause()
+                ended = True
+            before, unread = unread, count_unread(wire)
+            if unread and (came or unread < before):
+                scope.deadline = min(end, trio.current_time() + PATIENCE)
 
     def _join(self, scope: trio.CancelScope) -> None:
         if len(self._sending) >= MOST:
@@ -59,3 +78,11 @@ class Lingering:
             del self._sending[first]
             first.cancel()
         self._sending[scope] = None
+
+
+def count_unread(wire: Wire) -> int:
+    """Return how many bytes the kernel has for the client that this has not acknowledged (tcp(7), SIOCOUTQ)."""
+    if (descriptor := wire.fileno()) >= 0:  # A stream that is a wire has none.
+        with suppress(OSError):
+            return int(struct.unpack("i", ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))[0])
+    return 0

@@ -83,6 +83,9 @@ class Carrier(Protocol):
     def part(self, number: int, is_fault: bool) -> None:
         """End a stream when what it has said has left."""
 
+    def end_reading(self) -> None:
+        """Read nothing any more, once nothing is open."""
+
     def flush(self) -> None:
         """Write what there is."""
 

@@ -19,16 +19,15 @@ from trio_worker.protocols.http2.carrier import Timed
 from trio_worker.protocols.http2.events import start
 from trio_worker.protocols.http2.exchange import StreamExchange
 from trio_worker.protocols.http2.flood import Account
-from trio_worker.protocols.http2.intake import FEW, Intake
+from trio_worker.protocols.http2.intake import Intake
 from trio_worker.protocols.http2.output import Output
 from trio_worker.protocols.http2.parting import Parting
 from trio_worker.protocols.http2.rules import Asked
 from trio_worker.protocols.http2.session import Session
-from trio_worker.protocols.http2.work import Stream, begin
+from trio_worker.protocols.http2.work import Stream, begin, lose_all
 from trio_worker.protocols.websocket.holding import Holding
 from trio_worker.protocols.websocket.inflating import Excess
 from trio_worker.transport.connections import CLOSE, Connection, Outcome
-from trio_worker.transport.lingering import PATIENCE
 from trio_worker.transport.wire import Address, Wire
 
 log = logging.getLogger(__name__)
@@ -122,22 +121,10 @@ class Http2Connection(Connection):
         finally:
             self._output.held = False
             self._intake.stop()
-            await self._lose_streams()
+            await lose_all(self.streams.values(), self.service.turns)
         while self.running:
             self._over = trio.Event()
             await self._over.wait()
-
-    async def _lose_streams(self) -> None:
-        """Tell all streams that their client has gone.
-
-        First those that no task has begun with, at once; the others a few at a time, because their apps do something.
-        """
-        streams = sorted(self.streams.values(), key=lambda stream: stream.has_begun)
-        for number, stream in enumerate(streams):
-            if stream.has_begun and not number % FEW:
-                with trio.move_on_after(PATIENCE, shield=True):
-                    await self.service.turns.pause()
-            stream.lose()
 
     def _begin_session(self) -> None:
         if self._upgrade is None:
@@ -151,7 +138,9 @@ class Http2Connection(Connection):
     async def _read_all(self) -> None:
         while not self._is_over():
             self.flush()
-            data = await self.wire.receive()
+            if (data := self.wire.receive_now()) is None:
+                await self.wire.wait()
+                continue
             if not data:
                 return
             self._output.held = True
@@ -159,6 +148,17 @@ class Http2Connection(Connection):
             if self.fresh:  # Trio lets the tasks of one turn run in either order.
                 await trio.lowlevel.cancel_shielded_checkpoint()
             self._output.held = False  # Those that need not wait have answered by now.
+
+    def end_reading(self) -> None:
+        """Wake whoever reads, for the end.
+
+        Were the kernel told that nothing is read any more, it would answer the next window update by a reset, and what
+        the client has not read would be lost with it (RFC 1122 section 4.2.2.13).
+        """
+        if self.wire.watched:
+            self.wire.wake(False)
+        else:
+            self.wire.end_reading()
 
     def _is_over(self) -> bool:
         return self.ending and not self.streams and self._output.is_empty
@@ -210,7 +210,7 @@ class Http2Connection(Connection):
             if not self._output.held:
                 self._watch_answers()
         if self.ending and self._is_over():
-            self.wire.end_reading()
+            self.end_reading()
 
     def _watch_answers(self) -> None:
         """Give a time to the clients of answers that have not left: their windows are closed, or they do not read."""
@@ -231,7 +231,7 @@ class Http2Connection(Connection):
         if self._parting and self._output.is_empty and self._parting.end():
             self.flush_soon()
         if self.ending and self._is_over():
-            self.wire.end_reading()
+            self.end_reading()
 
     # The calls of others, which never block; see Connection.
 
@@ -273,7 +273,7 @@ class Http2Connection(Connection):
             self.session.go_away()
             self.flush()
         if self._is_over():
-            self.wire.end_reading()
+            self.end_reading()
 
     def abort(self) -> None:
         """End now, whatever is in flight."""

@@ -1,4 +1,8 @@
-"""A new stream: its request is given to a task of a pool, or refused unseen."""
+"""Streams that begin, with a task of a pool or refused unseen, and those that lose their client."""
+
+from collections.abc import Iterable
+
+import trio
 
 from trio_worker.http.intake import make_intake
 from trio_worker.http.unseen import note
@@ -8,9 +12,14 @@ from trio_worker.protocols.http2.rules import Asked, find_fault
 from trio_worker.protocols.http2.tunnel import Tunnel
 from trio_worker.protocols.rules import expects_continue
 from trio_worker.refusal import Refusal, text_headers
+from trio_worker.transport.lingering import PATIENCE
+from trio_worker.transport.turns import Turns
 
 # One that is open.
 Stream = StreamExchange | Tunnel
+
+# Those whose apps hear between two turns of the loop that their client has gone.
+AT_ONCE = 4
 
 
 def refuse(connection: Carrier, exchange: StreamExchange, refusal: Refusal, over: bool) -> None:
@@ -53,3 +62,15 @@ def begin(connection: Carrier, number: int, asked: Asked, over: bool) -> Stream 
     if not over:
         exchange.intake = make_intake(options)
     return exchange
+
+
+async def lose_all(streams: Iterable[Stream], turns: Turns) -> None:
+    """Tell streams that their client has gone.
+
+    First those that no task has begun with, at once; the others a few at a time, because their apps do something.
+    """
+    for number, stream in enumerate(sorted(streams, key=lambda stream: stream.has_begun)):
+        if stream.has_begun and not number % AT_ONCE:
+            with trio.move_on_after(PATIENCE, shield=True):
+                await turns.pause()
+        stream.lose()
