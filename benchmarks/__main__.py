@@ -26,6 +26,7 @@ from .row_table import BY_NAME
 from .rows import measure_cost, measure_plugin, measure_rows
 from .servers import SERVERS, USUAL
 from .uwsgi_ini import CHECKOUT, OVERRIDE
+from .watching import measure_watching
 
 SECTIONS: dict[str, Callable[[Plan], Finding]] = {
     "rows": measure_rows,
@@ -38,6 +39,7 @@ SECTIONS: dict[str, Callable[[Plan], Finding]] = {
     "logging": measure_logging,
     "plugin": measure_plugin,
     "fronts": measure_fronts,
+    "watching": measure_watching,
 }
 
 

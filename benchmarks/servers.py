@@ -87,6 +87,15 @@ def _trio_worker_with_plugin(site: Site) -> list[str]:
     return _uwsgi(write_trio_ini(site, {"plugin": str(plugin)}))
 
 
+# In the folder of a site.
+STATUS_SOCKET = "status.sock"
+
+
+def _trio_worker_with_status(site: Site) -> list[str]:
+    path = str(site.folder / STATUS_SOCKET)
+    return _uwsgi(write_trio_ini(site, {"socket": path, "trio-status": path}))
+
+
 def _wsgi(site: Site) -> list[str]:
     return _uwsgi(write_wsgi_ini(site))
 
@@ -145,6 +154,7 @@ _OURS = (Trigger.CHAIN, Trigger.HANGUP)
 
 WORKER = Server("trio-worker", Flavour.TRIO, _trio_worker(), _needs_override, _OURS, h2c=True)
 WITH_PLUGIN = Server("with the plugin", Flavour.TRIO, _trio_worker_with_plugin, _needs_override, _OURS)
+WITH_STATUS = Server("with a status", Flavour.TRIO, _trio_worker_with_status, _needs_override, _OURS)
 VIA_HYPERCORN = Server(
     "trio-engine=hypercorn",
     Flavour.TRIO,

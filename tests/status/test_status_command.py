@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -67,6 +68,29 @@ def test_the_tasks_of_a_worker_show_nurseries_and_deadlines(server: Server) -> N
         assert "in nursery" in shown
         assert " s left]" in shown
     assert set(read("tasks", server.ini)) == {"1", "2"}
+
+
+def test_the_tasks_of_others_are_shown_beside_a_worker_that_does_not_answer(uwsgi: Servers) -> None:
+    server = uwsgi(processes=2, module="nurseries:app", **with_status())
+    [pid, _] = server.worker_pids()
+    server.signal(signal.SIGSTOP, pid)
+    try:
+        found = eventually(lambda: next((each for each in [read("tasks", server.ini)] if None in each.values()), None))
+        assert sorted(tree is None for tree in found.values()) == [False, True]
+        shown = run("tasks", server.ini).stdout
+        assert "does not answer" in shown
+        assert "Listeners.run" in shown
+    finally:
+        server.signal(signal.SIGCONT, pid)
+
+
+@pytest.mark.parametrize("name", ["no such", "1-1&worker=2", "#", "%00", "é"])
+def test_what_names_nothing_is_refused(server: Server, name: str) -> None:
+    for command in ("cancel", "drain", "tasks"):
+        done = run(command, server.ini, name)
+        assert done.returncode == 1, done
+        assert done.stderr.startswith("trio-worker: "), done
+        assert "Traceback" not in done.stderr
 
 
 def test_a_worker_is_drained(server: Server) -> None:

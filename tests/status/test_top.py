@@ -1,13 +1,15 @@
 """`trio-worker top` on a terminal: a live table where rich is installed, plain text where it is not."""
 
 import signal
+import sys
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 from support.figures import with_status
 from support.load import Ask, hammer
 from support.status import client, running
-from support.terminal import terminal
+from support.terminal import on_terminal, terminal
 from support.uwsgi import Server, Servers
 
 from trio_worker.status import tables
@@ -50,6 +52,69 @@ def test_it_fits_a_narrow_terminal(server: Server) -> None:
         running(server, "/nursery/narrow")
         text = shown.read_until("by age")
         assert max(map(len, text.splitlines())) <= 80
+
+
+def test_another_size_shows_as_many_requests_as_there_is_room_for(server: Server) -> None:
+    with ExitStack() as stack:
+        for number in range(12):
+            stack.enter_context(client(server, f"/nursery/{number}"))
+            running(server, f"/nursery/{number}")
+        shown = stack.enter_context(terminal("top", server.ini))
+        listed = shown.read_until("by age", "/nursery/0", "/nursery/11")
+        assert "more" not in listed
+        shown.resize(rows=12, columns=70)
+        text = shown.read_until("/nursery/0", " more")
+        frame = text[text.rindex("trio-worker ") :]
+        assert max(map(len, frame.splitlines())) <= 70
+        assert len(frame.splitlines()) <= 12
+        shown.resize(rows=40, columns=160)
+        shown.read_until("/nursery/0", "/nursery/11")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+def test_whoever_ends_it_the_terminal_is_what_it_was(server: Server, number: signal.Signals, code: int) -> None:
+    with terminal("top", server.ini) as shown:
+        shown.read_until("accepting")
+        shown.process.send_signal(number)
+        assert shown.wait() == code
+        assert shown.is_cooked()
+        assert b"\x1b[?1049l" in shown.drawn
+
+
+def test_a_key_stops_it_and_the_shell_goes_on_with_it(server: Server) -> None:
+    """As Ctrl-Z and `fg` do: the shell has the terminal meanwhile, as it was."""
+    with on_terminal(["bash", "--norc", "--noediting", "-i"]) as shown:
+        shown.press(f"{sys.executable} -m trio_worker top {server.ini}\n")
+        shown.read_until("accepting")
+        shown.press("\x1a")
+        shown.read_until("Stopped")
+        assert shown.is_cooked()
+        shown.press("fg\n")
+        shown.read_until("accepting")
+        shown.press("q")
+        shown.press("exit\n")
+        assert shown.wait() == 0
+
+
+def test_a_terminal_that_obeys_nothing_gets_plain_lines(server: Server) -> None:
+    with terminal("top", server.ini, kind="dumb") as shown:
+        shown.read_until("99 of 100", "accepting")
+        assert b"\x1b" not in shown.drawn
+        shown.press("q")
+        assert shown.wait() == 0
+
+
+def test_it_is_watched_through_a_reload(uwsgi: Servers) -> None:
+    server = uwsgi(processes=2, lazy_apps=True, **with_status())
+    with terminal("top", server.ini) as shown:
+        shown.read_until("accepting")
+        for way in ("c", "r"):
+            server.reload(way)
+            shown.drawn = b""
+            shown.read_until("accepting")
+        assert "Traceback" not in shown.text
+        shown.press("q")
+        assert shown.wait() == 0
 
 
 def test_without_rich_it_is_plain_and_says_so_once(server: Server) -> None:

@@ -37,6 +37,11 @@ class Terminal:
         """All that was drawn, without the control sequences."""
         return _CONTROL.sub("", self.drawn.decode("utf-8", "replace"))
 
+    def resize(self, rows: int, columns: int) -> None:
+        """Give it another size, which the kernel tells the command by a SIGWINCH, and forget what was drawn before."""
+        self.drawn = b""
+        _set_size(self._descriptor, rows, columns)
+
     def press(self, key: str) -> None:
         """Press a key, and forget what was drawn before."""
         self.drawn = b""
@@ -68,21 +73,50 @@ class Terminal:
         return bool(flags & termios.ECHO and flags & termios.ICANON)
 
 
+def _set_size(descriptor: int, rows: int, columns: int) -> None:
+    fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+# What makes it the terminal of its session, so that keys and sizes become signals; the command runs behind it.
+_CONTROLLING = "import fcntl, sys, termios; fcntl.ioctl(0, termios.TIOCSCTTY, 0)"
+
+
+def python(*arguments: object, before: str = "") -> list[str]:
+    """A `trio-worker` command with these arguments, and Python that runs before it."""
+    code = f"import sys\n{before}\nfrom trio_worker.cli import main\nsys.exit(main(sys.argv[1:]))"
+    return [sys.executable, "-c", code, *map(str, arguments)]
+
+
 @contextmanager
-def terminal(*arguments: object, columns: int = 160, before: str = "") -> Iterator[Terminal]:
+def terminal(
+    *arguments: object, rows: int = 40, columns: int = 160, before: str = "", kind: str = "xterm-256color"
+) -> Iterator[Terminal]:
     """A `trio-worker` command with these arguments on a terminal.
 
     Args:
         arguments: of the command.
-        columns: of the terminal.
+        rows, columns: of the terminal.
         before: Python that runs before it.
+        kind: of the terminal, in TERM.
     """
+    command = python(*arguments, before=f"{_CONTROLLING}\n{before}")
+    with on_terminal(command, rows, columns, kind) as opened:
+        yield opened
+
+
+@contextmanager
+def on_terminal(
+    command: list[str], rows: int = 40, columns: int = 160, kind: str = "xterm-256color"
+) -> Iterator[Terminal]:
+    """A command in a session of its own, with a new terminal for its input and output."""
     ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
-    code = f"{before}\nimport sys\nfrom trio_worker.cli import main\nsys.exit(main(sys.argv[1:]))"
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    environment = {**os.environ, "TERM": "xterm-256color"} | {"NO_COLOR": ""}
-    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment) as process:
+    _set_size(theirs, rows, columns)
+    # The size is the terminal's, whatever whoever runs the tests has told programs of it.
+    environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+    environment |= {"TERM": kind, "NO_COLOR": ""}
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment, start_new_session=True
+    ) as process:
         try:
             yield Terminal(ours, process)
         finally:

@@ -4,6 +4,7 @@ import json
 import sys
 from collections.abc import Iterator
 from typing import Any, TextIO
+from urllib.parse import quote
 
 from trio_worker.master.access_log.format import printable
 from trio_worker.status import tables
@@ -44,17 +45,27 @@ def main(command: str, file: str, operand: str | None, as_json: bool, out: TextI
 
 
 def _ask(place: Place, command: str, operand: str | None) -> Any:
+    named = quote(operand or "", safe="")
     if command == "cancel":
-        return place.ask(f"/cancel?request={operand}", "POST")
+        return place.ask(f"/cancel?request={named}", "POST")
     if command == "drain":
-        return place.ask(f"/drain?worker={operand}", "POST")
+        return place.ask(f"/drain?worker={named}", "POST")
+    if command == "tasks" and operand:
+        return {operand: place.ask(f"/tasks?worker={named}")["tree"]}
     state = place.ask("/state")
     if command == "requests":
         return state["requests"]
     if command == "tasks":
-        numbers = [operand] if operand else [str(each["id"]) for each in state["workers"] if each["pid"] > 0]
-        return {number: place.ask(f"/tasks?worker={number}")["tree"] for number in numbers}
+        return {str(each["id"]): _tasks(place, each["id"]) for each in state["workers"] if each["pid"] > 0}
     return state
+
+
+def _tasks(place: Place, number: int) -> Any:
+    """Return the task tree of one of several workers, None where it does not answer."""
+    try:
+        return place.ask(f"/tasks?worker={number}")["tree"]
+    except StatusError:
+        return None
 
 
 def _lines(command: str, found: Any) -> Iterator[str]:
@@ -62,8 +73,8 @@ def _lines(command: str, found: Any) -> Iterator[str]:
         yield from tables.requests(found).lines()
     elif command == "tasks":
         for number, tree in found.items():
-            yield f"worker {number}"
-            yield from _task(tree, 1)
+            yield f"worker {number}" if tree else f"worker {number} does not answer"
+            yield from _task(tree, 1) if tree else ()
     elif command == "status":
         yield from tables.workers(found["workers"]).lines()
         for kind in ("errors", "slow", "cancelled"):

@@ -35,16 +35,21 @@ def screen(out: TextIO) -> Iterator[Callable[[View], None]]:
     """Take the whole screen, and yield what shows a view on it; afterwards the terminal is what it was."""
     console = Console(file=out)
     with Live(console=console, screen=True, auto_refresh=False) as live:
-        yield lambda view: live.update(draw(view, console.width), refresh=True)
+        yield lambda view: live.update(draw(view, *console.size), refresh=True)
 
 
-def draw(view: View, width: int) -> RenderableType:
-    """Return the view for a terminal of this width."""
+def draw(view: View, width: int, height: int) -> RenderableType:
+    """Return the view for a terminal of this size: of the requests as many as there is room for."""
     title = Text(f"trio-worker {view.state['version']}".rstrip(), "bold")
     title.append(f"   {tables.total(view.state, view.history)}", "not bold")
-    keys = Text(f"q ends · s sorts (by {view.order})", "dim")
+    title.append(f"   q ends · s sorts (by {view.order})", "not bold dim")
     fault = [Text(view.fault, "bold red")] if view.fault else []
-    return Group(title, *fault, Text(), _table(view.workers, width), Text(), _table(view.requests, width), Text(), keys)
+    workers = view.workers
+    lines = sum(-(-len(each) // width) for each in (title, *fault)) + len(workers.rows) + len(("", "", "head", "head"))
+    listed = len(view.state["requests"])
+    shown = listed if lines + listed <= height else max(1, height - lines - 1)
+    more = [Text(f"and {listed - shown} more", "dim")] if shown < listed else []
+    return Group(title, *fault, Text(), _table(workers, width), Text(), _table(view.requests(shown), width), *more)
 
 
 def _table(table: tables.Table, width: int) -> Drawn:

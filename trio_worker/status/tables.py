@@ -9,6 +9,9 @@ from trio_worker.status.history import Figures, History
 # The orders in which requests can be shown; the first is the default.
 ORDERS = ("age", "worker", "request", "client")
 
+# Letters that others keep free for a column of plain text: a client may send a path that is longer than any line.
+_WIDEST = 60
+
 
 class Table(NamedTuple):
     """A table.
@@ -26,7 +29,7 @@ class Table(NamedTuple):
     def lines(self) -> Iterator[str]:
         """Yield it as plain lines."""
         table = [self.head, *self.rows]
-        widths = [max(len(row[place]) for row in table) for place in range(len(self.head))]
+        widths = [min(_WIDEST, max(len(row[place]) for row in table)) for place in range(len(self.head))]
         for row in table:
             yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
 
@@ -81,6 +84,11 @@ def place(line: Any) -> str:
     return f"{line['file']}:{line['line']} in {line['function']}" if line else ""
 
 
+def nearby(line: Any) -> str:
+    """Return where a task waits, the file without most of its folders."""
+    return place(line and {**line, "file": "/".join(line["file"].split("/")[-2:])})
+
+
 def duration(micros: float | None) -> str:
     """Return a time as somebody reads it."""
     if micros is None:
@@ -112,6 +120,6 @@ def _worker(worker: Any) -> list[str]:
 
 
 def _request(request: Any) -> list[str]:
-    cells = [request["id"], f"{request['age']:.1f} s", asked(request), request["client"], place(request["waits_at"])]
+    cells = [request["id"], f"{request['age']:.1f} s", asked(request), request["client"], nearby(request["waits_at"])]
     # Clients choose parts of it, and a terminal obeys what it is sent.
     return [printable(cell) for cell in cells]

@@ -6,7 +6,7 @@ from trio_worker.status import tables
 from trio_worker.status.client import Place, StatusError
 from trio_worker.status.history import History
 
-# Requests that are listed.
+# Requests that are listed where nothing says how many there is room for.
 LISTED = 20
 
 
@@ -46,7 +46,6 @@ class View:
         """The table of the workers."""
         return tables.workers(self.state["workers"], self.history)
 
-    @property
-    def requests(self) -> tables.Table:
-        """The table of the requests."""
-        return tables.requests(tables.in_order(self.state["requests"], self.order)[:LISTED])
+    def requests(self, most: int = LISTED) -> tables.Table:
+        """Return the table of the requests, of so many at most."""
+        return tables.requests(tables.in_order(self.state["requests"], self.order)[:most])

@@ -116,7 +116,11 @@ class FigureCounters(Counters):
         """Count a request that has ended."""
         self.requests += 1
         scope, asked = request.scope, request.asked
-        route = None if asked is None and "route" not in scope else self._route(asked, scope)
+        if asked is None and "route" not in scope:
+            route = None
+        else:
+            route = self._route(asked, scope)
+            request.asked = None  # A circle of the two would wait for the garbage collector.
         try:
             counts = self._kept[scope["method"], scope["http_version"], request.status, route]
         except KeyError:
