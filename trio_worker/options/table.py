@@ -42,7 +42,7 @@ class Option:
     meaning: Meaning
     note: str
     instead: str | None = None
-    """What to use where the meaning is NOT_HERE, None otherwise."""
+    """The option to use where the meaning is NOT_HERE, None otherwise."""
 
     @property
     def hint(self) -> str:

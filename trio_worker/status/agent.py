@@ -71,7 +71,7 @@ class Agent:
             except (OSError, trio.BrokenResourceError, ValueError) as error:
                 log.debug("a question of another process was not answered: %s", error)
             except Exception:
-                # What an app has made of its tasks cannot be foreseen, and who looks at a worker is not to end it.
+                # An app may have made anything of its tasks, and a look at a worker is not to end it.
                 log.exception("a question of another process could not be answered")
 
 

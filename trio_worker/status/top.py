@@ -112,7 +112,7 @@ def _over(lines: list[str]) -> str:
 @contextlib.contextmanager
 def _keys(out: TextIO) -> Iterator[Callable[[float], str]]:
     """Yield what waits some seconds for a key and returns it, "" where none was pressed."""
-    # What writes elsewhere may run in the background of a shell, and would be stopped if it touched the terminal.
+    # With its output elsewhere it may run in the background of a shell, which stops it if it touches the terminal.
     if sys.stdin is None or not sys.stdin.isatty() or not out.isatty():
         yield _wait
         return

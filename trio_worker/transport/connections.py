@@ -25,8 +25,8 @@ class Outcome(enum.Enum):
 
 CLOSE, AGAIN, PARKED, TAKEN = Outcome
 
-# What is left to do is done outside of the task's cancel scope. It is what coroutines return that know no outcomes: one
-# of those may serve a connection by itself.
+# The rest is done outside of the task's cancel scope. Coroutines that know no outcomes return this, so one of them may
+# serve a connection by itself.
 OUTSIDE: Final = None
 
 

@@ -37,7 +37,7 @@ class Answers:
         """Answer a GET or HEAD for a file."""
         kind, packed = mimetypes.guess_type(file.path)
         if packed is not None:
-            kind = f"application/{packed}"  # What is packed is to be stored as it is, not unpacked on the way.
+            kind = f"application/{packed}"  # A packed file is to be stored as it is, not unpacked on the way.
         sent, about = self._choose(file, scope["headers"])
         about += self._expires.header(file.path, kind or "", sent.status, scope)
         known = validators(sent.status)

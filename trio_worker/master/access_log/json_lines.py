@@ -58,7 +58,7 @@ def json_line(own: Mapping[str, object], address: Callable[[Record], object]) ->
         line |= {name: value for name, get in _FIELDS.items() if (value := get(record))}
         line["client"] = address(record) or ""
         if record.notes is not None and record.notes.logvars:
-            line = line | record.notes.logvars | line  # What the app names itself can hide none of ours.
+            line = line | record.notes.logvars | line  # The names that the app chooses can hide none of ours.
         return dumps(line)
 
     return render

@@ -51,7 +51,7 @@ def split_plain(data: bytes, limit: int) -> Plain | None:
             return None
         request = PacketRequest(packet[1])
     except (PacketError, RequestError):
-        return None  # Who reads it again refuses it.
+        return None  # The other reader refuses it.
     if request.length != 0 or request.root_path or request.wants_websocket:
         return None
     return (

@@ -208,7 +208,7 @@ class Messages:
         """Take note that the client has closed, or has broken the protocol; what it still sends is dropped."""
         received, sent = protocol.close_rcvd, protocol.close_sent
         if self.closed is not None:
-            pass  # What comes first is what has happened.
+            pass  # The first end is the one that counts.
         elif received is not None:
             self.closed = (int(received.code), received.reason)
         elif protocol.eof_sent and sent is not None:
