@@ -169,27 +169,23 @@ async def _enter() -> None:
     _scope(0.2)
 
 
-async def lifespan_adrift(scope: Scope, receive: Receive, send: Send) -> None:
-    """Close a scope of the lifespan's own task in one below, once the app has been started up."""
-    if scope["type"] != "lifespan":
-        await app(scope, receive, send)
-        return
-    await receive()
-    await send({"type": "lifespan.startup.complete"})
-    await trio.sleep(0.5)
-    await _close_below()
+def _after_startup(step: Callable[[], Awaitable[None]]) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """Return the app with a lifespan that does this, and ends, soon after it has been started up."""
+
+    async def failing(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        await receive()
+        await send({"type": "lifespan.startup.complete"})
+        await trio.sleep(0.5)
+        await step()
+
+    return failing
 
 
-async def lifespan_in_a_nursery(scope: Scope, receive: Receive, send: Send) -> None:
-    """End with a nursery open."""
-    if scope["type"] != "lifespan":
-        await app(scope, receive, send)
-        return
-    await receive()
-    await send({"type": "lifespan.startup.complete"})
-    await trio.sleep(0.5)
-    await _nursery()
-
+lifespan_adrift = _after_startup(_close_below)
+lifespan_in_a_nursery = _after_startup(_nursery)
 
 LEAVING = [
     leaves_nursery,

@@ -95,7 +95,7 @@ class _Chunks:
         self._exchange = exchange
 
     def on_body(self, body: bytes) -> None:
-        if not self._exchange.body_complete:  # The rest of the body may look like another request.
+        if not self._exchange.body_complete:  # Bytes behind the body may look like another request.
             self._exchange.body.append(body)
 
     def on_message_complete(self) -> None:
