@@ -2,8 +2,8 @@
 
 A close with unread data would reach the client before our last words do (RFC 9112 section 9.6). So what it sends is
 read and dropped until it closes as well, for a while. One that has not read all yet has longer, while it reads what the
-kernel has for it, or sends as one of HTTP/2 does to get more. Clients that send without pause stay for all of it; so
-few of them may, and one more ends the one that has stayed for the longest. Who says nothing is in nobody's way.
+kernel has for it, or sends the little that one of HTTP/2 does to get more. Clients that send without pause stay for all
+of it; few may, and one more ends the one that has stayed for the longest. Who says nothing is in nobody's way.
 """
 
 import struct
@@ -21,8 +21,9 @@ from trio_worker.transport.wire import Wire
 # Seconds that a client has to close its side, and how many may send on meanwhile.
 PATIENCE, MOST = 2.0, 64
 
-# Seconds between two looks at a client that has not read all yet, and for which it may go on.
-LOOK, LONGEST = 1.0, 60.0
+# Seconds between two looks at a client that has not read all yet, and for which it may go on; and bytes between them
+# that are no more than what HTTP/2 has to say to get more.
+LOOK, LONGEST, LITTLE = 1.0, 60.0, 16384
 
 
 class Lingering:
@@ -58,18 +59,18 @@ class Lingering:
         await wire.end_writing()
         end, ended, unread = trio.current_time() + LONGEST, False, count_unread(wire)
         while unread or not ended:
-            came = False
+            came = 0
             with trio.move_on_after(LOOK if unread else inf):
                 if ended:
                     await trio.sleep_forever()
-                while await wire.receive():
-                    came = True
+                while data := await wire.receive():
+                    came += len(data)
                     if scope not in self._sending:
                         self._join(scope)
                     await self._turns.pause()
                 ended = True
             before, unread = unread, count_unread(wire)
-            if unread and (came or unread < before):
+            if unread and (0 < came <= LITTLE or unread < before):
                 scope.deadline = min(end, trio.current_time() + PATIENCE)
 
     def _join(self, scope: trio.CancelScope) -> None:
@@ -81,8 +82,11 @@ class Lingering:
 
 
 def count_unread(wire: Wire) -> int:
-    """Return how many bytes the kernel has for the client that this has not acknowledged (tcp(7), SIOCOUTQ)."""
-    if (descriptor := wire.fileno()) >= 0:  # A stream that is a wire has none.
+    """Return how many bytes a close might lose: those that the client has not acknowledged (tcp(7), SIOCOUTQ).
+
+    None are lost on a UNIX socket, where the client has them already.
+    """
+    if wire.client is not None and (descriptor := wire.fileno()) >= 0:  # A stream that is a wire has none.
         with suppress(OSError):
             return int(struct.unpack("i", ioctl(descriptor, termios.TIOCOUTQ, bytes(4)))[0])
     return 0

@@ -139,7 +139,8 @@ class Http2Connection(Connection):
         while not self._is_over():
             self.flush()
             if (data := self.wire.receive_now()) is None:
-                await self.wire.wait()
+                if not self._is_over():  # It may be by what was written.
+                    await self.wire.wait()
                 continue
             if not data:
                 return

@@ -90,7 +90,10 @@ def end_connection(connection: Carrier, event: http2.GoAway) -> None:
 def close_connection(connection: Carrier, event: http2.Closed) -> None:
     """End with the last frame, after a fault whatever is still open (RFC 9113 section 5.4.1)."""
     connection.ending = True
-    connection.end_reading()
+    if connection.streams:
+        connection.wire.end_reading()
+    else:
+        connection.end_reading()
 
 
 def check_priority(connection: Carrier, event: http2.PriorityUpdate) -> None:
