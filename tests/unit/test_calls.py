@@ -4,21 +4,26 @@ The accept of its connection is counted with a packet, which has one to itself.
 """
 
 import socket
+import ssl
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from functools import partial
 from types import FrameType
 from typing import Any
 
 import trio
 from support import packets
-from support.in_process import make_service, start
+from support.certificates import Authority
+from support.in_process import accept, make_service, start
 from support.websocket import HANDSHAKE
 from websockets.frames import Frame, Opcode
 
 from trio_worker.http.service import Service
 from trio_worker.serving.accepting import open_listeners
+from trio_worker.transport.certificates import Certificates, Source
 from trio_worker.transport.socket_wire import SocketWire
+from trio_worker.transport.tls import TlsWire
 
 # As a browser sends it, and no two the same.
 HEAD = b"""GET /items/%d?page=%d HTTP/1.1\r
@@ -38,6 +43,7 @@ Sec-Fetch-Site: none\r
 
 # Calls of our own code, each resumption of a coroutine counted as one.
 MOST = 23
+MOST_BY_TLS = 23
 MOST_BY_PACKET = 32
 MOST_BY_ECHO = 22
 
@@ -116,6 +122,43 @@ def keep_some(service: Service, nursery: trio.Nursery) -> Client:
     return ask
 
 
+def keep_some_over_tls(authority: Authority) -> Callable[[Service, trio.Nursery], Client]:
+    """Return what does the same over TLS."""
+    certificate, key = authority.serve("localhost")
+    certificates = Certificates(Source("https", str(certificate), str(key)))
+    context = authority.client_context()
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # Nothing comes behind its handshake but answers.
+
+    def serve(service: Service, nursery: trio.Nursery) -> Client:
+        clients: list[ssl.SSLSocket] = []
+
+        async def connect() -> None:
+            ours, theirs = socket.socketpair()
+            wire = TlsWire(SocketWire(ours, "", 5), certificates)
+            async with trio.open_nursery() as shaking:
+                shaking.start_soon(wire.handshake)
+                clients.append(await trio.to_thread.run_sync(partial(wrap, theirs)))
+            accept(service, wire)
+
+        def wrap(theirs: socket.socket) -> ssl.SSLSocket:
+            return context.wrap_socket(theirs, server_hostname="localhost")
+
+        async def ask(number: int) -> None:
+            if not clients:
+                start(service, nursery)
+                for _ in range(AT_ONCE):
+                    await connect()
+            for count, client in enumerate(clients):
+                client.sendall(HEAD % (number, count, number))
+            for client in clients:
+                await trio.lowlevel.wait_readable(client)
+                client.recv(65536)
+
+        return ask
+
+    return serve
+
+
 def open_some(service: Service, nursery: trio.Nursery) -> Client:
     """Serve packets, each on a connection of its own, that come some at a time."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -155,6 +198,12 @@ def test_one_bare_request() -> None:
     requests = 25 * AT_ONCE
     ours = of_ours(count_calls(requests, keep_some), requests)
     assert sum(ours.values()) / requests <= MOST, ours
+
+
+def test_one_bare_request_over_tls(authority: Authority) -> None:
+    requests = 25 * AT_ONCE
+    ours = of_ours(count_calls(requests, keep_some_over_tls(authority)), requests)
+    assert sum(ours.values()) / requests <= MOST_BY_TLS, ours
 
 
 def test_one_packet() -> None:

@@ -45,3 +45,25 @@ def test_one_record_with_bytes_does_not_make_up_for_one_without() -> None:
         count.add(_record(1) + _record(22))
         count.brought()
     assert count.credit < 0
+
+
+def test_records_that_were_not_counted_one_by_one_make_up_for_others() -> None:
+    count = RecordCount()
+    for _ in range(MOST_BARREN):
+        count.add(_record(22))
+    assert count.credit == 0
+    count.fruitful += FRUITFUL_FOR_BARREN
+    count.add(_record(22))
+    assert count.credit == 0
+    count.add(_record(22))
+    assert count.credit < 0
+    assert count.amid
+
+
+@pytest.mark.parametrize("piece", range(1, 27))
+def test_amid_a_record_is_known(piece: int) -> None:
+    count = RecordCount()
+    data = _record(22) * 3
+    for at in range(0, len(data), piece):
+        count.add(data[at : at + piece])
+        assert count.amid is (min(at + piece, len(data)) % 27 != 0)

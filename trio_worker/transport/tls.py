@@ -16,7 +16,7 @@ import trio
 
 from trio_worker.transport.certificates import Certificates, describe_client
 from trio_worker.transport.socket_wire import SocketWire
-from trio_worker.transport.tls_records import RecordCount
+from trio_worker.transport.tls_records import HEADER_SIZE, RecordCount
 
 log = logging.getLogger(__name__)
 
@@ -108,7 +108,39 @@ class TlsWire(SocketWire):
             self._incoming.write_eof()
 
     def receive_now(self) -> bytes | None:
-        """Return what `receive` would return without waiting, None when it would have to wait. Raises like it."""
+        """Return what `receive` would return without waiting, None when it would have to wait. Raises like it.
+
+        Nearly every read finds one whole record with bytes for the app, and that goes in one step.
+        """
+        if self._fed or self._records.amid or self.ahead or self._goodbye_said or (self._drained and self.watched):
+            return self._receive_any()
+        try:
+            encrypted = self._socket.recv(READ_AHEAD)
+        except BlockingIOError:
+            self._drained = True
+            return None
+        size = len(encrypted)
+        self._drained = 0 < size < READ_AHEAD and self._short_read > 0  # See SocketWire.receive_now.
+        if size > HEADER_SIZE and size - HEADER_SIZE == encrypted[3] << 8 | encrypted[4]:
+            self._incoming.write(encrypted)
+            try:
+                if data := self._tls.read(size):
+                    self._records.fruitful += 1
+                    return data
+                self._fed = True  # The client's goodbye can be read again and again.
+            except ssl.SSLWantReadError:
+                self._records.add(encrypted)
+            except ssl.SSLError:
+                self._send_alert()
+                raise
+        elif encrypted:
+            self._feed(encrypted)
+        else:
+            return encrypted
+        return self._receive_any()
+
+    def _receive_any(self) -> bytes | None:
+        """Do what `receive_now` does, whatever comes: records in pieces, several, or such as bring nothing."""
         if self.ahead:
             data, self.ahead = self.ahead, b""
             return data
@@ -134,13 +166,15 @@ class TlsWire(SocketWire):
         except BlockingIOError:
             self._drained = True
             return None
-        # See SocketWire.receive_now.
-        self._drained = bool(self._short_read) and 0 < len(data) < size
+        self._drained = 0 < len(data) < size and self._short_read > 0
         if not self._goodbye_said:
-            self._records.add(data)
-            self._incoming.write(data)
-            self._fed = True
+            self._feed(data)
         return data
+
+    def _feed(self, encrypted: bytes) -> None:
+        self._records.add(encrypted)
+        self._incoming.write(encrypted)
+        self._fed = True
 
     def _decrypt(self) -> bytes | None:
         """Return the bytes of the next record, b"" at the client's goodbye, None where more has to come."""
@@ -150,22 +184,40 @@ class TlsWire(SocketWire):
             self._fed = False
             return None
         except ssl.SSLError:
-            with contextlib.suppress(OSError):
-                self._send_encrypted()  # OpenSSL's alert, as much as leaves at once.
+            self._send_alert()
             raise
         if data:
             self._records.brought()
             self._fed = self._incoming.pending > 0
         return data
 
+    def _send_alert(self) -> None:
+        """Tell the client what OpenSSL has found wrong, as much as leaves at once."""
+        with contextlib.suppress(OSError):
+            self._send_encrypted()
+
     def try_send(self, data: bytes | memoryview) -> int:
         """Write what leaves without waiting, and return how many bytes did. Raises like `receive`.
 
         After a write that did not leave whole the next one has to begin with the same bytes: they are encrypted
-        already, and count as written when the last of them has left.
+        already, and count as written when the last of them has left. What fills no more than one record, and mostly
+        leaves at once, goes in one step.
         """
-        if self._unsent is None and not self._encrypted and 0 < len(data) <= RECORD_SIZE:
-            return self._send_record(data)
+        if self._unsent is not None or self._encrypted or not 0 < len(data) <= RECORD_SIZE:
+            return self._send_any(data)
+        self._tls.write(data)
+        encrypted = self._outgoing.read()
+        try:
+            sent = self._socket.send(encrypted)
+        except BlockingIOError:
+            sent = 0
+        if sent == len(encrypted):
+            return len(data)
+        self._unsent, self._encrypted = memoryview(encrypted)[sent:], len(data)
+        return 0
+
+    def _send_any(self, data: bytes | memoryview) -> int:
+        """Do what `try_send` does, also with several records, and with what was written before."""
         if self._unsent is not None and not self._send_encrypted():
             return 0
         if not self._encrypted:
@@ -177,19 +229,6 @@ class TlsWire(SocketWire):
         sent = min(self._encrypted, len(data))
         self._encrypted -= sent
         return sent
-
-    def _send_record(self, data: bytes | memoryview) -> int:
-        """Do what `try_send` does with what fills no more than one record, and mostly leaves at once, in one step."""
-        self._tls.write(data)
-        encrypted = self._outgoing.read()
-        try:
-            sent = self._socket.send(encrypted)
-        except BlockingIOError:
-            sent = 0
-        if sent == len(encrypted):
-            return len(data)
-        self._unsent, self._encrypted = memoryview(encrypted)[sent:], len(data)
-        return 0
 
     def _encrypt(self, data: bytes | memoryview) -> None:
         """Encrypt all of the bytes; a write of OpenSSL's takes as many as fill a record."""

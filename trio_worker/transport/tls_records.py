@@ -24,18 +24,23 @@ class RecordCount:
 
     Attributes:
         left: bytes that the record under way still lacks.
+        fruitful: records that brought bytes for the app and were not counted one by one.
+        amid: whether the next byte is amid a record, or the credit is used up: what comes next has to be counted.
         credit: below 0 if too many records have brought nothing, once all that came has been read.
     """
 
-    __slots__ = ("_header", "credit", "left")
+    __slots__ = ("_header", "amid", "credit", "fruitful", "left")
 
     def __init__(self) -> None:
-        self.left = 0
+        self.left = self.fruitful = 0
+        self.amid = False
         self._header = b""
         self.credit = _MOST_CREDIT
 
     def add(self, data: bytes) -> None:
         """Count the records that begin in these bytes, which are the next of the connection."""
+        self.credit = min(_MOST_CREDIT, self.credit + self.fruitful)
+        self.fruitful = 0
         at, size = self.left, len(data)
         if self._header:
             data, size = self._header + data, size + len(self._header)
@@ -44,6 +49,7 @@ class RecordCount:
             at += HEADER_SIZE + (data[at + 3] << 8 | data[at + 4])
         self.left = max(0, at - size)
         self._header = data[at:]
+        self.amid = at != size or self.credit < 0
 
     def brought(self) -> None:
         """Note that one of the records has brought bytes for the app."""
