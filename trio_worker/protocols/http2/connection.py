@@ -70,8 +70,7 @@ class Http2Connection(Connection):
     )
 
     # A response of HTTP/2 says nothing of its connection.
-    drain = LEAVING
-    ends_here = False
+    drain, ends_here = LEAVING, False
 
     def __init__(self, service: Service, wire: Wire) -> None:
         super().__init__(wire)
@@ -144,6 +143,7 @@ class Http2Connection(Connection):
                 continue
             if not data:
                 return
+            await self._intake.wait_turn()
             self._output.held = True
             await self._intake.take(data)
             if self.fresh:  # Trio lets the tasks of one turn run in either order.
@@ -210,7 +210,7 @@ class Http2Connection(Connection):
             self._answered.append(stream)
             if not self._output.held:
                 self._watch_answers()
-        if self.ending and self._is_over():
+        if self._is_over():
             self.end_reading()
 
     def _watch_answers(self) -> None:
@@ -231,7 +231,7 @@ class Http2Connection(Connection):
             stream.go_on()
         if self._parting and self._output.is_empty and self._parting.end():
             self.flush_soon()
-        if self.ending and self._is_over():
+        if self._is_over():
             self.end_reading()
 
     # The calls of others, which never block; see Connection.

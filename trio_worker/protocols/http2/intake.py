@@ -28,7 +28,7 @@ class Intake:
         connection: whose it is.
     """
 
-    __slots__ = ("_acting", "_connection", "_events", "_piece")
+    __slots__ = ("_acting", "_connection", "_due", "_events", "_piece")
 
     def __init__(self, connection: Carrier) -> None:
         self._connection = connection
@@ -36,6 +36,14 @@ class Intake:
         self._events: list[Any] = []
         self._acting = False
         self._piece = PIECE
+        # True where what came last was so much that others go first.
+        self._due = False
+
+    async def wait_turn(self) -> None:
+        """Wait, where the others have to do, until it is this connection's turn to have what has come taken apart."""
+        if self._due:
+            self._due = False
+            await self._connection.service.turns.pause()
 
     async def take(self, data: bytes) -> None:
         """Take apart what came, act on it, and let others have their turn.
@@ -56,11 +64,13 @@ class Intake:
             cost = len(piece) - bodies - requests * REQUEST_WORTH
             if not connection.account.spend(cost, connection.service.clock.now):
                 connection.fail("it sends frames that bring nothing, or makes us reset streams")
-            if cost > bodies or connection.owed or requests > FEW or at < len(data):
-                connection.owed = 0
+            self._due = cost > bodies or connection.owed > 0 or requests > FEW
+            if at < len(data):
+                self._due = False
                 await connection.service.turns.pause()
             else:
                 await trio.lowlevel.checkpoint()
+            connection.owed = 0
 
     async def _act(self) -> int:
         """Act on what was read, and on what writing brings about meanwhile; return how many requests it began."""
