@@ -9,6 +9,7 @@ import os
 import trio
 
 from trio_worker.asgi import App, Headers, Message, Receive, Scope, Send, type_of
+from trio_worker.transport.threads import in_thread
 
 # Where the stream is.
 PATH = "/trio-worker-live-reload"
@@ -91,7 +92,7 @@ class _Page:
         if kind == "http.response.start" and self._method != "HEAD" and is_page(message):
             self._start, self._is_page = message, True
         elif self._is_page and kind in ("http.response.pathsend", "http.response.zerocopysend"):
-            body = await trio.to_thread.run_sync(_read, message)
+            body = await in_thread(_read, message)
             await self._send_body(body, message.get("more_body", False))
         elif self._is_page and kind == "http.response.body":
             await self._send_body(bytes(message.get("body", b"")), message.get("more_body", False))

@@ -44,16 +44,17 @@ def piece_of(message: Message) -> tuple[int, int, int]:
     return descriptor, start, size
 
 
-def open_regular(path: str, flags: int) -> int:
-    """Open a file that has an end.
+def open_regular(path: str) -> tuple[int, int]:
+    """Open a file that has an end; return its descriptor and its size in bytes.
 
     A FIFO would keep its thread waiting until somebody writes into it, which no cancellation ends.
 
     Raises:
         ResponseError: it is something else: a FIFO, a device, a directory.
     """
-    descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_CLOEXEC)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    about = os.fstat(descriptor)
+    if not stat.S_ISREG(about.st_mode):
         os.close(descriptor)
         raise ResponseError(f"{path} is no regular file")
-    return descriptor
+    return descriptor, about.st_size

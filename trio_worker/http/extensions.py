@@ -5,8 +5,6 @@ https://asgi.readthedocs.io/en/latest/extensions.html
 
 import os
 
-import trio
-
 from trio_worker.asgi import Headers, Message
 from trio_worker.http.app_files import open_regular, path_of, piece_of
 from trio_worker.http.app_rules import (
@@ -28,6 +26,7 @@ from trio_worker.http.response import (
     UNDECIDED,
     Response,
 )
+from trio_worker.transport.threads import in_thread
 
 
 class ExtendedResponse(Response):
@@ -57,9 +56,11 @@ class ExtendedResponse(Response):
 
     async def _send_path(self, path: str) -> None:
         """Send a whole file by its name (`http.response.pathsend`)."""
-        async with await trio.open_file(path, "rb", opener=open_regular) as file:
-            size = (await trio.to_thread.run_sync(os.fstat, file.fileno())).st_size
-            await self._write_file(file.fileno(), 0, size, more=False)
+        descriptor, size = await in_thread(open_regular, path)
+        try:
+            await self._write_file(descriptor, 0, size, more=False)
+        finally:
+            os.close(descriptor)
 
     async def _send_part(self, message: Message) -> None:
         """Send an open file or a part of it, from its position or an offset (`http.response.zerocopysend`)."""

@@ -15,6 +15,7 @@ import logging
 import os
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import trio
@@ -93,6 +94,8 @@ class UwsgiSignals:
         self._master_gone = master_gone
         # Handlers run one after the other: the holder of this lock may run one.
         self._turn = trio.Lock()
+        # A thread that takes no other's place, and whose place no thread of the app's can take.
+        self._thread = trio.CapacityLimiter(1)
         self._nursery: trio.Nursery | None = None
         self._token = trio.lowlevel.current_trio_token()
 
@@ -147,14 +150,14 @@ class UwsgiSignals:
                 if not data:
                     self._master_gone()
                     return
-                if not await trio.to_thread.run_sync(_run_handler, native, data[0], abandon_on_cancel=True):
+                handled = partial(_run_handler, native, data[0])
+                if not await trio.to_thread.run_sync(handled, abandon_on_cancel=True, limiter=self._thread):
                     log.error("the handler of signal %d failed, or there is none", data[0])
 
     async def _receive_in_thread(self) -> None:
-        # A limiter of its own: this thread never ends by itself, and must not take the place of another.
-        limiter, master = trio.CapacityLimiter(1), os.getppid()
+        master = os.getppid()
         while os.getppid() == master:
-            await trio.to_thread.run_sync(_wait_once, abandon_on_cancel=True, limiter=limiter)
+            await trio.to_thread.run_sync(_wait_once, abandon_on_cancel=True, limiter=self._thread)
         self._master_gone()
 
 

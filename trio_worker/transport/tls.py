@@ -12,10 +12,9 @@ import socket
 import ssl
 from collections.abc import Sequence
 
-import trio
-
 from trio_worker.transport.certificates import Certificates, describe_client
 from trio_worker.transport.socket_wire import SocketWire
+from trio_worker.transport.threads import in_thread
 from trio_worker.transport.tls_records import HEADER_SIZE, RecordCount
 
 log = logging.getLogger(__name__)
@@ -262,7 +261,7 @@ class TlsWire(SocketWire):
 
     async def _send_piece(self, descriptor: int, offset: int, count: int) -> int:
         """Send a piece of a file. Nobody but OpenSSL can encrypt, so it is read, in a thread."""
-        data = await trio.to_thread.run_sync(os.pread, descriptor, min(count, FILE_PIECE), offset)
+        data = await in_thread(os.pread, descriptor, min(count, FILE_PIECE), offset)
         if not data:
             raise EOFError("the file ended before the announced number of bytes")
         await self.send(data)

@@ -17,6 +17,7 @@ from pathlib import Path
 import trio
 
 from trio_worker.options import Options
+from trio_worker.transport.threads import in_thread
 from trio_worker.worker.saved_files import saved_files
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ async def watch(interval: float, ignored: Collection[str], reload: Callable[[], 
     saved = saved_files(ignored)
     while True:
         file = await (changed(interval, ignored, known=known) if saved is None else anext(saved))
-        fault = await trio.to_thread.run_sync(_fault, file)
+        fault = await in_thread(_fault, file)
         if fault is None:
             log.info("%s has changed: the instance is reloaded", file)
             reload()
@@ -60,7 +61,7 @@ async def changed(
     """
     known = {} if known is None else known
     while True:
-        found = await trio.to_thread.run_sync(_changed, known, ignored, files)
+        found = await in_thread(_changed, known, ignored, files)
         if found is not None:
             return found
         await trio.sleep(interval)

@@ -18,6 +18,9 @@ log = logging.getLogger("trio_worker.worker")
 DESTROY_SHUTDOWN = 5.0
 DESTROY_LAST_CALL = 5.7
 
+# Seconds beyond the mercy after which a worker that was to end gracefully exits although its loop is stuck.
+STUCK_GRACE = 1.0
+
 # Seconds before the end of uWSGI's mercy at which requests are cancelled, and at which the worker exits as it stands.
 MERCY_CANCEL = 1.0
 MERCY_LAST_CALL = 0.1

@@ -33,6 +33,7 @@ from trio_worker.serving.addresses import with_found
 from trio_worker.serving.listeners import Listeners
 from trio_worker.status.server import serve_status
 from trio_worker.status.sockets import split
+from trio_worker.transport.threads import in_thread
 from trio_worker.worker import json_log, logs, notices, signals, watchdog
 from trio_worker.worker.assembly import (
     load_app,
@@ -44,7 +45,7 @@ from trio_worker.worker.assembly import (
 )
 from trio_worker.worker.departure import Departure
 from trio_worker.worker.drain import abort, drain, is_awaited, leave_pool, say_goodbye
-from trio_worker.worker.ending import DESTROY_LAST_CALL, QUIET, Ending, Reason, mercy
+from trio_worker.worker.ending import DESTROY_LAST_CALL, QUIET, STUCK_GRACE, Ending, Reason, mercy
 from trio_worker.worker.exit import disarm, exit_now, leave
 from trio_worker.worker.failure import FailedStart
 from trio_worker.worker.limits import FatalExceptions
@@ -55,9 +56,6 @@ from trio_worker.worker.upkeep import Upkeep
 
 # To those who read the log it is the worker that speaks, whichever module of this folder does.
 log = logging.getLogger("trio_worker.worker")
-
-# Seconds beyond the mercy after which a worker that was to end gracefully exits although its loop is stuck.
-STUCK_GRACE = 1.0
 
 
 def main() -> NoReturn:
@@ -267,7 +265,7 @@ class Worker:
             if self._native is None:
                 uwsgi.accepting()
             else:
-                await trio.to_thread.run_sync(self._native.accepting)
+                await in_thread(self._native.accepting)
         except OSError as error:
             log.critical("%s", error)
             self.destroy()

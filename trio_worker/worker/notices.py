@@ -8,13 +8,12 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import trio
-
 from trio_worker.options import table as option_table
 from trio_worker.options.dead_rules import denies
 from trio_worker.options.raw import RawOptions, repeated, text
 from trio_worker.options.table import Meaning, Option
 from trio_worker.options.values import OFF, words
+from trio_worker.transport.threads import in_thread
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +48,7 @@ def warn_of_missing_options(raw: RawOptions) -> None:
 
 async def warn_of_dead_options(raw: RawOptions, has_plugin: bool) -> None:
     """Name the keys that cannot hold, a line for each, and those that only miss the plugin in one line."""
-    table = await trio.to_thread.run_sync(option_table.load)
+    table = await in_thread(option_table.load)
     keys = [key for key, value in raw.items() if text(value).lower() not in OFF]
     dead = table.unsupported(keys, plugin=has_plugin)
     accepted = {word for value in repeated(raw, ACCEPT) for word in words(ACCEPT, value)}

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import trio
+from trio_worker.transport.threads import in_thread
 
 if TYPE_CHECKING:
     from watchfiles.main import FileChange
@@ -75,10 +75,10 @@ async def _files(changes: "AsyncIterator[set[FileChange]]", ignored: Collection[
     async for each in changes:
         names = {name for _, name in each}
         if not looked:
-            names.update(await trio.to_thread.run_sync(_saved_early))
+            names.update(await in_thread(_saved_early))
             looked = True
         for name in sorted(names - set(ignored)):
-            if is_source(name) and await trio.Path(name).is_file():
+            if is_source(name) and await in_thread(os.path.isfile, name):
                 yield name
                 break
 

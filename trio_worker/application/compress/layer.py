@@ -15,6 +15,7 @@ from trio_worker.application.compress.encoders import Encoder, encoder
 from trio_worker.application.compress.rules import Rules
 from trio_worker.asgi import App, Message, Receive, Scope, Send, changed, type_of
 from trio_worker.options import Options
+from trio_worker.transport.threads import in_thread
 
 # Another status is refused below.
 FINAL = range(200, 1000)
@@ -120,7 +121,7 @@ class _Response:
     async def _encode(self, body: bytes, more: bool) -> bytes:
         if len(body) < LARGE:
             return self._encode_now(body, more)
-        return await trio.to_thread.run_sync(self._encode_now, body, more)
+        return await in_thread(self._encode_now, body, more)
 
     def _encode_now(self, body: bytes, more: bool) -> bytes:
         assert self._encoder is not None

@@ -6,14 +6,13 @@ The file leaves by sendfile where the connection can, else in pieces.
 import mimetypes
 import os
 
-import trio
-
 from trio_worker.application.static.conditions import Headers, Part, Validators, header, part, precondition, validators
 from trio_worker.application.static.expires import Expires
 from trio_worker.application.static.lookup import File
 from trio_worker.application.static.siblings import Siblings
 from trio_worker.asgi import Scope, Send
 from trio_worker.options import Options
+from trio_worker.transport.threads import in_thread
 
 # Bytes of a file that are read at a time where there is no sendfile.
 PIECE = 262144
@@ -108,9 +107,13 @@ async def _send_part(path: str, wanted: Part, scope: Scope, send: Send) -> None:
 async def _send_pieces(path: str, wanted: Part, send: Send) -> None:
     """Send a part of a file, as many bytes as were announced."""
     left = wanted.length
-    async with await trio.open_file(path, "rb") as file:
-        await file.seek(wanted.first)
-        while left > 0 and (piece := await file.read(min(PIECE, left))):
+    descriptor = await in_thread(os.open, path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        while left > 0 and (
+            piece := await in_thread(os.pread, descriptor, min(PIECE, left), wanted.first + wanted.length - left)
+        ):
             left -= len(piece)
             await send({"type": "http.response.body", "body": piece, "more_body": True})
+    finally:
+        os.close(descriptor)
     await send({"type": "http.response.body", "body": b""})

@@ -15,6 +15,7 @@ from trio_worker.http.exchange import Exchange
 from trio_worker.http.response import COMPLETE, LENGTH, NONE, TRAILERS
 from trio_worker.http.response_head import Prepared
 from trio_worker.protocols.http2.carrier import Carrier
+from trio_worker.transport.threads import in_thread
 
 # Bytes of a file that are read at a time.
 FILE_PIECE = 65536
@@ -182,7 +183,7 @@ class StreamResponse(Exchange):
         if not left and not more:
             self._put(b"", end=not self._trailers)
         while left:
-            data = await trio.to_thread.run_sync(os.pread, descriptor, min(left, FILE_PIECE), offset)
+            data = await in_thread(os.pread, descriptor, min(left, FILE_PIECE), offset)
             if not data:
                 raise EOFError("the file ended before the announced number of bytes")
             offset, left = offset + len(data), left - len(data)
