@@ -187,7 +187,7 @@ def test_it_settles_when_the_client_has_read_all(pair: tuple[GatheringWire, sock
 
     async def end() -> None:
         await wire.settle()
-        wire.end_writing_now()
+        wire.end_writing()
 
     async def more(client: socket.socket) -> bytes:
         await trio.lowlevel.wait_readable(client)

@@ -21,7 +21,7 @@ class Client:
         self._sends = sends
         self.ended = False
 
-    async def end_writing(self) -> None:
+    def end_writing(self) -> None:
         self.ended = True
 
     client = None

@@ -133,7 +133,7 @@ class Exchange(ExtendedResponse):
     def cut_off(self, amid: bool) -> None:
         """End the connection behind an answer in the app's place, or amid one of its own (RFC 9112 section 8)."""
         if not amid:
-            self.wire.end_writing_now()
+            self.wire.end_writing()
         elif not self.complete:
             self.gone = True
             self.wire.abort()

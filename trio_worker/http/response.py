@@ -124,30 +124,34 @@ class Response(Writing):
             OSError: the client has gone.
         """
         try:
-            kind = message["type"]
-        except (KeyError, TypeError):
-            raise no_message(message) from None
-        if self._writing:
-            await self._in_turn(self.send, message)
-        elif self.gone and not self.complete:
-            await trio.lowlevel.checkpoint()
-            raise BrokenPipeError(EPIPE, "the client has gone")
-        elif kind == "http.response.start" and not self.complete:
-            self._start(message)
-        elif kind == "http.response.body" and self.state is BODY:
-            data, more, head = message.get("body", b""), message.get("more_body", False), self._head
-            if head is not None and type(data) is bytes and len(data) == self._remaining <= JOIN_LIMIT:
-                if rest := self._send_whole(head, data, more):
-                    await self._write(rest)
-            elif more and self._framing is CHUNKED and head is None and type(data) is bytes and data:
-                if rest := self._send_amid(data):
-                    await self._write(rest)
-                await self._take_turns(len(data))
+            try:
+                kind = message["type"]
+            except (KeyError, TypeError):
+                raise no_message(message) from None
+            if self._writing:
+                await self._in_turn(self.send, message)
+            elif self.gone and not self.complete:
+                await trio.lowlevel.checkpoint()
+                raise BrokenPipeError(EPIPE, "the client has gone")
+            elif kind == "http.response.start" and not self.complete:
+                self._start(message)
+            elif kind == "http.response.body" and self.state is BODY:
+                data, more, head = message.get("body", b""), message.get("more_body", False), self._head
+                if head is not None and type(data) is bytes and len(data) == self._remaining <= JOIN_LIMIT:
+                    if rest := self._send_whole(head, data, more):
+                        await self._write(rest)
+                elif more and self._framing is CHUNKED and head is None and type(data) is bytes and data:
+                    if rest := self._send_amid(data):
+                        await self._write(rest)
+                    await self._take_turns(len(data))
+                else:
+                    await self._send_piece(data, more)
             else:
-                await self._send_piece(data, more)
-        else:
-            await self._send_extension(kind, message)
-            await self._take_turns(0)
+                await self._send_extension(kind, message)
+                await self._take_turns(0)
+        except Exception:
+            await trio.lowlevel.checkpoint()  # An app that goes on all the same must not keep the others waiting.
+            raise
 
     async def _take_turns(self, size: int) -> None:
         """Let others have their turn now and then; each 16 KiB of a message count as one more."""
@@ -287,6 +291,6 @@ class Response(Writing):
             self.complete = True
             if self._framing is CLOSE:
                 # The client cannot see the end before we end our side, and the app may go on for long.
-                self.wire.end_writing_now()
+                self.wire.end_writing()
             if self._ended is not None:
                 self._ended.set()

@@ -56,7 +56,7 @@ class Lingering:
             wire: the connection.
             scope: in which it stays.
         """
-        await wire.end_writing()
+        wire.end_writing()
         end, ended, unread = trio.current_time() + LONGEST, False, count_unread(wire)
         while unread or not ended:
             came = 0

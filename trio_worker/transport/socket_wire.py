@@ -139,6 +139,7 @@ class SocketWire(Ungathered):
 
     async def _wait_readable(self) -> None:
         if self.reading:
+            await trio.lowlevel.checkpoint()  # An app that asks again and again must not keep the others waiting.
             raise trio.BusyResourceError("another task is already receiving on this connection")
         self.reading = True
         try:
@@ -277,11 +278,7 @@ class SocketWire(Ungathered):
         if not self.has_received():
             self._shutdown(socket.SHUT_RD)
 
-    async def end_writing(self) -> None:
-        """Do `end_writing_now`."""
-        self.end_writing_now()
-
-    def end_writing_now(self) -> None:
+    def end_writing(self) -> None:
         """Tell the client that nothing more will come; what it still sends can be read (RFC 9112 section 9.6)."""
         self._shutdown(socket.SHUT_WR)
 

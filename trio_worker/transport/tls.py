@@ -277,10 +277,10 @@ class TlsWire(SocketWire):
             self._say_goodbye()
             self._shutdown(socket.SHUT_RD)
 
-    def end_writing_now(self) -> None:
+    def end_writing(self) -> None:
         """Say that nothing more will come, in TLS (RFC 8446 section 6.1) and below."""
         self._say_goodbye()
-        super().end_writing_now()
+        super().end_writing()
 
     def _say_goodbye(self) -> None:
         """Send `close_notify` if it can leave at once; behind half a record it could not be read."""

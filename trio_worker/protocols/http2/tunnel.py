@@ -237,11 +237,7 @@ class Tunnel(Ungathered):
         self._ended = True
         self.wake(True)
 
-    async def end_writing(self) -> None:
-        """Say that nothing more will come."""
-        self.end_writing_now()
-
-    def end_writing_now(self) -> None:
+    def end_writing(self) -> None:
         """Say that nothing more will come."""
         if self._exchange.begun and not (self._exchange.gone or self._exchange.complete or self.complete):
             session = None if self.work is None else self.work.session

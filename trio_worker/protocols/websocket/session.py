@@ -183,17 +183,21 @@ class WebSocketSession(Link):
             OSError: the session has ended, or is closed.
         """
         try:
-            kind = message["type"]
-        except (KeyError, TypeError):
-            raise app_rules.no_message(message) from None
-        if kind != "websocket.send" or self.phase is not OPEN:
-            await self._send_other(kind, message)
-            return
-        text, payload = message.get("text"), message.get("bytes")
-        if type(text) is str and payload is None:
-            payload = text
-        elif text is not None or type(payload) is not bytes:
-            payload = app_rules.payload_of(text, payload)
+            try:
+                kind = message["type"]
+            except (KeyError, TypeError):
+                raise app_rules.no_message(message) from None
+            if kind != "websocket.send" or self.phase is not OPEN:
+                await self._send_other(kind, message)
+                return
+            text, payload = message.get("text"), message.get("bytes")
+            if type(text) is str and payload is None:
+                payload = text
+            elif text is not None or type(payload) is not bytes:
+                payload = app_rules.payload_of(text, payload)
+        except Exception:
+            await trio.lowlevel.checkpoint()  # An app that goes on all the same must not keep the others waiting.
+            raise
         size = len(payload) if type(payload) is bytes or payload.isascii() else app_rules.size_of(payload)
         counters = self._counters
         counters.messages_out += 1
