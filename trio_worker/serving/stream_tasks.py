@@ -1,11 +1,14 @@
 """The life of a task that runs streams, or packets that came whole, and the fence around them."""
 
+from time import perf_counter
+
 import trio
 
 from trio_worker.application import leftovers
 from trio_worker.http.service import Stream
 from trio_worker.serving.attendant import report
 from trio_worker.serving.task_pool import TaskPool, run_in
+from trio_worker.transport.turns import TURN
 
 
 def note_wait(stream: Stream) -> None:
@@ -37,8 +40,11 @@ async def run_streams(pool: TaskPool[Stream]) -> None:
 
 
 async def _run_waiting(pool: TaskPool[Stream], scope: trio.CancelScope, task: trio.lowlevel.Task) -> bool:
-    """Run what is waiting; return True if the app has left something open in the task."""
-    waiting, place = pool.waiting, leftovers.place(task)
+    """Run what is waiting; return True if the app has left something open in the task.
+
+    Where it takes longer than others should wait, they have a turn in between.
+    """
+    waiting, place, until = pool.waiting, leftovers.place(task), perf_counter() + TURN
     while waiting and not scope.cancel_called:
         stream, context = waiting.popleft(), pool.context.copy()
         try:
@@ -53,4 +59,7 @@ async def _run_waiting(pool: TaskPool[Stream], scope: trio.CancelScope, task: tr
             report(error, stream)
         if place is None:
             return True
+        if waiting and perf_counter() > until:
+            await pool.give_way()
+            until = perf_counter() + TURN
     return False

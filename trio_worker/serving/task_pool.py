@@ -1,7 +1,7 @@
 """Tasks that do one piece of work after another, mostly requests; they belong to one nursery and end with it.
 
 What comes in one turn of the event loop mostly need not wait for anything, so one task does it piece by piece without
-giving up its turn. As soon as a piece waits, two other tasks go on with those behind it:
+giving up its turn, unless that becomes too long. As soon as a piece waits, two other tasks go on with those behind it:
 
     take the next piece -> do it in a context of its own -> ... -> wait for more of them
                            it waits: wake others for the rest
@@ -93,6 +93,12 @@ class TaskPool(Generic[T]):
         self._at_work = False
         if self.waiting:
             self._wake(WOKEN)
+
+    async def give_way(self) -> None:
+        """Let everybody else have a turn; who goes on with what is waiting is the current task."""
+        self._at_work = True
+        trio.lowlevel.current_task().context = self.context  # Nothing of the last piece is kept.
+        await trio.lowlevel.cancel_shielded_checkpoint()
 
     async def rest(self) -> bool:
         """Wait for work; return False when there are tasks enough that do."""
