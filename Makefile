@@ -45,7 +45,7 @@ soak: $(VENV)/ready
 	$(VENV)/bin/pip install --quiet -e '.[soak]' && $(VENV)/bin/python -m soak $(ARGS)
 
 fuzz: $(VENV)/ready
-	$(VENV)/bin/pip install --quiet -e '.[fuzz]' && $(VENV)/bin/python -m fuzz $(ARGS)
+	$(VENV)/bin/pip install --quiet -e '.[fuzz]' && PYTHONPATH=tests $(VENV)/bin/python -m fuzz $(ARGS)
 
 chaos: $(VENV)/ready
 	PYTHONPATH=tests $(VENV)/bin/python -m chaos $(ARGS)

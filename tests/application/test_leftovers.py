@@ -1,5 +1,6 @@
 """What an app leaves open in its task is named in the log, and ends with its request: no other request runs in it."""
 
+import contextlib
 import signal
 from collections.abc import Callable
 
@@ -190,6 +191,49 @@ def test_the_worker_leaves(uwsgi: Servers, how: signal.Signals) -> None:
     server.wait_accepting(2)
     eventually(lambda: server.worker_pids() != [pid], why=lambda: server.log)
     assert not server.count("Nursery stack corrupted|killing worker|still running at the end")
+
+
+@EACH
+@pytest.mark.parametrize(
+    ("name", "status", "waiting"), [("closes_others_scope", 500, 200), ("cancels_others_scope", 200, 500)]
+)
+def test_the_scope_of_another_request(
+    server: Server, send: Callable[[Server, str], int], name: str, status: int, waiting: int
+) -> None:
+    """Only who is in it hears of its cancellation; and nobody leaves it in another's place."""
+    pids, before = server.worker_pids(), server.count("waits in its scope")
+    with Http1(server.address) as client:
+        client.request("/opens_scope_and_waits")
+        server.wait_log("waits in its scope", count=before + 1)
+        assert send(server, f"/{name}") == status
+        assert client.response().status == waiting
+    others_are_served(server)
+    assert server.worker_pids() == pids
+
+
+@EACH
+def test_a_generator_of_another_request(server: Server, send: Callable[[Server, str], int]) -> None:
+    """Trio gives each step the nursery of the first one's task: the first has left it, and the last ends it."""
+    pids = server.worker_pids()
+    assert [send(server, "/goes_on_with_a_generator") for _ in range(6)] == [200, 200, 500] * 2
+    others_are_served(server)
+    assert server.worker_pids() == pids
+
+
+CANCELLED = "an app has cancelled a nursery of the worker's own; the worker is replaced"
+
+
+@EACH
+def test_an_app_that_cancels_all_beside_it(uwsgi: Servers, send: Callable[[Server, str], int]) -> None:
+    """It has found the nursery of all connections: nobody is served any more, so another worker comes."""
+    server = uwsgi(module="leftovers:app")
+    [pid] = server.worker_pids()
+    with contextlib.suppress(OSError, ValueError):
+        send(server, "/cancels_those_beside_it")
+    server.wait_log(CANCELLED)
+    server.wait_accepting(2)
+    assert server.worker_pids() != [pid]
+    others_are_served(server)
 
 
 @pytest.mark.parametrize("name", ["lifespan_adrift", "lifespan_in_a_nursery"])

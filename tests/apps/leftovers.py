@@ -169,6 +169,53 @@ async def _enter() -> None:
     _scope(0.2)
 
 
+async def cancels_those_beside_it(scope: Scope, receive: Receive, send: Send) -> None:
+    nursery = trio.lowlevel.current_task().parent_nursery
+    assert nursery is not None
+    nursery.cancel_scope.cancel()
+    await _answer(send)
+
+
+async def closes_others_scope(scope: Scope, receive: Receive, send: Send) -> None:
+    """Another request's, which runs: what `opens_scope_and_waits` has opened."""
+    LEFT[-1].__exit__(None, None, None)
+
+
+async def cancels_others_scope(scope: Scope, receive: Receive, send: Send) -> None:
+    LEFT[-1].cancel()
+    await _answer(send)
+
+
+async def opens_scope_and_waits(scope: Scope, receive: Receive, send: Send) -> None:
+    own = _scope()
+    print("waits in its scope", flush=True)
+    await trio.sleep(1)
+    own.__exit__(None, None, None)
+    await _answer(send)
+
+
+async def goes_on_with_a_generator(scope: Scope, receive: Receive, send: Send) -> None:
+    """Take the next piece of a generator with a nursery that another request has begun."""
+    if not _shared:
+        _shared.append(_two_pieces_in_a_nursery())
+    try:
+        await anext(_shared[0])
+    except BaseException:
+        _shared.clear()
+        raise
+    await _answer(send)
+
+
+async def _two_pieces_in_a_nursery() -> AsyncIterator[bytes]:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(trio.sleep_forever)
+        yield b"left"
+        yield b"left"
+
+
+_shared: list[Any] = []
+
+
 def _after_startup(step: Callable[[], Awaitable[None]]) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     """Return the app with a lifespan that does this, and ends, soon after it has been started up."""
 
@@ -198,7 +245,9 @@ KEPT = [raises_kept_cancellation, raises_kept_cancellation_among_others]
 FAILING = [raises_in_nursery, raises_in_scope, cancels_itself]
 ADRIFT = [closes_scope_below, closes_scope_below_amid, closes_scope_below_and_answers]
 
-for route in [*LEAVING, *FAILING, *ADRIFT, *KEPT, waits_in_nursery]:
+CROSSING = [closes_others_scope, cancels_others_scope, opens_scope_and_waits, goes_on_with_a_generator]
+
+for route in [*LEAVING, *FAILING, *ADRIFT, *KEPT, *CROSSING, waits_in_nursery, cancels_those_beside_it]:
     ROUTES[f"/{route.__name__}"] = route
 for name, pieces in (("scope", _pieces_in_a_scope), ("nursery", _pieces_in_a_nursery)):
     ROUTES[f"/leaves_generator_with_{name}"] = _abandons(pieces, kept=False)

@@ -86,6 +86,12 @@ class Ending:
                 self._leave()
         self.begun.set()
 
+    def notice_cancelled(self) -> None:
+        """End where an app has cancelled what this worker consists of: a nursery that it has found around its task."""
+        if self.reason is None:
+            log.critical("an app has cancelled a nursery of the worker's own; the worker is replaced")
+            self.begin(Reason.EXCEPTION)
+
     async def before(self, work: Callable[[], Awaitable[None]]) -> bool:
         """Do this unless the worker ends first, which cancels it; returns whether it is done."""
         done = False

@@ -184,6 +184,7 @@ class Worker:
                     await self._serve()
                 await self._shut_down(lifespans)
                 nursery.cancel_scope.cancel()
+            self._ending.notice_cancelled()
         except* (AppError, LifespanError, OptionError) as group:
             failure = group
         if failure is not None:
@@ -213,22 +214,22 @@ class Worker:
         """Accept and serve until the worker ends; nothing of a connection is left afterwards."""
         service = self._service
         self._uwsgi_signals = UwsgiSignals(self._native, self.destroy)
-        async with trio.open_nursery() as background, leftovers.open_nursery() as connections:
-            sockets, _ = split(uwsgi.sockets, service.options.status)
-            most = service.options.max_connections
-            listeners = open_listeners(service, connections, sockets, uwsgi.numproc == 1, most)
-            self._departure.stop_accepting = None if is_awaited(self._options, self._raw) else listeners.pause
-            self._pause.apply_to(listeners)
-            upkeep = self._upkeep = Upkeep(
-                service, uwsgi, self._native, self._ledger, listeners.backlog, self._departure
-            )
-            self._start_upkeep(background, upkeep)
-            with listeners:
-                await self._accept(listeners, background)
-            await self._end_connections()
-            connections.cancel_scope.cancel()
+        async with trio.open_nursery() as background:
+            async with leftovers.open_nursery() as connections:
+                sockets, _ = split(uwsgi.sockets, service.options.status)
+                most = service.options.max_connections
+                listeners = open_listeners(service, connections, sockets, uwsgi.numproc == 1, most)
+                self._departure.stop_accepting = None if is_awaited(self._options, self._raw) else listeners.pause
+                self._pause.apply_to(listeners)
+                self._upkeep = Upkeep(service, uwsgi, self._native, self._ledger, listeners.backlog, self._departure)
+                self._start_upkeep(background, self._upkeep)
+                with listeners:
+                    await self._accept(listeners, background)
+                await self._end_connections()
+                connections.cancel_scope.cancel()
+            self._ending.notice_cancelled()
             background.cancel_scope.cancel()
-        upkeep.flush()
+        self._upkeep.flush()
         self._request_log.flush()
 
     def _start_upkeep(self, nursery: trio.Nursery, upkeep: Upkeep) -> None:
