@@ -35,6 +35,8 @@ OPENED = b"\r\n\r\n"
 
 async def app(scope: Any, receive: Any, send: Any) -> None:
     """Answers, echoes, or waits where the path says so."""
+    if scope["path"] == "/endless":
+        await _endless(scope, receive, send)
     if scope["type"] == "websocket":
         await receive()
         await send({"type": "websocket.accept"})
@@ -47,6 +49,18 @@ async def app(scope: Any, receive: Any, send: Any) -> None:
             pass
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await send({"type": "http.response.body", "body": b"x" * 100000})
+
+
+async def _endless(scope: Any, receive: Any, send: Any) -> None:
+    """Sends until the client has gone."""
+    if scope["type"] == "websocket":
+        await receive()
+        await send({"type": "websocket.accept"})
+        while True:
+            await send({"type": "websocket.send", "bytes": bytes(4096)})
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    while True:
+        await send({"type": "http.response.body", "body": bytes(4096), "more_body": True})
 
 
 @dataclass
@@ -89,6 +103,14 @@ CLIENTS = [
     Client("WebSocket: a bomb", [(shake(more=DEFLATE), OPENED), (bomb(1 << 24), b"\x88")], True),
     Client("HTTP/2: tunnels", _tunnel("/echo", frame(Opcode.TEXT, b"hello"))),
     Client("HTTP/2: tunnels with deflate", _tunnel("/echo", bomb(1000), tunnels.DEFLATE)),
+    Client("HTTP/1.1: an endless answer", [(http1.asked("/endless"), b"\0\0")]),
+    Client("HTTP/2: endless answers", [(requests("/endless", 10), b"\0\0")]),
+    Client("HTTP/2: endless answers for windows of 0", [(requests("/endless", 10, settings(WINDOW=0)), ACKNOWLEDGED)]),
+    Client("WebSocket: an endless session", [(shake("/endless"), OPENED)]),
+    Client("HTTP/2: endless sessions", [(PREFACE + tunnels._open("/endless", 4), b"\0\0")]),
+    Client(
+        "HTTP/2: endless sessions for windows of 0", [(settings(WINDOW=0) + tunnels._open("/endless", 4), ACKNOWLEDGED)]
+    ),
     Client("HTTP/2: tunnels that close", _tunnel("/echo", CLOSE), True),
 ]
 
