@@ -45,6 +45,12 @@ class Client(Http2):
         with contextlib.suppress(BrokenPipeError):
             super().flush()
 
+    def response_to_a_ping(self) -> None:
+        """Read all that the server has said so far."""
+        self.connection.ping(b"say this")
+        self.flush()
+        self.wait(h2.events.PingAckReceived)
+
     def read_shut(self, stream: int) -> int:
         """Read without ever opening a window again; return the code with which a stream is reset."""
         while True:
@@ -165,3 +171,69 @@ def test_what_the_kernel_has_comes_to_a_client_that_opens_windows_meanwhile(uwsg
             client.connection.increment_flow_control_window(1000)
             client.flush()
         assert client.body(stream) == body_of(41, 0, 150_000)
+
+
+def post(client: Client, path: str, **more: str) -> int:
+    """Begin with a request whose body is still to come."""
+    stream: int = client.connection.get_next_available_stream_id()
+    fields = [(":method", "POST"), (":path", path), (":scheme", "http"), (":authority", "t")]
+    client.connection.send_headers(stream, [*fields, *((name.replace("_", "-"), more[name]) for name in more)])
+    client.flush()
+    return stream
+
+
+def open_windows(client: Client) -> None:
+    client.connection.update_settings({h2.settings.SettingCodes.INITIAL_WINDOW_SIZE: 65535})
+    client.flush()
+
+
+def test_a_refusal_waits_for_its_window_before_the_reset(uwsgi: Servers) -> None:
+    """The client is sending still: it is told to stop by the reset (RFC 9113 section 8.1)."""
+    server = uwsgi(**SCRIPTED, limit_post=1000)
+    with Client(server.address, window=0) as client:
+        stream = post(client, "/?id=50&do=P1", content_length="1001")
+        client.wait(h2.events.ResponseReceived)
+        client.response_to_a_ping()
+        open_windows(client)
+        status, body = client.response(stream)
+        assert (status, body[-1:]) == (413, b"\n")
+        assert client.wait(h2.events.StreamReset).error_code == h2.errors.ErrorCodes.NO_ERROR
+
+
+def test_a_refusal_waits_for_its_window_in_a_drain(uwsgi: Servers) -> None:
+    server = uwsgi(**SCRIPTED, worker_reload_mercy=30)
+    with Client(server.address, window=0) as client:
+        stream = client.request(f"/?{'x' * 20000}")
+        client.wait(h2.events.ResponseReceived)
+        server.signal(SIGHUP, server.worker_pids()[0])
+        client.wait(h2.events.ConnectionTerminated, lambda event: event.last_stream_id == stream)
+        open_windows(client)
+        status, body = client.response(stream)
+        assert (status, body[-1:]) == (414, b"\n")
+
+
+def test_a_refusal_does_not_wait_longer_than_an_answer(uwsgi: Servers) -> None:
+    server = uwsgi(**SCRIPTED, limit_post=1000, trio_write_timeout=2)
+    with Client(server.address, window=0) as client:
+        stream = post(client, "/?id=51&do=P1", content_length="1001")
+        assert client.read_shut(stream) == h2.errors.ErrorCodes.INTERNAL_ERROR
+
+
+@pytest.mark.parametrize(("steps", "ends"), [("P1000", True), ("p100000.P1", False)], ids=["answered", "answering"])
+def test_a_client_that_sends_without_reading_is_late(server: Server, steps: str, ends: bool) -> None:
+    """What comes of its request changes nothing about what it does not read, and neither does the end of it."""
+    with Client(server.address, window=0) as client:
+        stream = post(client, f"/?id=52&do={steps}")
+        client.wait(h2.events.ResponseReceived)
+        client.socket.settimeout(0.5)
+        began = time.monotonic()
+        client.connection.send_data(stream, b"x", end_stream=ends)
+        client.flush()
+        while not any(isinstance(each, h2.events.StreamReset) for each in client.events):
+            assert time.monotonic() < began + 6
+            try:
+                client.read()
+            except TimeoutError:
+                if not ends:
+                    client.connection.send_data(stream, b"x")
+                    client.flush()

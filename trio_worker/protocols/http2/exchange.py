@@ -96,12 +96,18 @@ class StreamExchange(StreamResponse):
         refusal = self.intake.add(len(data), len(data), self.body_complete)
         if refusal is not None:
             self.give_up(refusal)
-        self.wake()
+        self._go_on_reading()
 
     def end(self) -> None:
         """Take note of the end of the body."""
         self.body_complete = True
-        self.wake()
+        self._go_on_reading()
+
+    def _go_on_reading(self) -> None:
+        """Let the app have what has come. The time of a client that has to read something goes on."""
+        if self._came is not None:
+            self.deadline = inf
+            self._came.set()
 
     def wake(self) -> None:
         """Go on, whatever is waited for."""

@@ -23,7 +23,7 @@ AT_ONCE = 4
 
 
 def refuse(connection: Carrier, exchange: StreamExchange, refusal: Refusal, over: bool) -> None:
-    """Answer what no app has seen.
+    """Answer what no app has seen; the stream is open until its client has the answer, or is late.
 
     Args:
         connection: that the stream is on.
@@ -35,9 +35,11 @@ def refuse(connection: Carrier, exchange: StreamExchange, refusal: Refusal, over
     fields = [(b":status", b"%d" % refusal.status), *text_headers(refusal.body), *marks]
     connection.session.respond(exchange.stream, fields, end=False)
     connection.session.send(exchange.stream, refusal.body, end=True)
+    exchange.complete = True
+    connection.streams[exchange.stream] = exchange
+    exchange.await_client()
     if not over:
-        connection.flush()  # A reset would overtake the answer.
-        connection.reset(exchange.stream, is_fault=False)
+        connection.part(exchange.stream, is_fault=False)
 
 
 def begin(connection: Carrier, number: int, asked: Asked, over: bool) -> Stream | None:
