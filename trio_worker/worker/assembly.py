@@ -88,8 +88,8 @@ def make_limits(options: Options) -> Limits:
     return Limits(options, number, uwsgi.workers()[number - 1]["last_spawn"])
 
 
-def make_counters(options: Options, uwsgi: Any) -> Counters:
-    """The counters of this worker, in memory that all workers share where somebody may ask for them."""
+def make_counters(options: Options) -> Counters:
+    """Return the counters of this worker, in memory that all workers share where somebody may ask for them."""
     if not options.status:
         return Counters()
     regions = open_regions(uwsgi.masterpid(), uwsgi.numproc, options.metrics_routes)
@@ -105,7 +105,7 @@ def make_service(
     raised: Callable[[BaseException], object],
     begun: Callable[[Running], object],
 ) -> Service:
-    """The service of a worker.
+    """Return the service of a worker.
 
     Args:
         app: as it was loaded.
@@ -123,27 +123,38 @@ def make_service(
     _check_protocols(uwsgi.sockets, options)
     draining, turns = trio.Event(), Turns()
     file = HypercornFile() if options.engine == "hypercorn" else read(options)
-    layers = _behind_fronts(
-        _behind_files(_compressed(_in_its_place(app, options, file), options), options), options, file
-    )
-    layers = request_id.layer(layers, options)
     added = (*options.add_headers, *file.added_headers)
-    write = request_log.chooser()
-    recent = Recent(options.log_slow) if options.status else None
+    recent = _keep_recent(app, counters, options)
     if recent is not None:
-        counters.hand_over(recent.slow, recent.raised, recent.keep)
         raised = recent.raising(raised)
-        quart.tell_exceptions(app, recent.remember)
     return Service(
         options=options,
         counters=counters,
-        application=_gated(options, begun, turns)(layers, counters, draining, write, added, ledger, raised),
+        application=_gated(options, begun, turns)(
+            _layers(app, options, file), counters, draining, request_log.chooser(), added, ledger, raised
+        ),
         draining=draining,
         state={"draining": draining},
         hypercorn=_configure_hypercorn(options),
         recent=recent,
         turns=turns,
     )
+
+
+def _layers(app: App, options: Options, file: HypercornFile) -> App:
+    """Return the app in all that the ini puts around it."""
+    own = _compressed(_in_its_place(app, options, file), options)
+    return request_id.layer(_behind_fronts(_behind_files(own, options), options, file), options)
+
+
+def _keep_recent(app: App, counters: Counters, options: Options) -> Recent | None:
+    """Return what keeps the requests that the status shows, where there is one."""
+    if not options.status:
+        return None
+    recent = Recent(options.log_slow)
+    counters.hand_over(recent.slow, recent.raised, recent.keep)
+    quart.tell_exceptions(app, recent.remember)
+    return recent
 
 
 def _check_protocols(descriptors: Sequence[int], options: Options) -> None:

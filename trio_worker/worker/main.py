@@ -95,7 +95,7 @@ class Worker:
         self._raw = raw
         self._native = native
         self._ledger = Ledger(native)
-        self._counters = make_counters(options, uwsgi)
+        self._counters = make_counters(options)
         self._fatal = FatalExceptions.read(options)
         self._ending = Ending(mercy(options), native.leave if native else None)
         self._departure = Departure(make_limits(options), self._counters, siblings, self._ending)
