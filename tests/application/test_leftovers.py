@@ -212,6 +212,17 @@ def test_the_scope_of_another_request(
 
 
 @EACH
+def test_the_tasks_of_a_nursery_are_named(server: Server, send: Callable[[Server, str], int]) -> None:
+    record = (
+        told("/leaves_tasks", "nursery")
+        + r"; its tasks are cancelled: 5 \(\S*sleep_forever, (\S*sleep_forever, ){2}\.\.\.\)"
+    )
+    before = server.count(record)
+    assert send(server, "/leaves_tasks") == 200
+    server.wait_log(record, count=before + 1)
+
+
+@EACH
 def test_a_generator_of_another_request(server: Server, send: Callable[[Server, str], int]) -> None:
     """Trio gives each step the nursery of the first one's task: the first has left it, and the last ends it."""
     pids = server.worker_pids()

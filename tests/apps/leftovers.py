@@ -55,6 +55,15 @@ async def leaves_nursery_later(scope: Scope, receive: Receive, send: Send) -> No
     await _answer(send)
 
 
+async def leaves_tasks(scope: Scope, receive: Receive, send: Send) -> None:
+    manager = trio.open_nursery()
+    LEFT.append(manager)
+    nursery = await manager.__aenter__()
+    for _ in range(5):
+        nursery.start_soon(trio.sleep_forever)
+    await _answer(send)
+
+
 async def leaves_scope(scope: Scope, receive: Receive, send: Send) -> None:
     _scope()
     await _answer(send)
@@ -247,7 +256,7 @@ ADRIFT = [closes_scope_below, closes_scope_below_amid, closes_scope_below_and_an
 
 CROSSING = [closes_others_scope, cancels_others_scope, opens_scope_and_waits, goes_on_with_a_generator]
 
-for route in [*LEAVING, *FAILING, *ADRIFT, *KEPT, *CROSSING, waits_in_nursery, cancels_those_beside_it]:
+for route in [*LEAVING, *FAILING, *ADRIFT, *KEPT, *CROSSING, leaves_tasks, waits_in_nursery, cancels_those_beside_it]:
     ROUTES[f"/{route.__name__}"] = route
 for name, pieces in (("scope", _pieces_in_a_scope), ("nursery", _pieces_in_a_nursery)):
     ROUTES[f"/leaves_generator_with_{name}"] = _abandons(pieces, kept=False)

@@ -14,7 +14,7 @@ in no scope that could be cancelled, until those are over.
 """
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from contextvars import Context
 
@@ -27,6 +27,9 @@ log = logging.getLogger(__name__)
 
 # Seconds between two looks whether the nurseries that a task has been left with are gone.
 LOOK = 10.0
+
+# Tasks of a nursery that are named.
+NAMED = 3
 
 # The tasks that wait for the end of their nursery.
 _adrift: set[trio.lowlevel.Task] = set()
@@ -49,12 +52,17 @@ def tell(task: trio.lowlevel.Task, context: Context) -> None:
     else:
         scope = record.scope
         name = f"{scope.get('method', 'WebSocket')} {printable(scope['path'])}"
-    nurseries = task.child_nurseries
-    if nurseries:
-        count = sum(len(nursery.child_tasks) for nursery in nurseries)
-        log.error("%s has left a nursery open; its tasks are cancelled: %d", name, count)
+    if nurseries := task.child_nurseries:
+        log.error("%s has left a nursery open; its tasks are cancelled: %s", name, _names(nurseries))
     else:
         log.error("%s has left a cancel scope open, or closed one in a task below the one that opened it", name)
+
+
+def _names(nurseries: Sequence[trio.Nursery]) -> str:
+    """Return how many tasks there are, and the names of some."""
+    names = [printable(task.name) for nursery in nurseries for task in nursery.child_tasks]
+    more = ", ..." if len(names) > NAMED else ""
+    return f"{len(names)} ({', '.join(names[:NAMED])}{more})" if names else "0"
 
 
 class Mended:
