@@ -11,7 +11,7 @@ import h2.settings
 import pytest
 from support.bodies import SCRIPTED, body_of
 from support.http1 import Target, count_waiting
-from support.http2 import Http2
+from support.http2 import Http2, Http2WebSocket
 from support.uwsgi import Server, Servers
 from support.waiting import eventually
 
@@ -237,3 +237,16 @@ def test_a_client_that_sends_without_reading_is_late(server: Server, steps: str,
                 if not ends:
                     client.connection.send_data(stream, b"x")
                     client.flush()
+
+
+def test_a_session_whose_client_does_not_read_ends_whatever_its_connection_writes(uwsgi: Servers) -> None:
+    server = uwsgi(module="attacked:app", trio_write_timeout=2)
+    with Client(server.address, window=0) as client:
+        session = Http2WebSocket(client, "/endless")
+        began = time.monotonic()
+        while not any(isinstance(each, h2.events.StreamReset) for each in client.events):
+            assert time.monotonic() < began + 6
+            client.response_to_a_ping()
+            client.events = [each for each in client.events if not isinstance(each, h2.events.PingAckReceived)]
+            time.sleep(0.1)
+        assert session.status == 200

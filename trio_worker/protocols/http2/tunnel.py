@@ -202,11 +202,10 @@ class Tunnel(Ungathered):
     async def send(self, data: bytes | memoryview) -> None:
         """Send all of it; waits while the client does not read."""
         self._connection.blocked.add(self)
-        self.stalled = True
+        self.stalled, seen = True, (inf, 0)
         try:
             while data and not self.try_send(data):
-                service = self._connection.service
-                self.deadline = self.stall_deadline = service.clock.now + service.options.write_timeout
+                seen = self._give_time(*seen)
                 await self._wait_for_change()
         except trio.Cancelled:
             # As on any wire: a scope of the app's own may end here, and the client lacks what the next frame refers to.
@@ -215,6 +214,21 @@ class Tunnel(Ungathered):
         finally:
             self.stalled, self.stall_deadline = False, inf
             self._connection.blocked.discard(self)
+
+    def _give_time(self, queued: float, written: int) -> tuple[float, int]:
+        """Begin the client's time anew if it has read since, of this stream or of what comes before it.
+
+        Args:
+            queued, written: bytes that waited in the stream then, and that the kernel had taken; returned as they are
+                where the time goes on.
+        """
+        connection = self._connection
+        now = connection.session.queued(self.stream), connection.written
+        others = connection.wire.stalled or now[1] > written
+        if now[0] >= queued and not (others and connection.session.has_window(self.stream)):
+            return queued, written
+        self.deadline = self.stall_deadline = connection.service.clock.now + connection.service.options.write_timeout
+        return now
 
     async def send_parts(self, *parts: bytes | memoryview) -> None:
         """Send all of the parts."""
