@@ -131,13 +131,14 @@ class TestDrain:
         self.drain(server)
 
 
-def test_a_system_task_that_fails_ends_its_worker(uwsgi: Servers) -> None:
+@pytest.mark.parametrize("where", ["system-task", "call"])
+def test_what_fails_beside_all_tasks_ends_its_worker(uwsgi: Servers, where: str) -> None:
     """Trio has it so: nobody else could know what is broken. The log says what it was, and the next worker serves."""
     server = uwsgi(module="leaving_things:app")
     with Http1(server.address) as client:
-        assert client.get("/system-task-fails").text == "left"
+        assert client.get(f"/{where}-fails").text == "left"
     server.wait_accepting(2)
-    server.wait_log("ValueError: in a system task")
+    server.wait_log(f"ValueError: in a {where}")
     others_are_served(server)
 
 

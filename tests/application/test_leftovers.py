@@ -247,6 +247,21 @@ def test_an_app_that_cancels_all_beside_it(uwsgi: Servers, send: Callable[[Serve
     others_are_served(server)
 
 
+@EACH
+def test_a_task_that_fails_beside_the_connections(uwsgi: Servers, send: Callable[[Server, str], int]) -> None:
+    """Trio cancels all that is in the nursery; the log says why, the app is shut down, and another worker comes."""
+    server = uwsgi(module="leftovers:app")
+    [pid] = server.worker_pids()
+    assert send(server, "/fails_beside_it") == 200
+    server.wait_accepting(2)
+    assert server.worker_pids() != [pid]
+    assert server.count(r"^\[worker 1\] CRITICAL .*has failed; the worker is replaced$") == 1
+    assert server.count("ValueError: beside the connections") == 1
+    assert server.count(f"probe {pid}: shutdown") == 1
+    assert not server.count("DAMN")
+    others_are_served(server)
+
+
 @pytest.mark.parametrize("name", ["lifespan_adrift", "lifespan_in_a_nursery"])
 def test_a_lifespan_in_disorder(uwsgi: Servers, name: str) -> None:
     """It is a crashed one: what runs is served to its end, and another worker comes."""

@@ -106,9 +106,17 @@ async def _leaves_system_tasks(scope: Scope, receive: Receive, send: Send) -> No
 
 async def _system_task_fails(scope: Scope, receive: Receive, send: Send) -> None:
     async def fail() -> None:
-        raise ValueError("in a system task")
+        raise ValueError("in a system-task")
 
     trio.lowlevel.spawn_system_task(fail)
+    await _answer(send)
+
+
+async def _call_fails(scope: Scope, receive: Receive, send: Send) -> None:
+    def fail() -> None:
+        raise ValueError("in a call")
+
+    trio.lowlevel.current_trio_token().run_sync_soon(fail)
     await _answer(send)
 
 
@@ -137,6 +145,7 @@ ROUTES["/leaves-threads"] = _leaves_threads
 ROUTES["/waits-for-a-thread"] = _waits_for_a_thread
 ROUTES["/leaves-system-tasks"] = _leaves_system_tasks
 ROUTES["/system-task-fails"] = _system_task_fails
+ROUTES["/call-fails"] = _call_fails
 SESSIONS["/session-swallows"] = _session_swallows
 SESSIONS["/session-opens-a-nursery"] = _session_opens_a_nursery
 

@@ -185,6 +185,19 @@ async def cancels_those_beside_it(scope: Scope, receive: Receive, send: Send) ->
     await _answer(send)
 
 
+async def fails_beside_it(scope: Scope, receive: Receive, send: Send) -> None:
+    """Its task fails in the nursery of all connections."""
+    nursery = trio.lowlevel.current_task().parent_nursery
+    assert nursery is not None
+    nursery.start_soon(_fail)
+    await _answer(send)
+
+
+async def _fail() -> None:
+    await trio.sleep(0.1)
+    raise ValueError("beside the connections")
+
+
 async def closes_others_scope(scope: Scope, receive: Receive, send: Send) -> None:
     """Another request's, which runs: what `opens_scope_and_waits` has opened."""
     LEFT[-1].__exit__(None, None, None)
@@ -256,7 +269,9 @@ ADRIFT = [closes_scope_below, closes_scope_below_amid, closes_scope_below_and_an
 
 CROSSING = [closes_others_scope, cancels_others_scope, opens_scope_and_waits, goes_on_with_a_generator]
 
-for route in [*LEAVING, *FAILING, *ADRIFT, *KEPT, *CROSSING, leaves_tasks, waits_in_nursery, cancels_those_beside_it]:
+BESIDE = [cancels_those_beside_it, fails_beside_it]
+
+for route in [*LEAVING, *FAILING, *ADRIFT, *KEPT, *CROSSING, *BESIDE, leaves_tasks, waits_in_nursery]:
     ROUTES[f"/{route.__name__}"] = route
 for name, pieces in (("scope", _pieces_in_a_scope), ("nursery", _pieces_in_a_nursery)):
     ROUTES[f"/leaves_generator_with_{name}"] = _abandons(pieces, kept=False)

@@ -3,11 +3,13 @@
 import enum
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from math import inf
 
 import trio
 
+from trio_worker.application.running import split
 from trio_worker.options import Options
 
 # To those who read the log it is the worker that ends.
@@ -85,6 +87,28 @@ class Ending:
             if self.is_graceful and self._leave is not None:
                 self._leave()
         self.begun.set()
+
+    @asynccontextmanager
+    async def outlive(self) -> AsyncIterator[None]:
+        """End gracefully where a nursery of the worker's own within this has ended by what an app has done to it.
+
+        Each task in it has been cancelled by then. The app's lifespan is shut down all the same.
+        """
+        try:
+            yield
+        except BaseExceptionGroup as group:
+            cancelled, errors = split(group)
+            if errors is not None:
+                log.critical(
+                    "a task in a nursery of the worker's own, which an app may have started there, has failed; "
+                    "the worker is replaced",
+                    exc_info=errors,
+                )
+                self.begin(Reason.EXCEPTION)
+            if cancelled is not None:
+                raise cancelled from None
+        else:
+            self.notice_cancelled()
 
     def notice_cancelled(self) -> None:
         """End where an app has cancelled what this worker consists of: a nursery that it has found around its task."""

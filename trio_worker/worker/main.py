@@ -215,7 +215,7 @@ class Worker:
         service = self._service
         self._uwsgi_signals = UwsgiSignals(self._native, self.destroy)
         async with trio.open_nursery() as background:
-            async with leftovers.open_nursery() as connections:
+            async with self._ending.outlive(), leftovers.open_nursery() as connections:
                 sockets, _ = split(uwsgi.sockets, service.options.status)
                 most = service.options.max_connections
                 listeners = open_listeners(service, connections, sockets, uwsgi.numproc == 1, most)
@@ -227,7 +227,6 @@ class Worker:
                     await self._accept(listeners, background)
                 await self._end_connections()
                 connections.cancel_scope.cancel()
-            self._ending.notice_cancelled()
             background.cancel_scope.cancel()
         self._upkeep.flush()
         self._request_log.flush()
