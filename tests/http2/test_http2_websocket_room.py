@@ -1,7 +1,10 @@
 """The sessions on one HTTP/2 connection keep no more of messages than `websockets-max-size` says twice."""
 
 import h2.events
+from support.frames import PREFACE, settings, window
+from support.hostile import tunnels
 from support.hostile.websocket import frame
+from support.http1 import connect
 from support.http2 import Http2, Http2WebSocket
 from support.uwsgi import Servers
 from websockets.frames import Opcode
@@ -95,3 +98,23 @@ def _wait_until_read(client: Http2, data: bytes) -> None:
     client.connection.ping(data)
     client.flush()
     client.wait(h2.events.PingAckReceived, lambda event: event.ping_data == data)
+
+
+def test_many_small_messages_are_no_flood(uwsgi: Servers) -> None:
+    """As many as an account of frames that bring nothing would never have room for."""
+    server = uwsgi(module="attacked:app")
+    count, rounds, text = 160, 250, b"a message of thirty-two bytes..."
+    begin = PREFACE + settings((tunnels.WINDOW, (1 << 31) - 1)) + window((1 << 31) - 65536)
+    with connect(server.address) as client:
+        client.sendall(begin + tunnels._open("/echo", 16))
+        said = frame(Opcode.BINARY, text)
+        together = b"".join(tunnels._in_frames(stream, said) for stream in [*tunnels._numbers(16)] * 10)
+        answered, rest = 0, b""
+        for each in range(rounds):
+            client.sendall(together)
+            while answered < count * (each + 1):
+                data = client.recv(65536)
+                assert data, f"ended after {answered} messages"
+                rest += data
+                answered += rest.count(text)
+                rest = rest[rest.rfind(text) + len(text) :] if text in rest else rest

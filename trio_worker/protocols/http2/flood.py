@@ -6,6 +6,9 @@ OVERHEAD, OVERHEAD_RATE, OVERHEAD_SENT = 262144, 16384, 64
 # Streams that a client may reset, or may make us reset, at once and then in a second (CVE-2023-44487).
 RESETS, RESETS_PER_SECOND = 200, 20
 
+# Bytes of the head of a frame.
+FRAME_HEAD = 9
+
 # The credit of one request, in frames.
 REQUEST_WORTH = 1024
 
@@ -38,6 +41,10 @@ class Account:
         self._resets = min(RESETS, self._resets + (now - self._since) * RESETS_PER_SECOND)
         self._since = now
         return self._left >= 0 and self._resets >= 0
+
+    def bring(self, size: int) -> None:
+        """Give back the head of a frame that brings so many bytes of a session: small messages are what it is for."""
+        self._left = min(OVERHEAD, self._left + min(size, FRAME_HEAD))
 
     def earn(self, sent: int) -> None:
         """Add what has been sent to the client."""

@@ -83,6 +83,7 @@ class Tunnel(Ungathered):
             return
         self._body.append(data)
         self._connection.owed += FRAMES_WEIGHT
+        self._connection.account.bring(len(data))
         self.work.wake(False)
 
     def end(self) -> None:
