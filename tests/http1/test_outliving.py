@@ -130,9 +130,13 @@ class TestRequestLine:
         ],
     )
     @pytest.mark.parametrize("before", [b"", GET % b"/hello", b"\r\n"])
-    def test_it_has_single_blanks_and_no_fragment(self, server: Server, line: bytes, before: bytes) -> None:
+    @pytest.mark.parametrize("behind", [b"", GET % b"/"])
+    def test_it_has_single_blanks_and_no_fragment(
+        self, server: Server, line: bytes, before: bytes, behind: bytes
+    ) -> None:
+        """Whatever is pipelined behind it, also the same line as it should be."""
         with Http1(server.address) as client:
-            client.send(before + line + b"\r\nHost: t\r\n\r\n")
+            client.send(before + line + b"\r\nHost: t\r\n\r\n" + behind)
             if before.strip():
                 assert client.response().status == 200
             assert client.response().status == 400

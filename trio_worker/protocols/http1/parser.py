@@ -40,11 +40,13 @@ class RequestParser:
     """
 
     __slots__ = (
+        "_at",
         "_begun",
         "_chunk",
         "_first",
         "_headers",
         "_incoming",
+        "_next",
         "_parser",
         "_piece",
         "_size",
@@ -66,6 +68,9 @@ class RequestParser:
         self._headers: Headers = []
         # The bytes that are being parsed; and all that have come since the read in which the request line began.
         self._piece = self._begun = b""
+        # Where the request begins in these, and the next one in the piece; -1 where nobody knows: behind a body, or
+        # behind a head that came in several pieces.
+        self._at = self._next = -1
         # The headers of a request whose Upgrade is not followed, while it is parsed again without it.
         self._unheeded: Headers | None = None
         self._incoming: Exchange | None = None
@@ -122,6 +127,8 @@ class RequestParser:
             self._parser = httptools.HttpRequestParser(self)
         while data:
             self._piece = data
+            between = not self.in_head and (self._incoming is None or self._incoming.body_complete)
+            self._next = 0 if between else -1
             if self.in_head:
                 self._size += len(data)
             try:
@@ -173,6 +180,7 @@ class RequestParser:
     def on_message_begin(self) -> None:
         self.in_head = True
         self._begun = self._piece
+        self._at, self._next = self._next, -1
         self._size = self._first = len(self._piece)
         self._target = b""
         self._headers = []
@@ -208,10 +216,25 @@ class RequestParser:
 
     def _check_line(self, method: str, version: str) -> None:
         """Refuse more blanks than two, and RTSP, which llhttp reads as well; what it raises ends the parsing."""
-        if b"%b %b HTTP/" % (method.encode(), self._target) not in self._begun and version != "0.9":
+        line = b"%b %b HTTP/" % (method.encode(), self._target)
+        if not self._begins_with(line) and version != "0.9":
             self.refusal = Refusal(400, "A request line is METHOD TARGET HTTP/1.1, with single blanks (RFC 9112).")
             raise ValueError(self.refusal.reason)
         self._begun = b""
+
+    def _begins_with(self, line: bytes) -> bool:
+        """Return True if the request begins with this, or has come where its begin is not known and this is there.
+
+        Look no further than where it begins: another request that was pipelined behind it may have the line.
+        """
+        data, at = self._begun, self._at
+        if at < 0:
+            return line in data
+        while data[at : at + 1] in (b"\r", b"\n"):  # Which may stand before it (RFC 9112 section 2.2).
+            at += 1
+        if data is self._piece and (end := data.find(b"\r\n\r\n", at)) >= 0:
+            self._next = end + 4
+        return data.startswith(line, at)
 
     def _check(self, head: Head) -> Head:
         """Hold a head against all rules; what it raises ends the parsing."""
@@ -224,6 +247,7 @@ class RequestParser:
         return head if head.target.startswith(b"/") else in_origin_form(head)
 
     def on_chunk_header(self) -> None:
+        self._next = -1
         limit = self._source.service.options.chunked_input_limit
         if limit:
             self._chunk = self._chunk or Chunk(limit)
@@ -231,6 +255,7 @@ class RequestParser:
 
     def on_body(self, body: bytes) -> None:
         assert self._incoming is not None
+        self._next = -1
         if self._chunk is not None:
             self.refusal = self._chunk.add(len(body))
             if self.refusal is not None:
