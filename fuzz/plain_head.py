@@ -24,9 +24,17 @@ def _found(*pieces: bytes) -> tuple[Any, ...]:
     return requests, parser.refusal and parser.refusal.status, parser.in_head, bool(parser.upgrade)
 
 
-def fuzz(data: bytes) -> None:
+def _agree(data: bytes) -> bool:
     known = plain_head._names, METHODS, known_hosts
-    assert read_head(*known, data) == plain_head.split_head(*known, data)
+    return read_head(*known, data) == plain_head.split_head(*known, data)
+
+
+def fuzz(data: bytes) -> None:
+    if not _agree(data):
+        # C goes on knowing some of the names that Python forgets when it has learned too many. Llhttp teaches them
+        # again, the second time where its first reading was the one that was too much.
+        _found(data), _found(data)
+        assert _agree(data), data
     plain = plain_head.read(data)
     found = _found(data)
     if plain is not None:

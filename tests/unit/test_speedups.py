@@ -29,6 +29,18 @@ def test_a_name_that_comes_twice_in_two_spellings() -> None:
     assert read_head(*KNOWN, b"GET / HTTP/1.1\r\nHost: a\r\nhost: b\r\n\r\n") is None
 
 
+def test_a_name_that_was_forgotten() -> None:
+    """C may go on knowing it, as what it was learned for: never as anything else."""
+    names = dict(NAMES)
+    data = b"GET / HTTP/1.1\r\nHost: a\r\nX-A: b\r\n\r\n"
+    found = "GET", b"/", [(b"host", b"a"), (b"x-a", b"b")], True
+    assert read_head(names, *KNOWN[1:], data) == found
+    names.clear()
+    assert split_head(names, *KNOWN[1:], data) is None
+    assert read_head(names, *KNOWN[1:], data) in (None, found)
+    assert read_head(names, *KNOWN[1:], data.replace(b"X-A", b"X-B")) is None
+
+
 @pytest.mark.parametrize("end", range(60))
 def test_a_head_that_is_cut(end: int) -> None:
     data = b"GET /a HTTP/1.1\r\nHost: example.org\r\nAccept: */*\r\n\r\n"
