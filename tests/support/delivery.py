@@ -14,6 +14,7 @@ import h2.settings
 from websockets.client import ClientProtocol
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory
 from websockets.frames import CTRL_OPCODES, Frame, Opcode
+from websockets.protocol import State
 from websockets.uri import parse_uri
 
 from support.http1 import connect
@@ -26,13 +27,23 @@ PATIENCE = 15.0
 
 @dataclass
 class Reading:
-    """How a client reads: never mind for the kernel's own buffer of 0, waits before the first byte, then by pieces."""
+    """How a client reads: never mind for the kernel's own buffer of 0, waits before the first byte, then by pieces.
+
+    One that half-closes has said all that it will say when it has asked.
+    """
 
     buffer: int = 0
     first: float = 0.0
     piece: int = 65536
     pause: float = 0.0
     pauses: int = 0
+    half_closes: bool = False
+
+    def asked(self, sock: socket.socket) -> None:
+        """Close the client's side where it half-closes, unless the server has closed both."""
+        if self.half_closes:
+            with contextlib.suppress(OSError):
+                sock.shutdown(socket.SHUT_WR)
 
     def pull(self, sock: socket.socket) -> Iterator[bytes]:
         """Yield what comes, up to the end."""
@@ -88,6 +99,7 @@ def ask_http1(sock: socket.socket, paths: list[str], version: str, reading: Read
     for number, path in enumerate(paths, 1):
         close = "Connection: close\r\n" if number == len(paths) else ""
         say(sock, f"GET {path} HTTP/{version}\r\nHost: t\r\nTE: trailers\r\n{close}\r\n".encode())
+    reading.asked(sock)
     return read_answers(b"".join(reading.pull(sock)), len(paths))
 
 
@@ -95,6 +107,7 @@ def ask_packet(sock: socket.socket, path: str, reading: Reading) -> list[Came]:
     """Send a uwsgi packet."""
     plain, _, query = path.partition("?")
     sock.sendall(packet(block({**USUAL, "REQUEST_URI": path, "PATH_INFO": plain, "QUERY_STRING": query})))
+    reading.asked(sock)
     return read_answers(b"".join(reading.pull(sock)), 1)
 
 
@@ -202,7 +215,7 @@ def ask_websocket(
         for event in protocol.events_received():
             if not isinstance(event, Frame):
                 came.status = getattr(event, "status_code", 0)
-                for _ in range(sent if came.status == 101 else 0):
+                for _ in range(sent if came.status == 101 and protocol.state is State.OPEN else 0):
                     protocol.send_binary(b"go on")
             elif event.opcode not in CTRL_OPCODES:
                 parts.append(bytes(event.data))
