@@ -94,7 +94,7 @@ def count_calls(requests: int) -> Counter[str]:
 
 
 def test_the_calls_for_one_stream(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All of a read is answered in one step here, however long it takes a busy machine, or one whose calls are counted."""
+    """All of a read is answered in one step here, however long that takes a busy machine that counts calls."""
     monkeypatch.setattr(stream_tasks, "TURN", inf)
     requests = 25 * AT_ONCE
     calls = count_calls(requests)
