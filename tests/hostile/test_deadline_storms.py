@@ -4,11 +4,17 @@ import re
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 
 import pytest
+from h2.events import StreamReset
+from support.frames import HEADERS, PREFACE, frame, settings
 from support.http1 import Http1
 from support.http2 import Http2
+from support.packets import request as packet
 from support.uwsgi import Server, Servers
+from support.waiting import eventually
+from support.websocket import HANDSHAKE
 
 # Requests at a time; and seconds that they have.
 COUNT, HARAKIRI = 1000, 2
@@ -79,3 +85,92 @@ def test_the_queue(uwsgi: Servers, ask: Statuses) -> None:
         first.sendall(b"GET /waits HTTP/1.1\r\nHost: t\r\n\r\n")
         assert ask(server) == [503] * COUNT
     assert longest_turn(server) < LONGEST_TURN
+
+
+# Seconds that a client has who does nothing.
+IDLE = 3
+
+# What a client has sent when it says no more, on a connection of its own; and what it is told.
+SILENT = {
+    "amid a head": (b"GET / HTTP/1.1\r\nHost: t\r\n", b"HTTP/1.1 408 "),
+    "amid a body": (b"POST /takes HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\n", b"HTTP/1.1 408 "),
+    "behind an answer": (b"GET / HTTP/1.1\r\nHost: t\r\n\r\n", b"HTTP/1.1 200 "),
+    "amid a packet": (packet("/")[:-1], b""),
+    "amid a preface": (b"PRI * HTTP/2.0\r\n", b""),
+    "amid a head of HTTP/2": (PREFACE + settings() + frame(HEADERS, 0, 1, b"\x82"), None),
+    "in a session": (HANDSHAKE.format(path="/waits", more="").encode(), b"HTTP/1.1 101 "),
+}
+
+
+@pytest.fixture
+def impatient(uwsgi: Servers) -> Server:
+    return uwsgi(
+        module="attacked:app",
+        listen=1024,
+        disable_logging=True,
+        trio_header_timeout=IDLE,
+        trio_body_timeout=IDLE,
+        trio_write_timeout=IDLE,
+        trio_keepalive_timeout=IDLE,
+        websockets_ping_freq=1,
+        websockets_pong_tolerance=IDLE - 1,
+    )
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_silence(impatient: Server, name: str) -> None:
+    """All of them are ended, and what they were told before stands."""
+    sent, told = SILENT[name]
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(impatient.address, 30)) for _ in range(COUNT)]
+        for client in clients:
+            client.sendall(sent)
+        longest_turn(impatient)
+        answers = [read_to_end(client) for client in clients]
+    assert longest_turn(impatient) < LONGEST_TURN
+    assert told is None or [answer[: len(told)] for answer in answers] == [told] * COUNT
+    assert len(impatient.log) < 100_000
+
+
+def read_to_end(client: socket.socket) -> bytes:
+    data = b""
+    while piece := client.recv(65536):
+        data += piece
+    return data
+
+
+def test_clients_that_read_nothing(impatient: Server) -> None:
+    """Each has its connection full, and is ended when its time is over."""
+    count = COUNT // 4
+    with ExitStack() as stack:
+        for _ in range(count):
+            stack.enter_context(Http1(impatient.address)).request("/endless")
+        longest_turn(impatient)
+        eventually(lambda: timeouts(impatient) == count, 30, lambda: str(timeouts(impatient)))
+    assert longest_turn(impatient) < LONGEST_TURN
+    assert len(impatient.log) < 100_000
+
+
+def test_streams_that_nobody_reads(impatient: Server) -> None:
+    """Each of them is ended, in its own time, and so are the answers that wait behind those with all of the window."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(Http2(impatient.address).begin()) for _ in range(COUNT // 100)]
+        for client in clients:
+            for _ in range(100):
+                client.request("/endless")
+        longest_turn(impatient)
+        for client in clients:
+            eventually(partial(are_reset, client, 100), 30)
+    assert longest_turn(impatient) < LONGEST_TURN
+    assert len(impatient.log) < 100_000
+
+
+def are_reset(client: Http2, count: int) -> bool:
+    """Read what has come, and give nothing of the window back."""
+    data = client.socket.recv(65536)
+    client.events += client.connection.receive_data(data)
+    return sum(isinstance(event, StreamReset) for event in client.events) == count
+
+
+def timeouts(server: Server) -> int:
+    return server.metrics()["timeouts"]

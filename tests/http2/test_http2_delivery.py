@@ -136,6 +136,21 @@ def test_a_window_that_stays_closed_is_late_beside_others(server: Server, steps:
         assert client.response(other) == (200, body_of(7, 0, 61))
 
 
+@pytest.mark.parametrize("steps", ["P300000", "p300000.x", "d300000"])
+def test_a_client_that_gives_no_room_and_pings_is_late(server: Server, steps: str) -> None:
+    """The room of the connection is used up by the first answers; pings, and the ends of others, are no reading."""
+    with Http2(server.address).begin() as client:
+        streams = {client.request(f"/?id={number}&do={steps}") for number in range(5)}
+        began, reset = time.monotonic(), set[int | None]()
+        while reset < streams and time.monotonic() - began < 8:
+            client.connection.ping(b"I wait..")
+            client.flush()
+            for event in client.connection.receive_data(client.socket.recv(65536)):
+                reset |= {event.stream_id} if isinstance(event, h2.events.StreamReset) else set()
+            time.sleep(0.1)
+    assert reset == streams
+
+
 @pytest.mark.parametrize("steps", ["n1000", "F1000", "p10.n1000", "n0"])
 def test_the_head_of_a_file_is_a_whole_answer(server: Server, steps: str) -> None:
     before = server.count("ended before its response")

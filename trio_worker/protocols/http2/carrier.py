@@ -56,8 +56,8 @@ class Carrier(Protocol):
         """Return False: a response says nothing of the connection."""
 
     @property
-    def written(self) -> int:
-        """The number of bytes that the kernel has taken."""
+    def bodies_written(self) -> int:
+        """The number of bytes of bodies that have left."""
 
     def start_drain(self) -> None:
         """Ask the client not to open new streams."""

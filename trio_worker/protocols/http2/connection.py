@@ -174,9 +174,9 @@ class Http2Connection(Connection):
     # The calls of streams.
 
     @property
-    def written(self) -> int:
-        """The number of bytes that the kernel has taken."""
-        return self._output.written
+    def bodies_written(self) -> int:
+        """The number of bytes of bodies that have left; behind our GOAWAY, which ends soon, of all that has."""
+        return self.session.bodies_sent(self._output.written)
 
     def consumed(self, number: int, size: int) -> None:
         """Let the client send as many bytes more."""

@@ -150,7 +150,7 @@ class StreamResponse(Exchange):
     def await_client(self) -> None:
         """Begin the time in which the client has to read something."""
         connection = self.connection
-        self._seen = connection.session.queued(self.stream), connection.written
+        self._seen = connection.session.queued(self.stream), connection.bodies_written
         connection.set_deadline(self, self.service.options.write_timeout)
 
     def _is_read(self) -> bool:
@@ -159,7 +159,7 @@ class StreamResponse(Exchange):
         if connection.session.queued(self.stream) < queued:
             return True
         # While the kernel takes nothing, the wire has a deadline for all of them.
-        reads = connection.wire.stalled or connection.written > written
+        reads = connection.wire.stalled or connection.bodies_written > written
         return reads and connection.session.has_window(self.stream)
 
     async def _write_file_parts(self, descriptor: int, offset: int, size: int, more: bool) -> None:

@@ -21,6 +21,9 @@ STREAM_WINDOW = 65535
 CONNECTION_WINDOW = 1 << 20
 HEAD_SIZE = 65536
 
+# The room that a client gives to bodies before it says so (RFC 9113 section 6.9.2).
+FIRST_WINDOW = 65535
+
 # Bytes of the fields of an answer, by the library's estimate: 12 more than its bytes for each, of which the rules for
 # apps allow LARGEST, in lines of five bytes or more.
 ANSWER_SIZE = LARGEST // 5 * (5 + 12)
@@ -95,6 +98,9 @@ class Session:
         self._connection = Connection(Role.SERVER, _CONFIGURATION)
         self.bodies = 0
         self.last_stream = 0
+        # The room that the client has given to bodies so far, and whether the library tells it no more.
+        self._given = FIRST_WINDOW
+        self._is_leaving = False
 
     def begin(self) -> None:
         """Say what is allowed here, in the first frames."""
@@ -120,7 +126,13 @@ class Session:
         """
         connection = self._connection
         room = connection.local_window_size
+        before = 0 if self._is_leaving else connection.remote_window_size
         connection.receive_data(data)
+        if not self._is_leaving:
+            try:
+                self._given += connection.remote_window_size - before
+            except Error:
+                self._is_leaving = True
         # A body on its way to a stream that was answered early makes no event, but takes room in the window. Where
         # that opens again, half of it has been used for bodies since the last time.
         used = room - connection.local_window_size
@@ -178,6 +190,17 @@ class Session:
         """Return how many bytes of a body wait for the client's window."""
         return self._connection.queued_body_size(stream)
 
+    def bodies_sent(self, otherwise: int) -> int:
+        """Return how many bytes of bodies have left, by the room that the client has given.
+
+        Args:
+            otherwise: what is returned behind a GOAWAY of ours, where the library does not tell.
+        """
+        try:
+            return otherwise if self._is_leaving else self._given - self._connection.remote_window_size
+        except Error:
+            return otherwise
+
     def has_window(self, stream: int) -> bool:
         """Return True unless the client takes nothing more of this stream, whatever it takes of others."""
         try:
@@ -202,6 +225,7 @@ class Session:
 
     def go_away(self, code: int = NO_ERROR) -> None:
         """Take no stream that comes from here on."""
+        self._is_leaving = True
         with contextlib.suppress(Error):
             self._connection.send_goaway(code, last_stream_id=self.last_stream)
 

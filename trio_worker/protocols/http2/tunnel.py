@@ -220,11 +220,11 @@ class Tunnel(Ungathered):
         """Begin the client's time anew if it has read since, of this stream or of what comes before it.
 
         Args:
-            queued, written: bytes that waited in the stream then, and that the kernel had taken; returned as they are
+            queued, written: bytes that waited in the stream then, and of bodies that had left; returned as they are
                 where the time goes on.
         """
         connection = self._connection
-        now = connection.session.queued(self.stream), connection.written
+        now = connection.session.queued(self.stream), connection.bodies_written
         others = connection.wire.stalled or now[1] > written
         if now[0] >= queued and not (others and connection.session.has_window(self.stream)):
             return queued, written
