@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from functools import partial
 
 import pytest
-from h2.events import StreamReset
+from h2.events import Event, RemoteSettingsChanged, StreamEnded, StreamReset
 from support.frames import HEADERS, PREFACE, frame, settings
 from support.http1 import Http1
 from support.http2 import Http2
@@ -174,3 +174,45 @@ def are_reset(client: Http2, count: int) -> bool:
 
 def timeouts(server: Server) -> int:
     return server.metrics()["timeouts"]
+
+
+# What is asked on a stream that its client does not end.
+BODY = {":method": "POST", ":path": "/takes"}
+SESSION = {":method": "CONNECT", ":path": "/waits", ":protocol": "websocket", "sec-websocket-version": "13"}
+
+
+def open_streams(stack: ExitStack, server: Server, asked: dict[str, str]) -> list[tuple[Http2, int]]:
+    """Ask the same on a hundred streams of each connection, on all of them at the same time."""
+    clients = [stack.enter_context(Http2(server.address).begin()) for _ in range(COUNT // 100)]
+    opened: list[tuple[Http2, int]] = []
+    for client in clients:
+        client.wait(RemoteSettingsChanged)
+        for _ in range(100):
+            opened.append((client, client.connection.get_next_available_stream_id()))
+            client.connection.send_headers(opened[-1][1], [(":scheme", "http"), (":authority", "t"), *asked.items()])
+    for client in clients:
+        client.flush()
+    return opened
+
+
+def test_bodies_that_do_not_come_on_streams(impatient: Server) -> None:
+    with ExitStack() as stack:
+        opened = open_streams(stack, impatient, BODY)
+        longest_turn(impatient)
+        assert [client.response(stream)[0] for client, stream in opened] == [408] * COUNT
+    assert longest_turn(impatient) < LONGEST_TURN
+
+
+def test_sessions_on_streams_that_answer_no_ping(impatient: Server) -> None:
+    with ExitStack() as stack:
+        opened = open_streams(stack, impatient, SESSION)
+        longest_turn(impatient)
+        for client, stream in opened:
+            client.wait(Event, partial(is_end, stream))
+            assert client.body(stream)[:2] == b"\x89\x00"  # The ping; a close may have followed it.
+    assert longest_turn(impatient) < LONGEST_TURN
+    assert len(impatient.log) < 100_000
+
+
+def is_end(stream: int, event: Event) -> bool:
+    return isinstance(event, StreamReset | StreamEnded) and event.stream_id == stream

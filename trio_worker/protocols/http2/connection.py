@@ -24,7 +24,7 @@ from trio_worker.protocols.http2.output import Output
 from trio_worker.protocols.http2.parting import Parting
 from trio_worker.protocols.http2.rules import Asked
 from trio_worker.protocols.http2.session import Session
-from trio_worker.protocols.http2.work import Stream, begin, lose_all
+from trio_worker.protocols.http2.work import Stream, begin, expire_late, lose_all
 from trio_worker.protocols.websocket.holding import Holding
 from trio_worker.protocols.websocket.inflating import Excess
 from trio_worker.transport.connections import CLOSE, Connection, Outcome
@@ -252,10 +252,7 @@ class Http2Connection(Connection):
             else:
                 self.set_idle_deadline()  # The last answer is still on its way, and has a deadline of its own.
             return
-        now = self.service.clock.now
-        for stream in [each for each in self.streams.values() if each.deadline <= now]:
-            stream.expire()
-        self.wire.deadline = min((each.deadline for each in self.streams.values()), default=inf)
+        self.wire.deadline = expire_late(self.streams, self.service.clock, self.service.turns)
 
     def hang_up(self) -> None:
         """Do nothing: whoever reads finds the end, behind what came before it."""

@@ -1,6 +1,8 @@
 """Streams that begin, with a task of a pool or refused unseen, and those that lose their client."""
 
 from collections.abc import Iterable
+from functools import partial
+from math import inf
 
 import trio
 
@@ -12,6 +14,7 @@ from trio_worker.protocols.http2.rules import Asked, find_fault
 from trio_worker.protocols.http2.tunnel import Tunnel
 from trio_worker.protocols.rules import expects_continue
 from trio_worker.refusal import Refusal, text_headers
+from trio_worker.transport.deadlines import Clock
 from trio_worker.transport.lingering import PATIENCE
 from trio_worker.transport.turns import Turns
 
@@ -76,3 +79,27 @@ async def lose_all(streams: Iterable[Stream], turns: Turns) -> None:
             with trio.move_on_after(PATIENCE, shield=True):
                 await turns.pause()
         stream.lose()
+
+
+def expire_late(streams: dict[int, Stream], clock: Clock, turns: Turns) -> float:
+    """Have those whose time is over act on it, a few at a time: there may be hundreds, and they wake their apps.
+
+    Args:
+        streams: that are open, by their numbers.
+        clock: of their deadlines.
+        turns: tell when each of them acts.
+
+    Returns:
+        The first deadline of the others.
+    """
+    now = clock.now
+    for number in [number for number, stream in streams.items() if stream.deadline <= now]:
+        turns.soon(partial(_expire, streams, number, clock))
+    return min((each.deadline for each in streams.values() if each.deadline > now), default=inf)
+
+
+def _expire(streams: dict[int, Stream], number: int, clock: Clock) -> None:
+    """Have a stream act on its deadline, unless it has gone on or ended meanwhile."""
+    stream = streams.get(number)
+    if stream is not None and stream.deadline <= clock.now:
+        stream.expire()
