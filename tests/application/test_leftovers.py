@@ -1,8 +1,10 @@
 """What an app leaves open in its task is named in the log, and ends with its request: no other request runs in it."""
 
 import contextlib
+import re
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 import h2.events
 import pytest
@@ -14,6 +16,8 @@ from support.uwsgi import Server, Servers
 from support.waiting import eventually
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect as connect_websocket
+
+APP = Path(__file__).parents[1] / "apps" / "leftovers.py"
 
 LEAVING = {
     "leaves_nursery": "nursery",
@@ -213,10 +217,9 @@ def test_the_scope_of_another_request(
 
 @EACH
 def test_the_tasks_of_a_nursery_are_named(server: Server, send: Callable[[Server, str], int]) -> None:
-    record = (
-        told("/leaves_tasks", "nursery")
-        + r"; its tasks are cancelled: 5 \(\S*sleep_forever, (\S*sleep_forever, ){2}\.\.\.\)"
-    )
+    line = APP.read_text().partition("  # The log names this line.")[0].count("\n") + 1
+    each = re.escape(f"leftovers._waits at {APP}:{line}")
+    record = told("/leaves_tasks", "nursery") + rf"; its tasks are cancelled: 5 \({each}, {each}, {each}, \.\.\.\)$"
     before = server.count(record)
     assert send(server, "/leaves_tasks") == 200
     server.wait_log(record, count=before + 1)
@@ -254,10 +257,8 @@ def test_a_task_that_fails_beside_the_connections(uwsgi: Servers, send: Callable
     [pid] = server.worker_pids()
     assert send(server, "/fails_beside_it") == 200
     server.wait_accepting(2)
-    assert server.worker_pids() != [pid]
     assert server.count(r"^\[worker 1\] CRITICAL .*has failed; the worker is replaced$") == 1
-    assert server.count("ValueError: beside the connections") == 1
-    assert server.count(f"probe {pid}: shutdown") == 1
+    assert server.count("ValueError: beside the connections") == server.count(f"probe {pid}: shutdown") == 1
     assert not server.count("DAMN")
     others_are_served(server)
 

@@ -60,8 +60,13 @@ async def leaves_tasks(scope: Scope, receive: Receive, send: Send) -> None:
     LEFT.append(manager)
     nursery = await manager.__aenter__()
     for _ in range(5):
-        nursery.start_soon(trio.sleep_forever)
+        nursery.start_soon(_waits)
+    await trio.sleep(0.01)
     await _answer(send)
+
+
+async def _waits() -> None:
+    await trio.sleep_forever()  # The log names this line.
 
 
 async def leaves_scope(scope: Scope, receive: Receive, send: Send) -> None:

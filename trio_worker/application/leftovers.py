@@ -21,6 +21,7 @@ from contextvars import Context
 import trio
 
 from trio_worker.application.current import CURRENT
+from trio_worker.application.tasks import MOST_NAME, waits_at
 from trio_worker.master.access_log.format import printable
 
 log = logging.getLogger(__name__)
@@ -59,10 +60,15 @@ def tell(task: trio.lowlevel.Task, context: Context) -> None:
 
 
 def _names(nurseries: Sequence[trio.Nursery]) -> str:
-    """Return how many tasks there are, and the names of some."""
-    names = [printable(task.name) for nursery in nurseries for task in nursery.child_tasks]
-    more = ", ..." if len(names) > NAMED else ""
-    return f"{len(names)} ({', '.join(names[:NAMED])}{more})" if names else "0"
+    """Return how many tasks there are, and the names of some with the lines of the app's that they are at."""
+    tasks = [task for nursery in nurseries for task in nursery.child_tasks]
+    more = ", ..." if len(tasks) > NAMED else ""
+    return f"{len(tasks)} ({', '.join(map(_name, tasks[:NAMED]))}{more})" if tasks else "0"
+
+
+def _name(task: trio.lowlevel.Task) -> str:
+    at = waits_at(task)
+    return printable(task.name[:MOST_NAME] + (f" at {at['file']}:{at['line']}" if at else ""))
 
 
 class Mended:
