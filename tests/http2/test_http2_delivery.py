@@ -172,6 +172,17 @@ def test_a_file_that_the_app_gives_up_is_cut_off(server: Server) -> None:
         assert body == body_of(9, 0, len(body))
 
 
+def test_what_came_before_a_file_that_is_given_up_arrives(server: Server) -> None:
+    """The client has a window of 65,535 bytes to begin with, and reads when the app has given up."""
+    with Http2(server.address).begin() as client:
+        stream = client.request("/?id=10&do=p100000.d300000.p10.P10")
+        time.sleep(0.5)
+        assert client.wait(h2.events.StreamReset).error_code == h2.errors.ErrorCodes.INTERNAL_ERROR
+        body = client.body(stream)
+        assert len(body) >= 100_000
+        assert body == body_of(10, 0, len(body))
+
+
 def test_what_the_kernel_has_comes_to_a_client_that_opens_windows_meanwhile(uwsgi: Servers) -> None:
     """The worker has written all, and is asked to end: a close would answer the next window by a reset."""
     server = uwsgi(**SCRIPTED, worker_reload_mercy=30)

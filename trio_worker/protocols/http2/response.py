@@ -173,8 +173,10 @@ class StreamResponse(Exchange):
             try:
                 await self._read_out(descriptor, offset, size, more)
             except BaseException:
-                # The app may go on, but behind a part of a file nothing makes sense.
-                self.connection.reset(self.stream, is_fault=True)
+                # The app may go on, but behind a part of a file nothing makes sense; what came before it still leaves.
+                self.state = COMPLETE
+                self._conclude()
+                self.connection.part(self.stream, is_fault=True)
                 raise
         self.connection.flush_soon()
 
