@@ -161,7 +161,7 @@ class Case:
             return judge_session(came, said, way.cuts)
         if way.hides_cuts and "length" not in self.paths[said["number"] - self.numbers[0]]:
             came.whole = None
-        return judge_answer(came, said, way.cuts)
+        return judge_answer(came, said, way.cuts, way.front is not None)
 
 
 def draw(seed: str, count: int, kinds: Iterable[str] = KINDS, way: Way = DIRECT) -> list[Case]:
@@ -193,7 +193,7 @@ def all_told(directory: Path) -> dict[int, dict[str, Any]]:
     return {line["number"]: line for line in map(json.loads, lines)}
 
 
-def judge_answer(came: Came, said: dict[str, Any], cuts: bool = False) -> list[str]:
+def judge_answer(came: Came, said: dict[str, Any], cuts: bool = False, by_front: bool = False) -> list[str]:
     """Return what is wrong with an answer; one that may be cut off may end anywhere, if its client sees it."""
     accepted, size = said["accepted"], len(came.body)
     if (came.status in (500, 504) and not said["given"]) or (cuts and came.status in (0, 503)):
@@ -201,7 +201,8 @@ def judge_answer(came: Came, said: dict[str, Any], cuts: bool = False) -> list[s
     faults = [] if came.body == body_of(said["number"], 0, size) else ["other bytes"]
     if said["whole"] and (came.whole is False or size != accepted) and not (cuts and not came.whole):
         faults.append(f"of the whole came {size} bytes, as a whole: {came.whole}")
-    if not said["whole"] and (came.whole or (size < accepted and not cuts)):
+    # A front drops what it keeps for a slow client when it finds that the rest does not come.
+    if not said["whole"] and (came.whole or (size < accepted and not (cuts or by_front))):
         faults.append(f"of a part came {size} bytes, as a whole: {came.whole}")
     return faults
 
