@@ -114,7 +114,7 @@ class WebSocketConnection(Connection):
         return session
 
     async def _refuse(self, refusal: Refusal) -> None:
-        exchange = self.exchange
+        exchange, self.exchange = self.exchange, None  # Its head may be large, and the client may stay for a while.
         assert exchange is not None
         marks = note(self.service, "a WebSocket", self.wire.client, refusal, exchange.headers)
         version = [(b"sec-websocket-version", b"13")] if refusal.status == 426 else []
