@@ -83,7 +83,9 @@ class Running:
         return replace(counted, cpu_seconds=cpu_seconds(workers) - before)
 
     def log_tail(self, lines: int = 4) -> str:
-        return " | ".join(self.log.read_text(errors="replace").strip().splitlines()[-lines:])
+        """Return its last lines, without a traceback's frames: what is published names no folder of this machine."""
+        said = [line.strip(" |+-") for line in self.log.read_text(errors="replace").splitlines()]
+        return " | ".join([line for line in said if line and not line.startswith('File "')][-lines:])
 
 
 def _runs_something(process: psutil.Process) -> bool:
