@@ -57,6 +57,20 @@ async def _closes(scope: Scope, receive: Receive, send: Send) -> None:
     tell(f"heard {message['code']} {message['reason']!r}")
 
 
+async def _goes_on(scope: Scope, receive: Receive, send: Send) -> None:
+    """Sends behind its own close, once its client has left."""
+    await _closes(scope, receive, send)
+    await send({"type": "websocket.send", "text": "too late"})
+
+
+async def _ticks(scope: Scope, receive: Receive, send: Send) -> None:
+    """Sends now and then, and leaves it to `send` to end that."""
+    await send({"type": "websocket.accept"})
+    while True:
+        await send({"type": "websocket.send", "text": "tick"})
+        await trio.sleep(0.05)
+
+
 async def _denies(scope: Scope, receive: Receive, send: Send) -> None:
     headers = [(b"content-type", b"text/plain"), (b"x-why", b"full")]
     await send({"type": "websocket.http.response.start", "status": 429, "headers": headers})
@@ -123,6 +137,8 @@ WAYS = {
     "/receives-for-ever": _receives_for_ever,
     "/deaf": _deaf,
     "/closes": _closes,
+    "/goes-on": _goes_on,
+    "/ticks": _ticks,
     "/denies": _denies,
     "/refuses": _refuses,
     "/injects": _injects,

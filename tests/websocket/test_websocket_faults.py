@@ -179,6 +179,18 @@ class TestClose:
         assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (4002, "done")
         server.wait_log(re.escape("heard 4002 'done'"))
 
+    @pytest.mark.parametrize("leave", [by_close, by_fin, by_reset])
+    def test_what_an_app_sends_behind_its_own_close_is_its_mistake(
+        self, uwsgi: Servers, leave: Callable[[Raw], None]
+    ) -> None:
+        server = uwsgi(module="websocket_behaviour:app")
+        with Raw(server.address) as client:
+            assert client.ask("/goes-on") == 101
+            client.frame(Opcode.TEXT, b"x")
+            assert client.close_code() == (4002, "done")
+            leave(client)
+            server.wait_log("the session has ended", timeout=5)
+
     def test_a_silent_client_holds_nothing(self, uwsgi: Servers) -> None:
         server = uwsgi(module="websocket_behaviour:app")
         with Raw(server.address) as client:
@@ -230,3 +242,15 @@ def test_what_was_received_before_1012_is_answered(uwsgi: Servers) -> None:
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 1012
     server.wait_log("heard 1012")
+
+
+@pytest.mark.parametrize("leave", [by_close, by_fin, by_reset, Raw.rest])
+def test_an_app_that_hears_of_1012_by_send_has_made_no_mistake(uwsgi: Servers, leave: Callable[[Raw], None]) -> None:
+    server = uwsgi(module="websocket_behaviour:app", log_format="ended %(status)")
+    with Raw(server.address) as client:
+        assert client.ask("/ticks") == 101
+        os.kill(server.master_pid, signal.SIGHUP)
+        assert client.close_code()[0] == 1012
+        leave(client)
+        server.wait_log("^ended 101$", timeout=5)
+    assert not re.findall("ERROR", server.log)

@@ -215,8 +215,8 @@ class Application:
             self._busy[0] = 0
 
     def _session_failed(self, session: Runs, error: BaseException) -> None:
-        if session.gone and _is_disconnect(error):
-            return  # ASGI tells an app by an OSError from `send` that its client has gone.
+        if session.is_over and _is_disconnect(error):
+            return  # ASGI tells an app by an OSError from `send` that its session has ended.
         self._counters.exceptions += 1
         log.error("exception in WebSocket %s", printable(session.scope["path"]), exc_info=error)
         if self._raised is not None:

@@ -21,11 +21,15 @@ class Runs(Record, Protocol):
     Attributes:
         messages_in, messages_out: how many the app has received and sent.
         cancel_scope: the one that its app is in.
+        is_over: whether the session has been ended by its client or by the worker, and not by the app.
     """
 
     messages_in: int
     messages_out: int
     cancel_scope: trio.CancelScope | None
+
+    @property
+    def is_over(self) -> bool: ...
 
     def cancel(self, refusal: Refusal) -> None:
         """Cancel the app, and close the session; a handshake that nobody has answered gets the refusal."""
@@ -45,6 +49,9 @@ CLOSE_GRACE = 2.0
 
 class Session:
     """A session; its attributes are those of `trio_worker.asgi.Record`."""
+
+    # Hypercorn does not say that a client has gone, and `send` raises nothing then.
+    is_over = False
 
     __slots__ = (
         "_counters",

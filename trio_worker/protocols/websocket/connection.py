@@ -131,7 +131,7 @@ class WebSocketConnection(Connection):
             session.close_now(SERVICE_RESTART if self.service.draining.is_set() else INTERNAL_ERROR)
         self.wire.deadline = inf
         with self.service.lingering.stay() as self.cancel_scope:
-            while session is not None and session.phase is CLOSING and not session.gone:
+            while session is not None and session.phase is CLOSING:
                 if not session.read_now():
                     await self.wire.wait()
                 await self.service.turns.pause()
@@ -153,7 +153,7 @@ class WebSocketConnection(Connection):
             return
         if not reading:
             session.read_ahead()
-        if ended and session.phase is not CLOSED:
+        if ended and session.phase is OPEN:
             session.leave()  # It is told once; whoever reads finds the end behind what came before it.
 
     def hang_up(self) -> None:
@@ -199,6 +199,7 @@ class WebSocketConnection(Connection):
         tolerance = self.service.options.websockets_pong_tolerance
         if self._pinged >= 0 and session.pongs == self._pinged and not session.is_ahead:
             log.info("no pong from %s within %g s: its session ends", self.wire.client, tolerance)
+            session.leave()
             session.close_now(INTERNAL_ERROR, heard=LOST)
             session.lose()
             return

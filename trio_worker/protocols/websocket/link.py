@@ -54,7 +54,7 @@ class Link:
 
     Attributes:
         phase: see Phase.
-        gone: whether the client has closed, or left without a word.
+        gone: whether the client has closed, or left without a word, before our side has closed.
         ahead: how many messages are read while the app receives none.
         on_end: called when the session has ended, for an app that wants to hear of it also while it receives nothing.
     """
@@ -168,7 +168,7 @@ class Link:
         """Take note that the client has gone without a word."""
         if self.phase is not CLOSED:
             self._end = self._end or (LOST, "")
-            self.gone = True
+            self.gone = self.gone or self.phase is not CLOSING
             self.phase = CLOSED
             self._change()
             self._wire.wake(False)  # The app may wait for bytes that do not come any more.
@@ -188,6 +188,7 @@ class Link:
         try:
             await self._outlet.write(data)
         except OSError:
+            self.gone = True  # Also where it is a close that could not leave any more.
             self.lose()
             raise
 
