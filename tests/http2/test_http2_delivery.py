@@ -183,7 +183,8 @@ def test_what_came_before_a_file_that_is_given_up_arrives(server: Server) -> Non
         assert body == body_of(10, 0, len(body))
 
 
-def test_what_the_kernel_has_comes_to_a_client_that_opens_windows_meanwhile(uwsgi: Servers) -> None:
+@pytest.mark.parametrize("pause", [0, 4], ids=["without a pause", "with a pause, as on a busy machine"])
+def test_what_the_kernel_has_comes_to_a_client_that_opens_windows_meanwhile(uwsgi: Servers, pause: float) -> None:
     """The worker has written all, and is asked to end: a close would answer the next window by a reset."""
     server = uwsgi(**SCRIPTED, worker_reload_mercy=30)
     with Client(server.address) as client:
@@ -193,8 +194,11 @@ def test_what_the_kernel_has_comes_to_a_client_that_opens_windows_meanwhile(uwsg
         server.signal(SIGHUP, server.worker_pids()[0])
         server.wait_log("draining")
         while not any(isinstance(each, h2.events.StreamEnded) for each in client.events):
-            read_slowly(client, 0.0, 1000)
-            client.connection.increment_flow_control_window(1000)
+            read_slowly(client, 0.0, 3000)
+            if pause and len(client.body(stream)) > 20_000:
+                time.sleep(pause)
+                pause = 0
+            client.connection.increment_flow_control_window(3000)
             client.flush()
         assert client.body(stream) == body_of(41, 0, 150_000)
 

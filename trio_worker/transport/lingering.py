@@ -2,8 +2,9 @@
 
 A close with unread data would reach the client before our last words do (RFC 9112 section 9.6). So what it sends is
 read and dropped until it closes as well, for a while. One that has not read all yet has longer, while it reads what the
-kernel has for it, or sends the little that one of HTTP/2 does to get more. Clients that send without pause stay for all
-of it; few may, and one more ends the one that has stayed for the longest. Who says nothing is in nobody's way.
+kernel has for it, or sends the little that one of HTTP/2 does to get more. It is looked at before it is given up: on a
+busy machine the worker may have had no more processor than its client. Clients that send without pause stay for all of
+it; few may, and one more ends the one that has stayed for the longest. Who says nothing is in nobody's way.
 """
 
 import struct
@@ -11,7 +12,6 @@ import termios
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from fcntl import ioctl
-from math import inf
 
 import trio
 
@@ -25,6 +25,10 @@ PATIENCE, MOST = 2.0, 64
 # that are no more than what HTTP/2 has to say to get more.
 LOOK, LONGEST, LITTLE = 1.0, 60.0, 16384
 
+# Looks without a sign that it reads, before the first sign and behind one: a client that has no processor for a while,
+# as on a busy machine, is not one that does not read; and one that has gone holds up no drain for long.
+UNREAD, PAUSING = 2, 10
+
 
 class Lingering:
     """The connections of this worker that are about to close.
@@ -37,8 +41,8 @@ class Lingering:
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
-        # The scopes of those who send on; the first one has done so for the longest.
-        self._sending: dict[trio.CancelScope, None] = {}
+        # The scopes of those who send on, and how many bytes they have sent; the first one has done so for the longest.
+        self._sending: dict[trio.CancelScope, int] = {}
 
     @contextmanager
     def stay(self) -> Iterator[trio.CancelScope]:
@@ -57,28 +61,41 @@ class Lingering:
             scope: in which it stays.
         """
         wire.end_writing()
-        end, ended, unread = trio.current_time() + LONGEST, False, count_unread(wire)
-        while unread or not ended:
-            came = 0
-            with trio.move_on_after(LOOK if unread else inf):
+        if not ((unread := count_unread(wire)) and await self._let_read(wire, scope, unread)):
+            await self._drop(wire, scope)
+
+    async def _let_read(self, wire: Wire, scope: trio.CancelScope, unread: int) -> bool:
+        """Stay as long as the client reads what is on its way to it; return True if it has ended its side."""
+        scope.deadline, looks, sent, ended = trio.current_time() + LONGEST, UNREAD, 0, False
+        while unread:
+            with trio.move_on_after(LOOK):
                 if ended:
                     await trio.sleep_forever()
-                while data := await wire.receive():
-                    came += len(data)
-                    if scope not in self._sending:
-                        self._join(scope)
-                    await self._turns.pause()
+                await self._drop(wire, scope)
                 ended = True
             before, unread = unread, count_unread(wire)
-            if unread and (0 < came <= LITTLE or unread < before):
-                scope.deadline = min(end, trio.current_time() + PATIENCE)
+            came, sent = self._sending.get(scope, 0) - sent, self._sending.get(scope, 0)
+            is_sign = 0 < came <= LITTLE or unread < before
+            looks = PAUSING if is_sign else min(looks, UNREAD if came else PAUSING) - 1
+            if not looks:
+                scope.cancel()
+        scope.deadline = min(scope.deadline, trio.current_time() + PATIENCE)
+        return ended
+
+    async def _drop(self, wire: Wire, scope: trio.CancelScope) -> None:
+        """Drop what comes until the client ends its side."""
+        while data := await wire.receive():
+            if scope not in self._sending:
+                self._join(scope)
+            self._sending[scope] += len(data)
+            await self._turns.pause()
 
     def _join(self, scope: trio.CancelScope) -> None:
         if len(self._sending) >= MOST:
             first = next(iter(self._sending))
             del self._sending[first]
             first.cancel()
-        self._sending[scope] = None
+        self._sending[scope] = 0
 
 
 def count_unread(wire: Wire) -> int:
