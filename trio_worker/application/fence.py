@@ -7,7 +7,9 @@ cancelled is answered, every request is counted once, and every request can be l
 import contextlib
 import logging
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
 
 import trio
 
@@ -144,7 +146,7 @@ class Application:
         scope = request.scope
         if request.gone:
             self._counters.disconnects += 1
-            if _is_disconnect(error):
+            if _is_disconnect(error, request):
                 return  # ASGI tells an app by an OSError from `send` that its client has gone.
         request.failed = True
         self._counters.exceptions += 1
@@ -215,7 +217,7 @@ class Application:
             self._busy[0] = 0
 
     def _session_failed(self, session: Runs, error: BaseException) -> None:
-        if session.is_over and _is_disconnect(error):
+        if session.is_over and _is_disconnect(error, session):
             return  # ASGI tells an app by an OSError from `send` that its session has ended.
         self._counters.exceptions += 1
         log.error("exception in WebSocket %s", printable(session.scope["path"]), exc_info=error)
@@ -223,8 +225,22 @@ class Application:
             self._raised(error)
 
 
-def _is_disconnect(error: BaseException) -> bool:
-    return all(isinstance(each, OSError) for each in leaves(error))
+def _is_disconnect(error: BaseException, conversation: Any) -> bool:
+    """Return True if it is nothing but what `send` or `receive` of a request or a session has told the app.
+
+    Any other OSError, of a database or a file, is a mistake of the app's, however fast its client has left.
+    """
+    codes = {conversation.send.__func__.__code__, conversation.receive.__func__.__code__}
+    return all(_comes_from(codes, each) for each in leaves(error))
+
+
+def _comes_from(codes: set[Any], error: BaseException | None) -> bool:
+    """Return True for an OSError that one of these functions has raised, not of a file, or that has such a cause."""
+    while isinstance(error, OSError) and error.filename is None:
+        if any(frame.f_code in codes for frame, _ in traceback.walk_tb(error.__traceback__)):
+            return True
+        error = error.__cause__
+    return False
 
 
 def _with_headers(app: App, added: Sequence[tuple[bytes, bytes]]) -> App:
