@@ -111,6 +111,22 @@ def test_a_long_target(server: Server, size: int, status: int) -> None:
         assert client.response(client.request("/hello?" + "a" * size))[0] == status
 
 
+@pytest.mark.parametrize("ended", [True, False])
+def test_a_request_that_is_refused_and_reset_in_one_read(server: Server, ended: bool) -> None:
+    """A client that is slower resets it in the next one; its other streams do not notice it either."""
+    with Http2(server.address).begin() as client:
+        other = client.request("/goes-on?seconds=1")
+        stream = client.connection.get_next_available_stream_id()
+        target = (":path", "/hello?" + "a" * 9000)
+        client.connection.send_headers(
+            stream, [target, (":method", "GET"), (":scheme", "http"), (":authority", "test")], end_stream=ended
+        )
+        client.connection.reset_stream(stream)
+        client.flush()
+        assert client.response(client.request("/hello"))[0] == 200
+        assert client.response(other) == (200, b"answer")
+
+
 def test_a_large_head(server: Server) -> None:
     with Http2(server.address).begin() as client:
         stream = client.connection.get_next_available_stream_id()

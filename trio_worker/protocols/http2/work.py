@@ -36,8 +36,11 @@ def refuse(connection: Carrier, exchange: StreamExchange, refusal: Refusal, over
     """
     marks = note(connection.service, "a request", connection.wire.client, refusal, exchange.headers)
     fields = [(b":status", b"%d" % refusal.status), *text_headers(refusal.body), *marks]
-    connection.session.respond(exchange.stream, fields, end=False)
-    connection.session.send(exchange.stream, refusal.body, end=True)
+    try:
+        connection.session.respond(exchange.stream, fields, end=False)
+        connection.session.send(exchange.stream, refusal.body, end=True)
+    except OSError:
+        return  # The client's reset has been read together with its request, and is about to be acted upon.
     exchange.complete = True
     connection.streams[exchange.stream] = exchange
     exchange.await_client()
