@@ -99,6 +99,23 @@ def test_an_answer_to_a_close_that_had_to_wait(server: Server) -> None:
         assert messages(client) == (expected(4, 5), 3000)
 
 
+def test_a_client_that_asks_on_while_it_reads_what_the_app_has_sent_before_its_close(server: Server) -> None:
+    """A close of the connection would answer its next ping by a reset, which takes along what it has not read."""
+    with Raw(server.address) as client:
+        client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        assert client.ask(f"/?id=7&do={'.'.join([f'm{SIZE}'] * 4)}") == 101
+        end, got = time.monotonic() + 4, b""
+        while time.monotonic() < end:
+            time.sleep(0.1)
+            got += client._file.read1(2000)
+            client.frame(Opcode.PING, b"are you there")
+        client.socket.shutdown(socket.SHUT_WR)
+        while data := client._file.read1(1 << 20):
+            got += data
+        assert [got.count(each) for each in expected(7, 4)] == [1] * 4
+        assert struct.pack("!BBH", 0x88, 2, 1000) in got
+
+
 def test_a_drain_is_held_up_by_who_reads_and_by_nobody_else(uwsgi: Servers) -> None:
     server = uwsgi(**SCRIPTED, worker_reload_mercy=60)
     (pid,) = server.worker_pids()

@@ -9,9 +9,10 @@ it; few may, and one more ends the one that has stayed for the longest. Who says
 
 import struct
 import termios
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
 from fcntl import ioctl
+from functools import partial
 
 import trio
 
@@ -29,6 +30,9 @@ LOOK, LONGEST, LITTLE = 1.0, 60.0, 16384
 # as on a busy machine, is not one that does not read; and one that has gone holds up no drain for long.
 UNREAD, PAUSING = 2, 10
 
+# Waits for what a client does at its end, and calls with the number of bytes that have come whenever some have.
+End = Callable[[Callable[[int], None]], Awaitable[None]]
+
 
 class Lingering:
     """The connections of this worker that are about to close.
@@ -41,8 +45,8 @@ class Lingering:
 
     def __init__(self, turns: Turns) -> None:
         self._turns = turns
-        # The scopes of those who send on, and how many bytes they have sent; the first one has done so for the longest.
-        self._sending: dict[trio.CancelScope, int] = {}
+        # The scopes of those who send on; the first one has done so for the longest.
+        self._sending: dict[trio.CancelScope, None] = {}
 
     @contextmanager
     def stay(self) -> Iterator[trio.CancelScope]:
@@ -61,41 +65,56 @@ class Lingering:
             scope: in which it stays.
         """
         wire.end_writing()
-        if not ((unread := count_unread(wire)) and await self._let_read(wire, scope, unread)):
-            await self._drop(wire, scope)
+        await self.await_end(wire, scope, partial(self._drop, wire, scope))
 
-    async def _let_read(self, wire: Wire, scope: trio.CancelScope, unread: int) -> bool:
-        """Stay as long as the client reads what is on its way to it; return True if it has ended its side."""
-        scope.deadline, looks, sent, ended = trio.current_time() + LONGEST, UNREAD, 0, False
-        while unread:
-            with trio.move_on_after(LOOK):
-                if ended:
-                    await trio.sleep_forever()
-                await self._drop(wire, scope)
-                ended = True
-            before, unread = unread, count_unread(wire)
-            came, sent = self._sending.get(scope, 0) - sent, self._sending.get(scope, 0)
-            is_sign = 0 < came <= LITTLE or unread < before
-            looks = PAUSING if is_sign else min(looks, UNREAD if came else PAUSING) - 1
-            if not looks:
-                scope.cancel()
-        scope.deadline = min(scope.deadline, trio.current_time() + PATIENCE)
-        return ended
+    async def await_end(self, wire: Wire, scope: trio.CancelScope, end: End) -> None:
+        """Wait for an end that the client makes: as long as it reads what is on its way to it, and then a little.
 
-    async def _drop(self, wire: Wire, scope: trio.CancelScope) -> None:
-        """Drop what comes until the client ends its side."""
+        Args:
+            wire: the connection.
+            scope: in which it stays.
+            end: waits for that, and tells how many bytes have come; cancelled and called again now and then.
+        """
+        if not ((unread := count_unread(wire)) and await _let_read(wire, scope, unread, end)):
+            await end(_ignore)
+
+    async def _drop(self, wire: Wire, scope: trio.CancelScope, heard: Callable[[int], None]) -> None:
+        """Drop what comes until the client has ended its side, and has read all."""
         while data := await wire.receive():
+            heard(len(data))
             if scope not in self._sending:
                 self._join(scope)
-            self._sending[scope] += len(data)
             await self._turns.pause()
+        if count_unread(wire):
+            await trio.sleep_forever()
 
     def _join(self, scope: trio.CancelScope) -> None:
         if len(self._sending) >= MOST:
             first = next(iter(self._sending))
             del self._sending[first]
             first.cancel()
-        self._sending[scope] = 0
+        self._sending[scope] = None
+
+
+async def _let_read(wire: Wire, scope: trio.CancelScope, unread: int, end: End) -> bool:
+    """Stay as long as the client reads; return True if its end has come meanwhile."""
+    scope.deadline, looks, came = trio.current_time() + LONGEST, UNREAD, list[int]()
+    while unread:
+        with trio.move_on_after(LOOK):
+            await end(came.append)
+            return True
+        before, unread = unread, count_unread(wire)
+        is_sign = 0 < sum(came) <= LITTLE or unread < before
+        looks = PAUSING if is_sign else min(looks, UNREAD if came else PAUSING) - 1
+        came.clear()
+        if not looks:
+            scope.cancel()
+    scope.deadline = min(scope.deadline, trio.current_time() + PATIENCE)
+    return False
+
+
+def _ignore(size: int) -> None:
+    """Do nothing about bytes that have come."""
 
 
 def count_unread(wire: Wire) -> int:

@@ -131,11 +131,8 @@ class WebSocketConnection(Connection):
             session.close_now(SERVICE_RESTART if self.service.draining.is_set() else INTERNAL_ERROR)
         self.wire.deadline = inf
         with self.service.lingering.stay() as self.cancel_scope:
-            while session is not None and session.phase is CLOSING:
-                if not session.read_now():
-                    await self.wire.wait()
-                await self.service.turns.pause()
             if session is not None:
+                await self.service.lingering.await_end(self.wire, self.cancel_scope, session.await_close)
                 await session.settle()
             await self.service.lingering.part(self.wire, self.cancel_scope)
         return CLOSE

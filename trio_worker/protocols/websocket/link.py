@@ -216,6 +216,29 @@ class Link:
         await self._write(frame)
         self._wire.deadline = self._clock.now + CLOSE_GRACE
 
+    async def await_close(self, heard: Callable[[int], None]) -> None:
+        """Wait until the client has answered our close; messages that still come are for nobody.
+
+        Args:
+            heard: called with the number of bytes that have come.
+        """
+        self._answer(b"")  # Of the close, what has not left yet.
+        while self.phase is CLOSING:
+            data, messages = b"", self._messages
+            if not messages.rest:
+                try:
+                    data = await self._wire.receive()
+                except OSError:
+                    data = b""
+                if not data:
+                    self.lose()
+                    return
+                heard(len(data))
+            self._answer(messages.take(data, []))
+            if messages.closed is not None:
+                self._end_by_client(*messages.closed)
+            await self._turns.pause()
+
     def _change(self) -> None:
         if self._changed is not None:
             self._changed.set()
