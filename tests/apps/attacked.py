@@ -1,4 +1,4 @@
-"""A bare ASGI app for hostile clients: it says nothing in the log, and stops when its client has gone."""
+"""A bare ASGI app for hostile clients: it says little in the log, and stops when its client has gone."""
 
 import gc
 import json
@@ -61,6 +61,8 @@ async def _lifespan(receive: Receive, send: Send) -> None:
     gc.callbacks.append(turns.collect)
     for each in "startup", "shutdown":
         await receive()
+        if each == "shutdown":
+            print(f"longest turn: {turns.longest:.4f}", flush=True)
         await send({"type": f"lifespan.{each}.complete"})
 
 

@@ -8,7 +8,7 @@ from functools import partial
 
 import pytest
 from h2.events import Event, RemoteSettingsChanged, StreamEnded, StreamReset
-from support.frames import HEADERS, PREFACE, frame, settings
+from support.frames import GET, HEADERS, PREFACE, frame, headers, settings, window
 from support.http1 import Http1
 from support.http2 import Http2
 from support.packets import request as packet
@@ -147,6 +147,21 @@ def test_clients_that_read_nothing(impatient: Server) -> None:
             stack.enter_context(Http1(impatient.address)).request("/endless")
         longest_turn(impatient)
         eventually(lambda: timeouts(impatient) == count, 30, lambda: str(timeouts(impatient)))
+    assert longest_turn(impatient) < LONGEST_TURN
+    assert len(impatient.log) < 100_000
+
+
+def test_connections_full_of_streams_that_nobody_reads(impatient: Server) -> None:
+    """The kernel takes nothing more of any of them."""
+    with ExitStack() as stack:
+        clients = [stack.enter_context(socket.create_connection(impatient.address, 30)) for _ in range(COUNT // 100)]
+        fields = tuple((name, "/endless" if name == ":path" else value) for name, value in GET)
+        asked = b"".join(headers(2 * number + 1, fields) for number in range(100))
+        for client in clients:
+            client.sendall(PREFACE + settings((4, 1 << 30)) + window(1 << 30) + asked)
+        longest_turn(impatient)
+        eventually(lambda: timeouts(impatient) == len(clients), 30, lambda: str(timeouts(impatient)))
+        eventually(lambda: impatient.metrics()["worker.1.in_flight"] == 0, 10)
     assert longest_turn(impatient) < LONGEST_TURN
     assert len(impatient.log) < 100_000
 

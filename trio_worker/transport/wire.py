@@ -36,6 +36,7 @@ class Wire(Protocol):
     server: Address | None
     scheme: str
     deadline: float
+    stall_deadline: float
     root_path: str
     extensions: Mapping[str, Any]
     watched: bool
@@ -45,8 +46,6 @@ class Wire(Protocol):
     def reading(self) -> bool: ...
     @property
     def stalled(self) -> bool: ...
-    @property
-    def stall_deadline(self) -> float: ...
 
     @property
     def ahead(self) -> bytes: ...

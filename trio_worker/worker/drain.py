@@ -9,9 +9,12 @@ import heapq
 import logging
 import operator
 import time
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 
 import trio
 
+from trio_worker.application.fence import Application
 from trio_worker.application.gate import GatedApplication
 from trio_worker.application.running import Running
 from trio_worker.http.service import Service
@@ -20,9 +23,12 @@ from trio_worker.options import Options
 from trio_worker.options.raw import RawOptions
 from trio_worker.refusal import SHUTTING_DOWN
 from trio_worker.transport.bounds import FIRST_BYTES_GRACE
+from trio_worker.transport.connections import Connection
 
 # To those who read the log it is the worker that drains.
 log = logging.getLogger("trio_worker.worker")
+
+T = TypeVar("T")
 
 # The options by which an instance is in the pools of routers (uWSGI's subscription system).
 SUBSCRIPTIONS = ("subscribe-to", "st", "subscribe", "subscribe2")
@@ -35,8 +41,15 @@ LEAVE_POOL = 0.5
 HOLD_GRACE = 0.5
 NAMED = 20
 
+# Connections and requests that are told of the end between two turns of the others: hundreds of them do something then.
+AT_ONCE = 16
+
 # Seconds that aborted connections have for their answers and cleanup before the worker goes on without them.
 ABORT_GRACE = 1.5
+
+# Seconds of the last one of the mercy for that. What is left then is for the shutdown of the app, whatever clients have
+# not read.
+LATE_ABORT = 0.5
 
 # Seconds of them in which the answers to cancelled requests may leave, and between two looks whether they have.
 ANSWER_GRACE = 0.3
@@ -93,10 +106,11 @@ async def drain(service: Service, deadline: float) -> None:
         with trio.move_on_after(FIRST_BYTES_GRACE):
             await _wait_done(service)
             return
-        for connection in service.connections:
-            connection.end_linger()  # Some had no protocol at the first time, and none has come since.
+        # Some had no protocol at the first time, and none has come since.
+        await _tell_all(service, operator.methodcaller("end_linger"))
         await _wait_done(service)
-    await abort(service)
+    with trio.move_on_at(deadline + LATE_ABORT):
+        await abort(service)
 
 
 async def _part(service: Service) -> None:
@@ -111,13 +125,16 @@ async def _part(service: Service) -> None:
     ended = (
         (number * step + linger, operator.methodcaller("end_linger"), each) for number, each in enumerate(descriptors)
     )
-    for after, call, descriptor in heapq.merge(told, ended, key=operator.itemgetter(0)):
+    calls = heapq.merge(told, ended, key=operator.itemgetter(0))
+    for number, (after, call, descriptor) in enumerate(calls, 1):
         if trio.current_time() < began + after:
             with trio.move_on_at(began + after):
                 await service.connections.wait_empty()
                 return
         if (connection := service.connections.get(descriptor)) is not None:
             call(connection)
+        if not number % AT_ONCE:
+            await trio.lowlevel.checkpoint()
 
 
 async def _wait_done(service: Service) -> None:
@@ -148,8 +165,7 @@ async def abort(service: Service) -> None:
     """Cancel every request (503 where the response has not begun) and end every connection; bounded."""
     service.draining.set()
     await _refuse(service)
-    for connection in service.connections:
-        connection.abort()
+    await _tell_all(service, operator.methodcaller("abort"))
     with trio.move_on_after(ABORT_GRACE):
         await service.connections.wait_empty()
 
@@ -160,12 +176,37 @@ async def _refuse(service: Service) -> None:
     An app that does not let itself be cancelled is not waited for: its client is answered without it.
     """
     application = service.application
+    await _cancel_all(application)
     with trio.move_on_after(ANSWER_GRACE):
         while application.in_flight:
-            for request in list(application.in_flight):
-                request.cancel(SHUTTING_DOWN)
             await trio.sleep(ANSWER_POLL)
-    with trio.move_on_after(ANSWER_GRACE):
+            await _cancel_all(application)  # Those as well that have begun meanwhile.
+    with trio.CancelScope() as scope:
         async with trio.open_nursery() as nursery:
-            for request in list(application.in_flight):
-                nursery.start_soon(application.give_up, request, SHUTTING_DOWN)
+            await _each(
+                application.in_flight,
+                lambda request: nursery.start_soon(application.give_up, request, SHUTTING_DOWN),
+            )
+            scope.deadline = trio.current_time() + ANSWER_GRACE
+
+
+async def _cancel_all(application: Application) -> None:
+    await _each(application.in_flight, lambda request: request.cancel(SHUTTING_DOWN))
+
+
+async def _tell_all(service: Service, call: Callable[[Connection], None]) -> None:
+    """Tell each connection, or whatever goes on with its descriptor meanwhile."""
+
+    def tell(descriptor: int) -> None:
+        if (connection := service.connections.get(descriptor)) is not None:
+            call(connection)
+
+    await _each([each.wire.fileno() for each in service.connections], tell)
+
+
+async def _each(things: Iterable[T], call: Callable[[T], None]) -> None:
+    """Call this with all that there are now, a few in a turn of the loop."""
+    for number, thing in enumerate(list(things), 1):
+        call(thing)
+        if not number % AT_ONCE:
+            await trio.lowlevel.checkpoint()

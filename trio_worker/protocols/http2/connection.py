@@ -24,7 +24,7 @@ from trio_worker.protocols.http2.output import Output
 from trio_worker.protocols.http2.parting import Parting
 from trio_worker.protocols.http2.rules import Asked
 from trio_worker.protocols.http2.session import Session
-from trio_worker.protocols.http2.work import Stream, begin, expire_late, lose_all
+from trio_worker.protocols.http2.work import Stream, begin, drain_all, expire_late, lose_all, stop_all
 from trio_worker.protocols.websocket.holding import Holding
 from trio_worker.protocols.websocket.inflating import Excess
 from trio_worker.transport.connections import CLOSE, Connection, Outcome
@@ -243,6 +243,7 @@ class Http2Connection(Connection):
         """Act on a write that stalls, on streams whose time is over, and on a connection that nobody uses."""
         if self.wire.stalled and self.wire.stall_deadline <= self.service.clock.now:
             self.service.counters.timeouts += 1
+            self.wire.stall_deadline = inf  # It is told once.
             self.abort()
             return
         self.wire.deadline = inf
@@ -261,8 +262,7 @@ class Http2Connection(Connection):
         """Ask the client not to open new streams; those that it opens meanwhile are served."""
         self.session.announce_end()
         self.flush_soon()
-        for stream in list(self.streams.values()):
-            stream.start_drain()
+        drain_all(self)
 
     def end_linger(self) -> None:
         """Take no more streams, and end with the last one."""
@@ -274,10 +274,12 @@ class Http2Connection(Connection):
             self.end_reading()
 
     def abort(self) -> None:
-        """End now, whatever is in flight."""
-        for stream in list(self.streams.values()):
-            stream.cancel()
-        super().abort()
+        """End now, whatever is in flight: the streams first."""
+        stop_all(self, self._stop)
+
+    def _stop(self) -> None:
+        if self.wire.fileno() >= 0:  # Else its task may serve another one by now.
+            super().abort()
 
     def release(self) -> None:
         """Let go of both sides, and of what is left of streams, which all know their connection."""

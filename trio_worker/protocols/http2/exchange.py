@@ -146,9 +146,6 @@ class StreamExchange(StreamResponse):
         if self._room is not None and self.connection.session.queued(self.stream) <= QUEUED:
             self._room.set()
 
-    def start_drain(self) -> None:
-        """Do nothing: a request that has begun is served."""
-
     # The client that goes, or does nothing.
 
     def lose(self) -> None:
@@ -166,6 +163,11 @@ class StreamExchange(StreamResponse):
             self.connection.set_deadline(self, DISCONNECT_GRACE)
         else:
             self.cancel()
+
+    def stop(self) -> None:
+        """End with the connection: its client hears nothing more."""
+        self.gone = self.gone or not self.complete
+        self.cancel()
 
     def expire(self) -> None:
         """Act on the deadline: an app without its client, a window that stays closed, a body that does not come."""

@@ -117,9 +117,9 @@ class Tunnel(Ungathered):
         if self.work is not None:
             self.work.start_drain()
 
-    def cancel(self) -> None:
-        """End now."""
-        if self.work is not None:
+    def stop(self) -> None:
+        """End now, by a close frame. One that waits for a task is lost with its connection."""
+        if self.work is not None and hasattr(self.work, "cancel_scope"):
             self.work.abort()
 
     # The wire's side.

@@ -1,6 +1,6 @@
 """Streams that begin, with a task of a pool or refused unseen, and those that lose their client."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from math import inf
 
@@ -82,6 +82,26 @@ async def lose_all(streams: Iterable[Stream], turns: Turns) -> None:
             with trio.move_on_after(PATIENCE, shield=True):
                 await turns.pause()
         stream.lose()
+
+
+def drain_all(connection: Carrier) -> None:
+    """Have WebSockets close by 1012, a few at a time; a request that has begun is served."""
+    for stream in list(connection.streams.values()):
+        if isinstance(stream, Tunnel):
+            connection.service.turns.soon(stream.start_drain)
+
+
+def stop_all(connection: Carrier, then: Callable[[], object]) -> None:
+    """End what is in flight, a few at a time, because the apps do something; nothing begins meanwhile.
+
+    Args:
+        connection: that the streams are on.
+        then: is called behind them.
+    """
+    connection.ending = True
+    for stream in list(connection.streams.values()):
+        connection.service.turns.soon(stream.stop)
+    connection.service.turns.soon(then)
 
 
 def expire_late(streams: dict[int, Stream], clock: Clock, turns: Turns) -> float:
