@@ -63,7 +63,9 @@ def test_head_of_an_endless_response(uwsgi: Servers) -> None:
         others_are_served(server)
 
 
-def test_a_client_that_reads_an_endless_response(server: Server) -> None:
+def test_a_client_that_reads_an_endless_response(uwsgi: Servers) -> None:
+    """On a busy machine it may take seconds to take apart what it has read, frame by frame."""
+    server = uwsgi(module="outliving:app", trio_write_timeout=60)
     with Http2(server.address).begin() as client:
         stream = client.request("/sends-for-ever")
         while len(client.body(stream)) < 300_000:
