@@ -54,8 +54,9 @@ class Client(Http2):
     def read_shut(self, stream: int) -> int:
         """Read without ever opening a window again; return the code with which a stream is reset."""
         while True:
-            for event in self.connection.receive_data(self.socket.recv(65536)):
-                self.events.append(event)
+            events = self.connection.receive_data(self.socket.recv(65536))
+            self.events += events
+            for event in events:
                 if isinstance(event, h2.events.StreamReset) and event.stream_id == stream:
                     return int(event.error_code or 0)
 
