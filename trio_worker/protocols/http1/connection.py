@@ -151,7 +151,7 @@ class Http1Connection(RequestConnection[Exchange]):
         """Return what becomes of the connection when no request is served on it for now."""
         parser = self._parser
         if parser.upgrade is not None and self.exchange is None and not self.cancel_scope.cancel_called:
-            return follow(self.service, self.wire, *parser.upgrade)
+            return follow(self.service, self.wire, *parser.upgrade, self._hung_up)
         if self.state is CLOSED:
             return CLOSE
         return OUTSIDE if parser.refusal is not None or self._lingers else CLOSE

@@ -10,7 +10,7 @@ from trio_worker.transport.connections import Connection
 from trio_worker.transport.wire import Wire
 
 
-def follow(service: Service, wire: Wire, asked: Exchange, rest: bytes) -> Connection:
+def follow(service: Service, wire: Wire, asked: Exchange, rest: bytes, hung_up: bool) -> Connection:
     """Return the connection in the protocol that was asked for.
 
     Args:
@@ -18,9 +18,10 @@ def follow(service: Service, wire: Wire, asked: Exchange, rest: bytes) -> Connec
         wire: the connection so far.
         asked: the request.
         rest: bytes that have come behind it.
+        hung_up: whether its client has closed its side, which is told only once.
     """
     if is_websocket(asked.headers):
-        return WebSocketConnection(service, wire).ask(asked, rest)
+        return WebSocketConnection(service, wire).ask(asked, rest, hung_up)
     wire.unread(rest)
     settings = h2c_settings(asked.headers)
     assert settings is not None  # The rules have seen them.

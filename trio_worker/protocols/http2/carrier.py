@@ -5,6 +5,7 @@ from typing import Any, NoReturn, Protocol
 from trio_worker.http.response import Drain
 from trio_worker.http.service import Service
 from trio_worker.protocols.http2.flood import Account
+from trio_worker.protocols.http2.lost import Lost
 from trio_worker.protocols.http2.session import Session
 from trio_worker.protocols.websocket.holding import Holding
 from trio_worker.protocols.websocket.inflating import Excess
@@ -27,6 +28,7 @@ class Carrier(Protocol):
         server: the address that the client has connected to.
         streams: that are open, by their numbers.
         blocked: those that wait for the client to take what is in them.
+        lost: those whose clients have gone, and whose apps have not ended.
         running: how many tasks run for them.
         fresh: how many of them no task has begun with.
         ending: whether no stream is taken any more.
@@ -42,6 +44,7 @@ class Carrier(Protocol):
     server: Address | None
     streams: dict[int, Any]
     blocked: set[Any]
+    lost: Lost
     running: int
     fresh: int
     ending: bool

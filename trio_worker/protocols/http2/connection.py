@@ -16,24 +16,22 @@ from trio_worker.http.response import LEAVING
 from trio_worker.http.service import Service
 from trio_worker.protocols.http2 import session as http2
 from trio_worker.protocols.http2.carrier import Timed
-from trio_worker.protocols.http2.events import start
+from trio_worker.protocols.http2.events import begin_session
 from trio_worker.protocols.http2.exchange import StreamExchange
 from trio_worker.protocols.http2.flood import Account
 from trio_worker.protocols.http2.intake import Intake
+from trio_worker.protocols.http2.lost import Lost
 from trio_worker.protocols.http2.output import Output
 from trio_worker.protocols.http2.parting import Parting
 from trio_worker.protocols.http2.rules import Asked
 from trio_worker.protocols.http2.session import Session
-from trio_worker.protocols.http2.work import Stream, begin, drain_all, expire_late, lose_all, stop_all
+from trio_worker.protocols.http2.work import Stream, drain_all, expire_late, lose_all, stop_all
 from trio_worker.protocols.websocket.holding import Holding
 from trio_worker.protocols.websocket.inflating import Excess
 from trio_worker.transport.connections import CLOSE, Connection, Outcome
 from trio_worker.transport.wire import Address, Wire
 
 log = logging.getLogger(__name__)
-
-# RFC 7540 section 3.2.
-_SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
 
 
 class Http2Connection(Connection):
@@ -61,6 +59,7 @@ class Http2Connection(Connection):
         "flush_soon",
         "fresh",
         "holding",
+        "lost",
         "owed",
         "running",
         "server",
@@ -79,6 +78,7 @@ class Http2Connection(Connection):
         self.session = Session(service.websockets)
         self.streams: dict[int, Stream] = {}
         self.blocked: set[Stream] = set()
+        self.lost = Lost()
         self.running = self.fresh = self.owed = 0
         self.ending = False
         # Made when it is waited for that the last of them ends.
@@ -105,7 +105,7 @@ class Http2Connection(Connection):
     async def serve(self) -> None:
         """Serve streams until one side ends it, and leave the rest to be done OUTSIDE."""
         self.wire.deadline = self.service.clock.now + self.service.options.header_timeout
-        self._begin_session()
+        begin_session(self, self._upgrade)
         if self.service.draining.is_set():
             self.session.announce_end()
         try:
@@ -124,15 +124,6 @@ class Http2Connection(Connection):
         while self.running:
             self._over = trio.Event()
             await self._over.wait()
-
-    def _begin_session(self) -> None:
-        if self._upgrade is None:
-            self.session.begin()
-            return
-        asked, settings = self._upgrade
-        self.wire.send_now(_SWITCHING)
-        self.session.begin_upgraded(settings, asked.method == "HEAD")
-        start(self, 1, begin(self, 1, asked, over=True))
 
     async def _read_all(self) -> None:
         while not self._is_over():
@@ -239,21 +230,28 @@ class Http2Connection(Connection):
     def set_idle_deadline(self) -> None:
         self.wire.deadline = self.service.clock.now + self.service.options.keepalive_timeout
 
+    def is_late(self, now: float) -> bool:
+        """Return True also for the deadlines of streams that it has forgotten."""
+        return super().is_late(now) or self.lost.is_late(now)
+
     def expire(self) -> None:
         """Act on a write that stalls, on streams whose time is over, and on a connection that nobody uses."""
-        if self.wire.stalled and self.wire.stall_deadline <= self.service.clock.now:
+        wire, clock = self.wire, self.service.clock
+        if wire.stalled and wire.stall_deadline <= clock.now:
             self.service.counters.timeouts += 1
             self.wire.stall_deadline = inf  # It is told once.
             self.abort()
             return
-        self.wire.deadline = inf
-        if not self.streams:
-            if self._output.is_empty:
-                self.end_linger()
-            else:
-                self.set_idle_deadline()  # The last answer is still on its way, and has a deadline of its own.
+        self.lost.expire(clock, self.service.turns)
+        if wire.deadline > clock.now:
             return
-        self.wire.deadline = expire_late(self.streams, self.service.clock, self.service.turns)
+        if self.streams:
+            wire.deadline = expire_late(self.streams, clock, self.service.turns)
+        elif self._output.is_empty:
+            wire.deadline = inf
+            self.end_linger()
+        else:
+            self.set_idle_deadline()  # The last answer is still on its way, and has a deadline of its own.
 
     def hang_up(self) -> None:
         """Do nothing: whoever reads finds the end, behind what came before it."""
@@ -285,6 +283,7 @@ class Http2Connection(Connection):
         """Let go of both sides, and of what is left of streams, which all know their connection."""
         self.streams.clear()
         self.blocked.clear()
+        self.lost.clear()
         self._answered.clear()
         self._parting.clear()
         self._output.release()

@@ -14,6 +14,22 @@ from trio_worker.protocols.http2.work import Stream, begin
 SESSION_WEIGHT = 4
 
 
+def begin_session(connection: Carrier, upgrade: tuple[rules.Asked, bytes] | None) -> None:
+    """Say what is allowed, and begin with the request that has asked for HTTP/2, where one has.
+
+    Args:
+        connection: that begins.
+        upgrade: the request, and the settings that it brings.
+    """
+    if upgrade is None:
+        connection.session.begin()
+        return
+    asked, settings = upgrade
+    connection.wire.send_now(http2.SWITCHING)
+    connection.session.begin_upgraded(settings, asked.method == "HEAD")
+    start(connection, 1, begin(connection, 1, asked, over=True))
+
+
 def begin_stream(connection: Carrier, event: http2.Requested) -> None:
     """Begin with the request of a new stream."""
     number, over = event.stream_id, event.end_stream

@@ -161,6 +161,7 @@ class StreamExchange(StreamResponse):
         self.wake()
         if waits:
             self.connection.set_deadline(self, DISCONNECT_GRACE)
+            self.connection.lost.add(self)
         else:
             self.cancel()
 

@@ -59,6 +59,9 @@ Closed = of.ConnectionClosed
 PriorityUpdate = of.PriorityUpdateReceived
 GoAway = of.GoAwayReceived
 
+# The answer to an upgrade (RFC 7540 section 3.2).
+SWITCHING = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+
 # Frames that ask for nothing and bring nothing: too many of them are a flood.
 CONTROL = (of.PingReceived, of.SettingsReceived, PriorityUpdate)
 

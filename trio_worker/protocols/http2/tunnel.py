@@ -96,8 +96,9 @@ class Tunnel(Ungathered):
         """Take note that the stream has ended."""
         self._ended = True
         self._exchange.gone = True
-        if self.work is not None and self.work.session is not None:
-            self.work.session.lose()
+        if self.work is not None:
+            self._connection.lost.add(self)
+            self.work.hang_up(is_over=True)
         self.wake(True)
 
     def go_on(self) -> None:
@@ -274,6 +275,7 @@ class Tunnel(Ungathered):
         """Take note that nobody uses it any more."""
         self.work = None  # It knows this wire.
         self._holding.leave(self)
+        self._connection.lost.discard(self)
         if not self._exchange.gone:
             service = self._connection.service
             self.deadline = service.clock.now + service.options.write_timeout

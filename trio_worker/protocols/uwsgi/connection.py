@@ -100,7 +100,7 @@ class UwsgiConnection(RequestConnection[PacketExchange]):
             await self._refuse_packet(NO_WEBSOCKETS, request.headers)
             return None
         if request.wants_websocket:
-            return WebSocketConnection(self.service, self.wire).ask(PacketExchange(self, request), rest)
+            return WebSocketConnection(self.service, self.wire).ask(PacketExchange(self, request), rest, self._hung_up)
         await self._respond(PacketExchange(self, request), rest)
         return None
 

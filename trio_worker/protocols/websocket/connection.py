@@ -53,7 +53,7 @@ class WebSocketConnection(Connection):
         session: once the app runs.
     """
 
-    __slots__ = ("_early", "_pinged", "excess", "exchange", "needs_key", "server", "service", "session")
+    __slots__ = ("_early", "_hung_up", "_pinged", "excess", "exchange", "needs_key", "server", "service", "session")
 
     # It ends with its answer, whatever that is.
     drain = LEAVING
@@ -73,13 +73,21 @@ class WebSocketConnection(Connection):
         self.excess: Excess | None = None
         # How many pongs had come when the last ping left; -1 where an answer to it is not waited for.
         self._pinged = -1
+        # True once the client has gone, whom the session is told of when it begins.
+        self._hung_up = False
 
-    def ask(self, exchange: Exchange, early: bytes) -> "WebSocketConnection":
-        """Take the request that asks for it, and the bytes that have come behind it already."""
+    def ask(self, exchange: Exchange, early: bytes, hung_up: bool) -> "WebSocketConnection":
+        """Take the request that asks for it.
+
+        Args:
+            exchange: the request.
+            early: bytes that have come behind it already.
+            hung_up: whether its client has closed its side.
+        """
         exchange.connection = self
         self.exchange = exchange
         self.wire.deadline = inf  # That of the head, which has come.
-        self._early = bool(early)
+        self._early, self._hung_up = bool(early), hung_up
         return self
 
     async def read_body(self) -> None:
@@ -95,6 +103,8 @@ class WebSocketConnection(Connection):
             return self._refuse(begun)
         self.session = begun
         self._expect_ping()
+        if self._hung_up:
+            begun.lose()
         return self.service.application.run_session(begun)
 
     def _begin(self) -> WebSocketSession | Refusal:
@@ -153,10 +163,14 @@ class WebSocketConnection(Connection):
         if ended and session.phase is OPEN:
             session.leave()  # It is told once; whoever reads finds the end behind what came before it.
 
-    def hang_up(self) -> None:
-        """Take note that the client has closed its side, before the session is open; later that is read."""
-        session = self.session
-        if session is not None and session.phase not in (OPEN, CLOSING):
+    def hang_up(self, is_over: bool = False) -> None:
+        """Take note that the client has closed its side, before the session is open; later that is read.
+
+        Args:
+            is_over: whether there is nothing to read any more.
+        """
+        session, self._hung_up = self.session, True
+        if session is not None and (is_over or session.phase not in (OPEN, CLOSING)):
             session.lose()
 
     def expire(self) -> None:
