@@ -187,7 +187,11 @@ class Exchange(ExtendedResponse):
     async def _continue(self) -> None:
         self.expects_continue = False
         if not (self.begun or self.body or self.body_complete):
-            await self.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            try:
+                await self.wire.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            except OSError:
+                self.gone = True
+                self.disconnect()
 
     async def _disconnect(self) -> Message:
         if self._disconnected or self.complete:
