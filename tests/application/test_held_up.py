@@ -2,7 +2,6 @@
 
 import socket
 import struct
-import time
 
 import pytest
 from support.http1 import Http1
@@ -21,7 +20,7 @@ def test_what_comes_meanwhile_is_not_late(uwsgi: Servers, part: str) -> None:
         client.send(part.encode())
     with Http1(server.address) as other:
         other.send(b"GET /holds-up?4 HTTP/1.1\r\nHost: t\r\n\r\n")
-        time.sleep(0.3)
+        server.wait_log("holds up")
         for client in clients:
             client.send(f"{HEAD}\r\nabcd"[len(part) :].encode())
         assert other.response().status == 200
@@ -38,7 +37,7 @@ def test_a_pong_that_comes_meanwhile_is_not_missed(uwsgi: Servers) -> None:
         assert each._exactly(2) == b"\x89\0"
     with Http1(server.address) as other:
         other.send(b"GET /holds-up?4 HTTP/1.1\r\nHost: t\r\n\r\n")
-        time.sleep(0.3)
+        server.wait_log("holds up")
         for each in sessions:
             each.frame(Opcode.PONG, b"")
         assert other.response().status == 200

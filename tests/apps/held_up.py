@@ -26,6 +26,7 @@ async def _echo(receive: Receive, send: Send) -> None:
 
 async def _answer(scope: dict[str, Any], receive: Receive, send: Send) -> None:
     if scope["path"] in ("/holds-up", "/reads-late"):
+        print("holds up", flush=True)
         time.sleep(float(scope["query_string"]))  # noqa: ASYNC251 - nothing else goes on meanwhile
     body = b""
     while (message := await receive())["type"] == "http.request":

@@ -63,6 +63,15 @@ async def _goes_on(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.send", "text": "too late"})
 
 
+async def _works_on(scope: Scope, receive: Receive, send: Send) -> None:
+    """Has something to do behind its own close, as who writes down what the session was about."""
+    await send({"type": "websocket.accept"})
+    await receive()
+    await send({"type": "websocket.close", "code": 4002, "reason": "done"})
+    await trio.sleep(6)
+    tell("worked on")
+
+
 async def _ticks(scope: Scope, receive: Receive, send: Send) -> None:
     """Sends now and then, and leaves it to `send` to end that."""
     await send({"type": "websocket.accept"})
@@ -139,6 +148,7 @@ WAYS = {
     "/closes": _closes,
     "/goes-on": _goes_on,
     "/ticks": _ticks,
+    "/works-on": _works_on,
     "/denies": _denies,
     "/refuses": _refuses,
     "/injects": _injects,

@@ -153,7 +153,7 @@ def test_fifo_p_pauses_and_resumes_all(uwsgi: Servers) -> None:
 def test_max_worker_lifetime(uwsgi: Servers) -> None:
     server = uwsgi(max_worker_lifetime=2, min_worker_lifetime=1)
     (first,) = server.worker_pids()
-    with Http1(server.address) as busy:
+    with Http1(server.address, timeout=30) as busy:
         busy.request("/sleep?seconds=4")
         assert busy.response().text == "slept"
     server.wait_accepting(2)

@@ -50,6 +50,10 @@ def by_reset(client: Raw) -> None:
     client.close()
 
 
+def stay(client: Raw) -> None:
+    """Say nothing."""
+
+
 class TestLoops:
     @pytest.mark.parametrize("leave", [by_close, by_fin, by_reset])
     def test_a_send_loop_after_the_client_has_gone(self, uwsgi: Servers, leave: Callable[[Raw], None]) -> None:
@@ -190,6 +194,22 @@ class TestClose:
             assert client.close_code() == (4002, "done")
             leave(client)
             server.wait_log("the session has ended", timeout=5)
+
+    @pytest.mark.parametrize("leave", [by_close, by_fin, by_reset, stay])
+    def test_what_an_app_does_behind_its_own_close_is_not_cancelled(
+        self, uwsgi: Servers, leave: Callable[[Raw], None]
+    ) -> None:
+        """As behind an answer; one that had answered the close had a second, one that had not had three."""
+        server = uwsgi(module="websocket_behaviour:app")
+        with Raw(server.address) as client:
+            assert client.ask("/works-on") == 101
+            client.frame(Opcode.TEXT, b"x")
+            assert client.close_code() == (4002, "done")
+            leave(client)
+            if leave is by_close:
+                assert client.rest() == b""
+                assert server.count("worked on") == 0
+            server.wait_log("worked on")
 
     def test_a_silent_client_holds_nothing(self, uwsgi: Servers) -> None:
         server = uwsgi(module="websocket_behaviour:app")

@@ -180,8 +180,10 @@ class WebSocketConnection(Connection):
         if session is None or self._is_stuck():
             self.service.counters.timeouts += 1
             self.abort()
-        elif session.gone or session.phase is CLOSED:
+        elif session.gone or (session.phase is CLOSED and session.is_over):
             self.cancel_scope.cancel()
+        elif session.phase is CLOSED:
+            self.wire.end_writing()  # The app has closed it, and is left alone, as behind an answer.
         elif session.phase is OPEN and self.service.draining.is_set():
             session.close_now(SERVICE_RESTART)
         elif self.wire.stalled:
