@@ -32,7 +32,10 @@ class Turns:
 
 
 async def serve_all(app: Any, turns: Turns, data: bytes) -> None:
-    """Serve, in this process, a connection all of whose data has come before it was accepted."""
+    """Serve, in this process, a connection all of whose data has come before it was accepted.
+
+    The front, which says no more, is not taken for gone, however late that is noticed.
+    """
     with socket.create_server(("127.0.0.1", 0)) as listener, connect(listener.getsockname()) as front:
         accepted, peer = listener.accept()
         front.sendall(data)
@@ -40,7 +43,7 @@ async def serve_all(app: Any, turns: Turns, data: bytes) -> None:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(turns.run)
             await trio.lowlevel.checkpoint()
-            await serve(make_service(app), SocketWire(accepted, peer, 5))
+            await serve(make_service(app, trio_half_close="true"), SocketWire(accepted, peer, 5))
             nursery.cancel_scope.cancel()
 
 

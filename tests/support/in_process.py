@@ -12,9 +12,10 @@ from trio_worker.serving.accepting import open_listeners
 from trio_worker.transport.socket_wire import SocketWire
 
 
-def make_service(app: App) -> Service:
-    """Return a service with the options as they are by default."""
-    options, counters, draining = parse({}), Counters(), trio.Event()
+def make_service(app: App, **given: str) -> Service:
+    """Return a service with these options, and the others as they are by default; an underscore stands for a hyphen."""
+    options = parse({key.replace("_", "-"): value for key, value in given.items()})
+    counters, draining = Counters(), trio.Event()
     return Service(options, counters, Application(app, counters, draining), draining, {}, make_config(options))
 
 

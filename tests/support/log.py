@@ -12,6 +12,9 @@ CHAIN_END = "chain reloading complete"
 FAILED = "^(DAMN|OOPS) !"
 OUTSTAYED = "still running at the end of the time that a worker has"
 
+# When the master begins to run itself anew, and when it has done so.
+RELOADS, RELOADED = r"^\.\.\.(gracefully|brutally) killing workers\.\.\.", r"\(RE\)spawned uWSGI master process"
+
 
 class HasLog:
     """Somebody who writes a log.

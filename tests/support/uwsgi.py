@@ -12,7 +12,7 @@ from typing import Any
 
 from support import ini
 from support.ini import UWSGI, Options, free_port
-from support.log import ACCEPTING, CHAIN_END, FAILED, OUTSTAYED, HasLog
+from support.log import ACCEPTING, CHAIN_END, FAILED, OUTSTAYED, RELOADED, RELOADS, HasLog
 from support.processes import age, kill, session_members
 from support.waiting import eventually
 
@@ -156,9 +156,12 @@ class Server(HasLog):
         """End it by SIGINT.
 
         Not before its processes have come of age: a worker that was just forked has the handlers of its master for
-        some milliseconds and loses what comes then. And as often as it takes: the master forgets a SIGINT that meets
-        it on its way up, and each makes it look at once, instead of within a second, whether its workers have ended.
+        some milliseconds and loses what comes then. Nor while the master runs itself anew: until it has its handlers a
+        SIGINT ends it where it is. And as often as it takes: the master forgets a SIGINT that meets it on its way up,
+        and each makes it look at once, instead of within a second, whether its workers have ended.
         """
+        with suppress(AssertionError):  # It may be that it cannot, as with an ini that is wrong by now.
+            eventually(lambda: self.count(RELOADED) >= self.count(RELOADS) or self.process.poll() is not None)
         eventually(lambda: all(age(pid) > NEWBORN for pid in session_members(self.process.pid)))
         eventually(self._ended, END_TIMEOUT, lambda: f"the end of uWSGI\n{self.log}")
 
