@@ -25,6 +25,11 @@ from trio_worker.protocols.rules import (
 )
 from trio_worker.refusal import NO_WEBSOCKETS, Refusal
 
+_EMPTY_LINE = b"\r\n\r\n"
+
+# What no request line begins with, for one that begins where none was expected.
+_UNKNOWN = b"\0"
+
 
 class RequestParser:
     """The parser of one connection.
@@ -40,13 +45,14 @@ class RequestParser:
     """
 
     __slots__ = (
-        "_at",
+        "_before",
         "_begun",
         "_chunk",
         "_first",
         "_headers",
         "_incoming",
-        "_next",
+        "_is_between",
+        "_left",
         "_parser",
         "_piece",
         "_size",
@@ -66,11 +72,12 @@ class RequestParser:
         self._size = self._first = 0
         self._target = b""
         self._headers: Headers = []
-        # The bytes that are being parsed; and all that have come since the read in which the request line began.
+        # The bytes that are being parsed; and all that have come of a request, until its first header has.
         self._piece = self._begun = b""
-        # Where the request begins in these, and the next one in the piece; -1 where nobody knows: behind a body, or
-        # behind a head that came in several pieces.
-        self._at = self._next = -1
+        # True while a request may begin with the first byte of the piece.
+        self._is_between = False
+        # How many bytes of an announced body are still to come, and up to three bytes before what comes elsewhere.
+        self._left, self._before = 0, b""
         # The headers of a request whose Upgrade is not followed, while it is parsed again without it.
         self._unheeded: Headers | None = None
         self._incoming: Exchange | None = None
@@ -106,42 +113,50 @@ class RequestParser:
         """Parse a slice, with as much as has come of the announced body that begins in it; return what is behind."""
         self.feed(data[:SLICE])
         rest = data[SLICE:]
-        if rest and (missing := self._missing()) > 0:
+        if rest and self._left and not self.stopped:
+            missing = self._left
             self.feed(rest[:missing])
             return rest[missing:]
         return rest
 
-    def _missing(self) -> int:
-        """Return how many bytes of an announced body are still to come."""
-        last = self._incoming
-        if last is None or last.body_complete or self.in_head or self.stopped:
-            return 0
-        announced = next((int(value) for name, value in last.headers if name == b"content-length"), 0)
-        return announced - sum(map(len, last.body))
-
     def feed(self, data: bytes) -> None:
         """Parse the next bytes of the connection."""
-        if self.in_head and not self._headers:
-            self._begun += data
         if self._parser is None:
             self._parser = httptools.HttpRequestParser(self)
         while data:
-            self._piece = data
-            between = not self.in_head and (self._incoming is None or self._incoming.body_complete)
-            self._next = 0 if between else -1
-            if self.in_head:
-                self._size += len(data)
+            piece = data[: self._left] if self._left else self._cut(data)
+            data = data[len(piece) :]
             try:
-                self._parser.feed_data(data)
-                break
+                self._parser.feed_data(piece)
             except httptools.HttpParserUpgrade as upgrade:
-                data = self._upgraded(data[upgrade.args[0] :])
+                data = self._upgraded(piece[upgrade.args[0] :] + data)
             except httptools.HttpParserError as error:
                 self._failed(error)
                 break
         self._piece = b""
         if self.in_head and self._size > TARGET_LIMIT and self.refusal is None:
             self._check_unfinished()
+
+    def _cut(self, data: bytes) -> bytes:
+        """Return what is parsed at a time, so that no request begins in it but with the first byte.
+
+        A head ends with an empty line, and so does a body in chunks; llhttp takes no other line breaks.
+        """
+        before, self._before = self._before, b""
+        if before and (end := (before + data[:3]).find(_EMPTY_LINE)) >= 0:
+            data = data[: end + 4 - len(before)]
+        elif (end := data.find(_EMPTY_LINE)) >= 0:
+            data = data[: end + 4]
+        else:
+            self._before = (before + data[-3:])[-3:]
+        self._piece = data
+        if not self.in_head:
+            self._is_between = self._incoming is None or self._incoming.body_complete
+            return data
+        self._size += len(data)
+        if not self._headers:
+            self._begun += data
+        return data
 
     def _failed(self, error: httptools.HttpParserError) -> None:
         last = self._incoming
@@ -179,8 +194,8 @@ class RequestParser:
 
     def on_message_begin(self) -> None:
         self.in_head = True
-        self._begun = self._piece
-        self._at, self._next = self._next, -1
+        self._begun = self._piece if self._is_between else _UNKNOWN
+        self._is_between = False
         self._size = self._first = len(self._piece)
         self._target = b""
         self._headers = []
@@ -210,6 +225,8 @@ class RequestParser:
         exchange = Exchange(self._source, *head, parser.should_keep_alive())
         if b"expect" in given and version == "1.1":
             exchange.expects_continue = expects_continue(exchange.headers)
+        if b"content-length" in given:
+            self._left = int(given[b"content-length"].lstrip(b"0") or 0)  # Python reads no thousands of digits.
         self._incoming = exchange
         self.queue.append(exchange)
         self.in_head = False
@@ -217,24 +234,11 @@ class RequestParser:
     def _check_line(self, method: str, version: str) -> None:
         """Refuse more blanks than two, and RTSP, which llhttp reads as well; what it raises ends the parsing."""
         line = b"%b %b HTTP/" % (method.encode(), self._target)
-        if not self._begins_with(line) and version != "0.9":
+        # Line breaks may stand before it (RFC 9112 section 2.2).
+        if not self._begun.lstrip(b"\r\n").startswith(line) and version != "0.9":
             self.refusal = Refusal(400, "A request line is METHOD TARGET HTTP/1.1, with single blanks (RFC 9112).")
             raise ValueError(self.refusal.reason)
         self._begun = b""
-
-    def _begins_with(self, line: bytes) -> bool:
-        """Return True if the request begins with this, or has come where its begin is not known and this is there.
-
-        Look no further than where it begins: another request that was pipelined behind it may have the line.
-        """
-        data, at = self._begun, self._at
-        if at < 0:
-            return line in data
-        while data[at : at + 1] in (b"\r", b"\n"):  # Which may stand before it (RFC 9112 section 2.2).
-            at += 1
-        if data is self._piece and (end := data.find(b"\r\n\r\n", at)) >= 0:
-            self._next = end + 4
-        return data.startswith(line, at)
 
     def _check(self, head: Head) -> Head:
         """Hold a head against all rules; what it raises ends the parsing."""
@@ -247,7 +251,6 @@ class RequestParser:
         return head if head.target.startswith(b"/") else in_origin_form(head)
 
     def on_chunk_header(self) -> None:
-        self._next = -1
         limit = self._source.service.options.chunked_input_limit
         if limit:
             self._chunk = self._chunk or Chunk(limit)
@@ -255,7 +258,8 @@ class RequestParser:
 
     def on_body(self, body: bytes) -> None:
         assert self._incoming is not None
-        self._next = -1
+        if self._left:
+            self._left -= len(body)
         if self._chunk is not None:
             self.refusal = self._chunk.add(len(body))
             if self.refusal is not None:
@@ -265,4 +269,5 @@ class RequestParser:
     def on_message_complete(self) -> None:
         assert self._incoming is not None
         self._incoming.body_complete = True
+        self._left = 0
         self._chunk = None
