@@ -3,6 +3,7 @@
 from typing import Any
 
 import trio
+import trio.testing
 from probe import Receive, Scope, Send, tell
 from probe import app as http_app
 
@@ -70,6 +71,21 @@ async def _works_on(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.close", "code": 4002, "reason": "done"})
     await trio.sleep(6)
     tell("worked on")
+
+
+async def _closes_behind(scope: Scope, receive: Receive, send: Send) -> None:
+    """Sends from two tasks, and closes in a third, one after the other."""
+    await send({"type": "websocket.accept"})
+    messages: list[dict[str, Any]] = [
+        {"type": "websocket.send", "text": "a" * 1_000_000},
+        {"type": "websocket.send", "text": "last"},
+        {"type": "websocket.close", "code": 4002, "reason": "done"},
+    ]
+    async with trio.open_nursery() as nursery:
+        for message in messages:
+            nursery.start_soon(send, message)
+            await trio.testing.wait_all_tasks_blocked(0.01)
+        tell("close is asked for")
 
 
 async def _ticks(scope: Scope, receive: Receive, send: Send) -> None:
@@ -148,6 +164,7 @@ WAYS = {
     "/closes": _closes,
     "/goes-on": _goes_on,
     "/ticks": _ticks,
+    "/closes-behind": _closes_behind,
     "/works-on": _works_on,
     "/denies": _denies,
     "/refuses": _refuses,

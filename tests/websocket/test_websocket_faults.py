@@ -195,6 +195,17 @@ class TestClose:
             leave(client)
             server.wait_log("the session has ended", timeout=5)
 
+    def test_a_close_waits_for_what_was_sent_before_it(self, uwsgi: Servers) -> None:
+        """However long that waits for its client."""
+        server = uwsgi(module="websocket_behaviour:app")
+        with Raw(server.unix_path) as client:
+            assert client.ask("/closes-behind") == 101
+            server.wait_log("close is asked for")
+            sent = [b"\x81\x7f" + struct.pack("!Q", 1_000_000), b"a" * 1_000_000, b"\x81\x04last"]
+            assert client._exactly(sum(map(len, sent))) == b"".join(sent)
+            assert client.close_code() == (4002, "done")
+        assert "ERROR" not in server.log
+
     @pytest.mark.parametrize("leave", [by_close, by_fin, by_reset, stay])
     def test_what_an_app_does_behind_its_own_close_is_not_cancelled(
         self, uwsgi: Servers, leave: Callable[[Raw], None]

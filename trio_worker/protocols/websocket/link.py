@@ -4,6 +4,7 @@ A client is heard also while its app does not receive: bytes are taken apart whe
 further while that waits. So a slow app slows its client, and a client that closes or sends a ping is answered.
 """
 
+import contextlib
 import enum
 import sys
 from collections.abc import Awaitable, Callable
@@ -184,9 +185,9 @@ class Link:
         self.gone = True
         self._wire.deadline = self._clock.now + DISCONNECT_GRACE
 
-    async def _write(self, data: bytes) -> None:
+    async def _write(self, make: Callable[[], bytes]) -> None:
         try:
-            await self._outlet.write(data)
+            await self._outlet.write_made(make)
         except OSError:
             self.gone = True  # Also where it is a close that could not leave any more.
             self.lose()
@@ -210,11 +211,17 @@ class Link:
             self.lose()
 
     async def _close(self, code: int, reason: str) -> None:
-        """Close our side; the client has a while to close its own."""
-        frame = self._messages.close(code, reason)
+        """Close our side, behind what other tasks have sent before; the client has a while to close its own."""
+        await self._write(lambda: self._make_close(code, reason))
+        if self.phase is CLOSING:
+            self._wire.deadline = self._clock.now + CLOSE_GRACE
+
+    def _make_close(self, code: int, reason: str) -> bytes:
+        """Return the frame of a close whose turn has come; nothing where the session has ended meanwhile."""
+        if self.phase is not OPEN:
+            return b""
         self.phase, self._end = CLOSING, (code, reason)
-        await self._write(frame)
-        self._wire.deadline = self._clock.now + CLOSE_GRACE
+        return self._messages.close(code, reason)
 
     async def await_close(self, heard: Callable[[int], None]) -> None:
         """Wait until the client has answered our close; messages that still come are for nobody.
@@ -226,13 +233,10 @@ class Link:
         while self.phase is CLOSING:
             data, messages = b"", self._messages
             if not messages.rest:
-                try:
+                with contextlib.suppress(OSError):
                     data = await self._wire.receive()
-                except OSError:
-                    data = b""
                 if not data:
-                    self.lose()
-                    return
+                    return self.lose()
                 heard(len(data))
             self._answer(messages.take(data, []))
             if messages.closed is not None:

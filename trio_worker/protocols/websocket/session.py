@@ -267,7 +267,7 @@ class WebSocketSession(Link):
         self.phase = OPEN
         self._change()
         if head:
-            await self._write(head)
+            await self._write(lambda: head)
         if self._draining:
             await self._close(SERVICE_RESTART, "")
 
