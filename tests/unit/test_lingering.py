@@ -21,6 +21,9 @@ class Client:
         self._sends = sends
         self.ended = False
 
+    async def settle(self) -> None:
+        pass
+
     def end_writing(self) -> None:
         self.ended = True
 

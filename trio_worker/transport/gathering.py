@@ -6,7 +6,6 @@ step is over, and leave in one system call then. Nothing is kept for longer than
 does not read.
 """
 
-import contextlib
 import socket
 from collections.abc import Sequence
 from math import inf
@@ -18,6 +17,9 @@ from trio_worker.transport.wire import Address, Bytes, behind
 
 # The most that is kept of one connection: bytes, and pieces of three parts (one system call takes 1,024 parts).
 GATHERED_BYTES, GATHERED_PIECES = 1 << 18, 256
+
+# Bytes of a write that waits for those of others, at most.
+SHORT = 16384
 
 # Pieces that leave at once after one that no other followed in its step: such an app would only pay for the wait.
 AT_ONCE = 8
@@ -60,16 +62,26 @@ class GatheringWire(SocketWire):
             return True
         if self._pieces == 1 and not self.stalled:
             self._at_once = AT_ONCE
-        with contextlib.suppress(OSError):  # Whoever writes next hears of it.
+        try:
             self.try_send_parts(())
-        self.stalled = self._kept is not None
-        self.stall_deadline = trio.current_time() + self._write_timeout if self.stalled else inf
-        return not self.stalled
+        except OSError:
+            self.stalled, self.stall_deadline = False, inf  # Whoever writes next hears of it.
+        if self._kept is None:
+            return True
+        self.stalled, self.stall_deadline = True, trio.current_time() + self._write_timeout
+        return False
 
     def try_send(self, data: Bytes) -> int:
-        """Write what leaves without waiting, behind what is kept; see SocketWire."""
+        """Write what leaves without waiting, behind what is kept; see SocketWire.
+
+        What is short leaves with what others write in this turn, and counts as written.
+        """
         if self._kept is not None:
             return self.try_send_parts((data,))
+        if self.watched and (watcher := self.watcher) is not None and watcher.due and len(data) <= SHORT:
+            self._kept, self._size = [data], len(data)
+            watcher.flush_together(self)
+            return len(data)
         try:
             return self._socket.send(data)
         except BlockingIOError:
@@ -81,13 +93,16 @@ class GatheringWire(SocketWire):
         if kept is None:
             return super().try_send_parts(parts)
         self._kept, self._size = None, 0  # Of a client that has gone nothing is kept.
-        sent = super().try_send_parts((*kept, *parts))
+        try:
+            sent = self._socket.sendmsg((*kept, *parts)) if parts or len(kept) > 1 else self._socket.send(kept[0])
+        except BlockingIOError:
+            sent = 0
         if sent < size:
             self._kept, self._size = behind(kept, sent), size - sent
             return 0
         self._pieces = 0
-        # Whoever has written it, the wait of `flush` for the client is over.
-        self.stalled, self.stall_deadline = False, inf
+        if self.stalled:  # Whoever has written it, the wait of `flush` for the client is over.
+            self.stalled, self.stall_deadline = False, inf
         return sent - size
 
     async def settle(self) -> None:

@@ -64,6 +64,8 @@ class Lingering:
             wire: the connection.
             scope: in which it stays.
         """
+        with suppress(OSError):
+            await wire.settle()
         wire.end_writing()
         await self.await_end(wire, scope, partial(self._drop, wire, scope))
 

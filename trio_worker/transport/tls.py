@@ -3,40 +3,31 @@
 OpenSSL reads from memory and writes into memory. Were it given the socket, as in `ssl.SSLSocket`, it would go on
 reading within one call until there are bytes for the app, and a client could keep it there; so it gets as much as one
 turn of a connection may cost (tls_records.py).
+
+Here is the handshake, and the reading; the writing is in tls_writing.py.
 """
 
 import contextlib
 import logging
-import os
 import socket
 import ssl
-from collections.abc import Sequence
 
 from trio_worker.transport.certificates import Certificates, describe_client
 from trio_worker.transport.socket_wire import SocketWire
-from trio_worker.transport.threads import in_thread
 from trio_worker.transport.tls_records import HEADER_SIZE, RecordCount
+from trio_worker.transport.tls_writing import RECORD_SIZE, TlsWriting
 
 log = logging.getLogger(__name__)
 
-# A record has no more bytes for the app than this (RFC 8446 section 5.1); a read of OpenSSL's returns one record.
-RECORD_SIZE = 16384
-
 # Bytes that are read from the socket beyond the end of the record under way. 75 small records have room in them.
 READ_AHEAD = 2048
-
-# As much as is encrypted in one go; where the client does not read, it is kept for the time.
-SEND_SIZE = 65536
-
-# As much of a file as is read in one go, in a thread.
-FILE_PIECE = 262144
 
 
 class RecordsError(ConnectionAbortedError):
     """A client has sent too many records that bring nothing."""
 
 
-class TlsWire(SocketWire):
+class TlsWire(TlsWriting):
     """A wire over TLS, in a plain wire's place.
 
     Args:
@@ -44,31 +35,16 @@ class TlsWire(SocketWire):
         certificates: what to serve with.
     """
 
-    __slots__ = (
-        "_certificates",
-        "_encrypted",
-        "_fed",
-        "_goodbye_said",
-        "_incoming",
-        "_outgoing",
-        "_records",
-        "_tls",
-        "_unsent",
-    )
+    __slots__ = ("_certificates", "_incoming", "_records")
 
     def __init__(self, plain: SocketWire, certificates: Certificates) -> None:
         for each in SocketWire.__slots__:
             setattr(self, each, getattr(plain, each))
         self._certificates = certificates
-        self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        self._tls = certificates.wrap(self._incoming, self._outgoing)
+        self._incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._begin_writing(certificates.wrap(self._incoming, outgoing), outgoing)
         self._records = RecordCount()
-        self._drained = self._goodbye_said = False
-        # True while OpenSSL may have bytes for the app.
-        self._fed = False
-        # Encrypted bytes that the kernel has not taken yet; and how many bytes before encryption these were.
-        self._unsent: memoryview | None = None
-        self._encrypted = 0
+        self._drained = False
         self.scheme = "https"
 
     async def handshake(self) -> None:
@@ -83,21 +59,17 @@ class TlsWire(SocketWire):
                 self._tls.do_handshake()
                 break
             except ssl.SSLWantReadError:
-                await self._flush()
+                await self._write_out()
                 await self._read_more()
             except ssl.SSLError:
                 # OpenSSL's alert says why, and leaves when our side ends.
                 self._goodbye_said, self._fed = True, False
                 raise
-        await self._flush()  # Tickets for the client's next connection.
+        await self._write_out()  # Tickets for the client's next connection.
         self._records.begin()
         # Bytes may have come behind the handshake, in the same read.
         self._fed = self._incoming.pending > 0
         self.extensions = {"tls": self._certificates.describe(self._tls) | describe_client(self._tls)}
-
-    async def _flush(self) -> None:
-        while not self._send_encrypted():
-            await self._writable()
 
     async def _read_more(self) -> None:
         """Give OpenSSL what comes next, or the end."""
@@ -195,78 +167,6 @@ class TlsWire(SocketWire):
         with contextlib.suppress(OSError):
             self._send_encrypted()
 
-    def try_send(self, data: bytes | memoryview) -> int:
-        """Write what leaves without waiting, and return how many bytes did. Raises like `receive`.
-
-        After a write that did not leave whole the next one has to begin with the same bytes: they are encrypted
-        already, and count as written when the last of them has left. What fills no more than one record, and mostly
-        leaves at once, goes in one step.
-        """
-        if self._unsent is not None or self._encrypted or not 0 < len(data) <= RECORD_SIZE:
-            return self._send_any(data)
-        self._tls.write(data)
-        encrypted = self._outgoing.read()
-        try:
-            sent = self._socket.send(encrypted)
-        except BlockingIOError:
-            sent = 0
-        if sent == len(encrypted):
-            return len(data)
-        self._unsent, self._encrypted = memoryview(encrypted)[sent:], len(data)
-        return 0
-
-    def _send_any(self, data: bytes | memoryview) -> int:
-        """Do what `try_send` does, also with several records, and with what was written before."""
-        if self._unsent is not None and not self._send_encrypted():
-            return 0
-        if not self._encrypted:
-            if len(data) > SEND_SIZE:
-                data = memoryview(data)[:SEND_SIZE]
-            self._encrypt(data)
-            if not self._send_encrypted():
-                return 0
-        sent = min(self._encrypted, len(data))
-        self._encrypted -= sent
-        return sent
-
-    def _encrypt(self, data: bytes | memoryview) -> None:
-        """Encrypt all of the bytes; a write of OpenSSL's takes as many as fill a record."""
-        written = self._tls.write(data) if data else 0
-        self._encrypted += len(data)
-        while written < len(data):
-            written += self._tls.write(memoryview(data)[written:])
-
-    def _send_encrypted(self) -> bool:
-        """Send what OpenSSL has written, and return True if all of it has left."""
-        data = self._unsent or self._outgoing.read()
-        try:
-            sent = self._socket.send(data) if data else 0
-        except BlockingIOError:
-            sent = 0
-        if sent < len(data):
-            self._unsent = memoryview(data)[sent:]
-            return False
-        self._unsent = None
-        return True
-
-    def try_send_parts(self, parts: Sequence[bytes | memoryview]) -> int:
-        """Do what `try_send` does with all of the parts, in one record where they are small."""
-        return self.try_send(b"".join(parts))
-
-    def send_now(self, data: bytes) -> None:
-        """Write as much of `data` as can leave without waiting, and let the rest go."""
-        if self._unsent is None:
-            with contextlib.suppress(OSError):
-                self.try_send(data)
-
-    async def _send_piece(self, descriptor: int, offset: int, count: int) -> int:
-        """Send a piece of a file. Nobody but OpenSSL can encrypt, so it is read, in a thread."""
-        data = await in_thread(os.pread, descriptor, min(count, FILE_PIECE), offset)
-        if not data:
-            raise EOFError("the file ended before the announced number of bytes")
-        await self.send(data)
-        return len(data)
-
     def has_received(self) -> bool:
         """Return True if bytes of the client are here that nobody has read yet."""
         return self._incoming.pending > 0 or super().has_received()
@@ -276,24 +176,3 @@ class TlsWire(SocketWire):
         if not self.has_received():
             self._say_goodbye()
             self._shutdown(socket.SHUT_RD)
-
-    def end_writing(self) -> None:
-        """Say that nothing more will come, in TLS (RFC 8446 section 6.1) and below."""
-        self._say_goodbye()
-        super().end_writing()
-
-    def _say_goodbye(self) -> None:
-        """Send `close_notify` if it can leave at once; behind half a record it could not be read."""
-        if self._unsent is not None:
-            return
-        with contextlib.suppress(OSError, ValueError):  # It wants the client's own now, or the connection broke.
-            if not self._goodbye_said:
-                self._goodbye_said, self._fed = True, False
-                self._tls.unwrap()
-        with contextlib.suppress(OSError):
-            self._send_encrypted()
-
-    def close(self) -> None:
-        """Close the descriptor; the goodbye leaves if it can leave at once."""
-        self._say_goodbye()
-        super().close()

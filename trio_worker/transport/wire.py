@@ -91,13 +91,22 @@ class Ungathered:
 
 
 class Watcher(Protocol):
-    """The one that the kernel tells what happens to the wires."""
+    """The one that the kernel tells what happens to the wires.
+
+    Attributes:
+        due: how many of those that were told something in this turn have not written yet, where these are several.
+    """
+
+    due: int
 
     def watch_now(self, descriptor: int) -> None:
         """Watch an open descriptor from now on."""
 
     def flush_soon(self, wire: Wire) -> None:
         """Call `flush` of the wire when the step that runs is over, and until it is True whenever its client reads."""
+
+    def flush_together(self, wire: Wire) -> None:
+        """Do the same, earlier where enough others have written, or all that are due."""
 
 
 def behind(parts: Sequence[Bytes], size: int) -> list[Bytes]:

@@ -152,7 +152,7 @@ class Http1Connection(RequestConnection[Exchange]):
         parser = self._parser
         if parser.upgrade is not None and self.exchange is None and not self.cancel_scope.cancel_called:
             return follow(self.service, self.wire, *parser.upgrade, self._hung_up)
-        if self.state is CLOSED:
+        if self.state is CLOSED and self.wire.flush():
             return CLOSE
         return OUTSIDE if parser.refusal is not None or self._lingers else CLOSE
 
