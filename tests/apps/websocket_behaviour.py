@@ -1,5 +1,6 @@
 """A bare ASGI app with WebSockets that behave in one way each."""
 
+import time
 from typing import Any
 
 import trio
@@ -88,6 +89,18 @@ async def _closes_behind(scope: Scope, receive: Receive, send: Send) -> None:
         tell("close is asked for")
 
 
+async def _sends_too_late(scope: Scope, receive: Receive, send: Send) -> None:
+    """Sends before the worker can have heard that the client has gone."""
+    await send({"type": "websocket.accept"})
+    await receive()
+    tell("thinks")
+    time.sleep(0.5)  # noqa: ASYNC251 - nothing else goes on meanwhile
+    try:
+        await send({"type": "websocket.send", "text": "too late"})
+    except OSError:
+        tell("nobody is there")
+
+
 async def _ticks(scope: Scope, receive: Receive, send: Send) -> None:
     """Sends now and then, and leaves it to `send` to end that."""
     await send({"type": "websocket.accept"})
@@ -164,6 +177,7 @@ WAYS = {
     "/closes": _closes,
     "/goes-on": _goes_on,
     "/ticks": _ticks,
+    "/sends-too-late": _sends_too_late,
     "/closes-behind": _closes_behind,
     "/works-on": _works_on,
     "/denies": _denies,

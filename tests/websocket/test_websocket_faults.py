@@ -14,6 +14,7 @@ import psutil
 import pytest
 from support.http1 import Http1
 from support.uwsgi import Server, Servers
+from support.waiting import eventually, throughout
 from support.websocket import Raw, open_
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import Close, Opcode
@@ -194,6 +195,17 @@ class TestClose:
             assert client.close_code() == (4002, "done")
             leave(client)
             server.wait_log("the session has ended", timeout=5)
+
+    def test_what_finds_nobody_there_is_not_counted(self, uwsgi: Servers) -> None:
+        server = uwsgi(module="websocket_behaviour:app")
+        with Raw(server.address) as client:
+            assert client.ask("/sends-too-late") == 101
+            client.frame(Opcode.TEXT, b"x")
+            server.wait_log("thinks")
+            by_reset(client)
+            server.wait_log("nobody is there")
+        eventually(lambda: server.metrics()["websocket.messages.in"] == 1)
+        throughout(lambda: server.metrics()["websocket.messages.out"] == 0, 1.5)
 
     def test_a_close_waits_for_what_was_sent_before_it(self, uwsgi: Servers) -> None:
         """However long that waits for its client."""

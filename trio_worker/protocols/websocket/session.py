@@ -199,10 +199,6 @@ class WebSocketSession(Link):
             await trio.lowlevel.checkpoint()  # An app that goes on all the same must not keep the others waiting.
             raise
         size = len(payload) if type(payload) is bytes or payload.isascii() else app_rules.size_of(payload)
-        counters = self._counters
-        counters.messages_out += 1
-        counters.bytes_out += size
-        self.sent += size
         outlet = self._outlet
         try:
             if outlet.busy:
@@ -215,6 +211,10 @@ class WebSocketSession(Link):
         except OSError:
             self.lose()
             raise
+        counters = self._counters
+        counters.messages_out += 1
+        counters.bytes_out += size
+        self.sent += size
         self.messages_out += 1
         self._count += 1 + (size >> 15)
         if self._count >= MESSAGES_AT_ONCE:
