@@ -197,7 +197,7 @@ class Response(Writing):
             self._framing = CHUNKED
             return b"transfer-encoding: chunked\r\n"
         self._framing = CLOSE
-        self.keep_alive = False
+        self.keep_alive, self.wire.withholds_end = False, True
         return b""
 
     def _take_head(self, head: Prepared, framing: bytes) -> bytes:
@@ -291,6 +291,7 @@ class Response(Writing):
             self.complete = True
             if self._framing is CLOSE:
                 # The client cannot see the end before we end our side, and the app may go on for long.
+                self.wire.withholds_end = False
                 self.wire.end_writing()
             if self._ended is not None:
                 self._ended.set()

@@ -48,6 +48,7 @@ class SocketWire(Ungathered):
         "stalled",
         "watched",
         "watcher",
+        "withholds_end",
     )
 
     def __init__(
@@ -60,7 +61,7 @@ class SocketWire(Ungathered):
         self._reader: trio.lowlevel.Task | None = None
         # A read of fewer bytes than this has emptied the kernel's buffer; 0 when the end is behind it.
         self._short_read = RECEIVE_SIZE
-        self.watched = self.reading = self.stalled = False
+        self.watched = self.reading = self.stalled = self.withholds_end = False
         self.watcher: Watcher | None = None
         self._write_timeout = write_timeout
         self.deadline = self.stall_deadline = inf

@@ -162,11 +162,11 @@ class TlsWriting(SocketWire):
         super().end_writing()
 
     def _say_goodbye(self) -> None:
-        """Send `close_notify` if it can leave at once; behind half a record it could not be read."""
+        """Send `close_notify`, unless withheld, if it can leave at once; behind half a record it could not be read."""
         if self._unsent is not None:
             return
         with contextlib.suppress(OSError, ValueError):  # It wants the client's own now, or the connection broke.
-            if not self._goodbye_said:
+            if not (self._goodbye_said or self.withholds_end):
                 self._goodbye_said, self._fed = True, False
                 self._tls.unwrap()
         with contextlib.suppress(OSError):

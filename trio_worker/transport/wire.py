@@ -27,6 +27,7 @@ class Wire(Protocol):
         root_path: where a front has mounted the app, as it says.
         extensions: what the scopes of all requests here get in their `extensions`.
         watched: whether `wake` is called when bytes come.
+        withholds_end: whether its end, where it can, does not say that all has been sent (RFC 9112 section 9.8).
         watcher: has it called; a wire that has none waits by Trio's own means.
         ahead: bytes that have been given back, and nobody has read again.
         reading: whether a task waits for bytes, or for the end of them.
@@ -40,6 +41,7 @@ class Wire(Protocol):
     root_path: str
     extensions: Mapping[str, Any]
     watched: bool
+    withholds_end: bool
     watcher: "Watcher | None"
 
     @property

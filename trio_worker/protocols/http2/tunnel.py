@@ -32,7 +32,7 @@ class Tunnel(Ungathered):
 
     watched = True
     watcher: Watcher | None = None
-    reading = stalled = complete = False
+    reading = stalled = complete = withholds_end = False
     has_begun = True
     stall_deadline = inf
     root_path = ""
