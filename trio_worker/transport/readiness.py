@@ -81,6 +81,7 @@ class Readiness:
                 nursery.start_soon(self._tell)
                 nursery.start_soon(self._flush)
         finally:
+            self.due = 0  # Nobody flushes any more, but a close.
             self._epoll.close()
 
     async def _take_in(self) -> None:
