@@ -180,6 +180,8 @@ ATTACKS = [
     Attack("HTTP/2: CONTINUATION", _continued(50)),
     Attack("HTTP/2: empty CONTINUATION", _continued(0)),
     Attack("HTTP/2: HPACK bomb", _bomb),
+    # A hundred requests that wait keep 800 to 900 KiB, as in states.py; and those of connections that have been ended
+    # for it are told a few in a turn, while the next client has opened its own.
     Attack(
         "HTTP/2: more streams than allowed",
         on_streams(lambda encoder, stream: head(encoder, stream, "/waits"), at_once=100),
