@@ -51,7 +51,7 @@ def test_a_worker_that_imports_its_app_ends_at_once(uwsgi: Servers, tmp_path: Pa
     server.wait_log("^loading")
     (pid,) = children(server.master_pid)
     server.signal(number, pid)
-    server.wait_log("^loading", count=2, timeout=5)
+    server.wait_log("^loading", count=2, timeout=20)  # The import of the first one would have taken longer.
     assert not alive(pid)
 
 
