@@ -44,7 +44,7 @@ Sec-Fetch-Site: none\r
 # Calls of our own code, each resumption of a coroutine counted as one.
 MOST = 27
 MOST_BY_TLS = 28
-MOST_BY_PACKET = 32
+MOST_BY_PACKET = 33
 MOST_BY_ECHO = 25
 
 # Requests that come at a time.
