@@ -7,7 +7,7 @@ Connections that live for one short request never get into the set: two system c
 a request behind `uwsgi_pass` costs. They get there with their first wait, or when they have stayed for a moment.
 
 What those write that were told something in one turn leaves together. To write to a client wakes it, and to wake a
-process costs half of a short request; one that has been woken for another answer is awake.
+process may cost half of a short request; one that has been woken for another answer is awake.
 """
 
 import contextlib
