@@ -94,6 +94,9 @@ class Connection(Work):
     def hang_up(self) -> None:
         """Take note that the client has closed its side, or that the connection broke."""
 
+    def lose(self) -> None:
+        """Take note that its client has reset it, so nothing that has come or is written is of use to anybody."""
+
     def start_drain(self) -> None:
         """Prepare for the end of the worker: what is asked on this connection is still answered."""
 

@@ -121,6 +121,8 @@ class Readiness:
                     self._flush_on(connection.wire)
                 if events & gone:
                     connection.hang_up()
+                if events & select.EPOLLERR:
+                    connection.lose()
                 connection.wake(bool(events & _ENDED))
 
     def flush_soon(self, wire: Wire) -> None:

@@ -7,6 +7,7 @@ while the streams of a read run; what comes later leaves at once.
 """
 
 import logging
+from contextlib import suppress
 from math import inf
 from typing import NoReturn
 
@@ -50,6 +51,7 @@ class Http2Connection(Connection):
         "_output",
         "_over",
         "_parting",
+        "_reading",
         "_upgrade",
         "account",
         "blocked",
@@ -80,7 +82,7 @@ class Http2Connection(Connection):
         self.blocked: set[Stream] = set()
         self.lost = Lost()
         self.running = self.fresh = self.owed = 0
-        self.ending = False
+        self.ending, self._reading = False, trio.CancelScope()
         # Made when it is waited for that the last of them ends.
         self._over: trio.Event | None = None
         # The streams that were answered while what leaves was gathered.
@@ -109,14 +111,13 @@ class Http2Connection(Connection):
         if self.service.draining.is_set():
             self.session.announce_end()
         try:
-            await self._read_all()
+            with self._reading, suppress(OSError):
+                await self._read_all()
         except http2.Error as error:
             log.info("ended the HTTP/2 connection of %s: %s", self.wire.client, error)
             if isinstance(error, http2.Flood) and self._output.is_empty:
                 self.wire.send_now(http2.goodbye(self.session.last_stream))
             self.flush()
-        except OSError:
-            pass
         finally:
             self._output.held = False
             self._intake.stop()
@@ -253,8 +254,9 @@ class Http2Connection(Connection):
         else:
             self.set_idle_deadline()  # The last answer is still on its way, and has a deadline of its own.
 
-    def hang_up(self) -> None:
-        """Do nothing: whoever reads finds the end, behind what came before it."""
+    def lose(self) -> None:
+        """Act on nothing more. Of a client that only closes its side whoever reads finds the end, behind the rest."""
+        self._reading.cancel()
 
     def start_drain(self) -> None:
         """Ask the client not to open new streams; those that it opens meanwhile are served."""
