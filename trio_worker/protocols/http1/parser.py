@@ -27,7 +27,7 @@ from trio_worker.refusal import NO_WEBSOCKETS, Refusal
 
 _EMPTY_LINE = b"\r\n\r\n"
 
-# What no request line begins with, for one that begins where none was expected.
+# A byte that no request line begins with, for one that begins where none was expected.
 _UNKNOWN = b"\0"
 
 
